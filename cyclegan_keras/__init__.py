@@ -1,0 +1,53 @@
+"""CycleGAN on Keras 3: unpaired image-to-image translation, as *GANs in Action* teaches it."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from cyclegan_keras import _registration
+
+if TYPE_CHECKING:
+    from cyclegan_keras.config import TrainConfig
+    from cyclegan_keras.cyclegan import CycleGAN
+    from cyclegan_keras.data.loader import DataLoader
+    from cyclegan_keras.inference.translate import load_generator, translate_image
+    from cyclegan_keras.layers import InstanceNormalization, UpsampleConv2D
+    from cyclegan_keras.networks import build_patch_discriminator, build_unet_generator
+
+__version__ = "0.1.0"
+__all__ = [
+    "CycleGAN",
+    "DataLoader",
+    "InstanceNormalization",
+    "TrainConfig",
+    "UpsampleConv2D",
+    "build_patch_discriminator",
+    "build_unet_generator",
+    "load_generator",
+    "translate_image",
+]
+
+# Where each name is defined. They are imported when first used, so that importing the package, as
+# `cyclegan --help` must, does not load TensorFlow.
+_HOMES = {
+    "CycleGAN": "cyclegan",
+    "DataLoader": "data.loader",
+    "InstanceNormalization": "layers",
+    "TrainConfig": "config",
+    "UpsampleConv2D": "layers",
+    "build_patch_discriminator": "networks",
+    "build_unet_generator": "networks",
+    "load_generator": "inference.translate",
+    "translate_image": "inference.translate",
+}
+
+_registration.register_with_keras()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

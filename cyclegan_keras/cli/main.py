@@ -1,0 +1,45 @@
+"""The `cyclegan` command: finds the verb, and turns errors into one line."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+VERBS = ("train", "translate")
+
+
+def main(argv: Sequence[str] | None = None, prog: str = "cyclegan") -> int:
+    """Runs one verb of the command line.
+
+    Args:
+        argv: The words after the command's name; `None` means the process's own.
+        prog: The command's name, for usage lines.
+
+    Returns:
+        The exit status: 0, 2 for anything wrong with what was asked, 130 after Ctrl-C.
+    """
+    parser = argparse.ArgumentParser(
+        prog=prog, description="Unpaired image-to-image translation with CycleGAN on Keras 3."
+    )
+    parser.add_argument(
+        "--debug", action="store_true", help="show where an error came from, not just its text"
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name in VERBS:
+        # Light modules all: each imports TensorFlow only once it runs.
+        module = importlib.import_module(f"cyclegan_keras.cli.{name}")
+        verb = verbs.add_parser(name, help=module.HELP, description=module.__doc__)
+        module.add_arguments(verb)
+        verb.set_defaults(run=module.run)
+    arguments = parser.parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except (ValueError, OSError) as error:
+        if arguments.debug:
+            raise
+        message = " ".join(str(error).split()) or type(error).__name__
+        print(f"{prog}: error: {message}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{prog}: interrupted", file=sys.stderr)
+        return 130

@@ -1,0 +1,123 @@
+"""Train translators between two folders of images."""
+
+import argparse
+import dataclasses
+import pathlib
+import typing
+from typing import Any
+
+from cyclegan_keras.config import TrainConfig, value_type
+
+INTERRUPTED = 130
+HELP = "train translators between two folders of images"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Makes a flag of every setting in `TrainConfig`.
+
+    Args:
+        parser: Of this verb.
+    """
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="start from the settings in this config.json; other flags come on top",
+    )
+    source = parser.add_mutually_exclusive_group()
+    kinds = typing.get_type_hints(TrainConfig)
+    for field in dataclasses.fields(TrainConfig):
+        group = source if field.name in ("dataset", "data_dir") else parser
+        kind = value_type(kinds[field.name])
+        default = "" if field.default is None else f" (default: {field.default})"
+        group.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            type=kind,
+            default=argparse.SUPPRESS,
+            metavar={int: "N", float: "X"}.get(kind, field.name.upper().removeprefix("DATA_")),
+            help=field.metadata["help"] + default,
+        )
+
+
+def config_from(arguments: argparse.Namespace) -> TrainConfig:
+    """Puts the flags that were given on top of `--config`, or of the defaults.
+
+    Args:
+        arguments: What the parser made of the command line.
+
+    Returns:
+        The settings of the run.
+
+    Raises:
+        FileNotFoundError: If there is no such settings file.
+        ValueError: If a setting is wrong.
+    """
+    base = TrainConfig.from_json(arguments.config) if arguments.config else TrainConfig()
+    names = {field.name for field in dataclasses.fields(TrainConfig)}
+    given = {name: value for name, value in vars(arguments).items() if name in names}
+    if "dataset" in given:
+        given["data_dir"] = None  # The one takes the other's place.
+    return dataclasses.replace(base, **given)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains, and leaves everything in the run's folder.
+
+    Args:
+        arguments: What the parser made of the command line.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        FileExistsError: If the run's folder is in use.
+        FileNotFoundError: If there is no such data.
+        ValueError: If a setting or an image is wrong.
+    """
+    config = config_from(arguments)
+    print("Loading TensorFlow …", flush=True)
+    # Only now: this takes seconds, and wrong flags should be told at once.
+    from cyclegan_keras.cyclegan import CycleGAN
+    from cyclegan_keras.data.loader import DataLoader
+    from cyclegan_keras.evaluation import truth
+    from cyclegan_keras.training import callbacks, loop, runs
+
+    directory = pathlib.Path(config.data_dir or pathlib.Path("data") / config.dataset).absolute()
+    size = (config.image_size, config.image_size)
+    loader = DataLoader(directory.name, size, directory.parent)
+    num_batches = loader.num_batches(config.batch_size)
+    run_dir = runs.make_run_dir(config, loader.dataset_name)
+    print(
+        f"Data    {directory}: {len(loader.paths('A'))} images of A, {len(loader.paths('B'))} of B"
+        f"\nDevice  {runs.devices_in_words()}"
+        f"\nRun     {run_dir}: {config.epochs} epochs of {num_batches} steps",
+        flush=True,
+    )
+    gan = CycleGAN(
+        (*size, 3),
+        config.gf,
+        config.df,
+        config.lambda_cycle,
+        config.lambda_id,
+        loader,
+        learning_rate=config.learning_rate,
+        seed=config.seed,
+    )
+    interrupt = callbacks.StopOnInterrupt()
+    hooks = [
+        callbacks.ProgressBar(),
+        callbacks.HistoryCSV(run_dir / "history.csv", config.sample_interval),
+        callbacks.SampleGrid(
+            loader,
+            config.sample_interval,
+            callbacks.writes_samples_to(run_dir / "samples"),
+        ),
+        interrupt,
+    ]
+    loop.run(gan, loader, config.epochs, config.batch_size, hooks, seed=config.seed)
+    for generator in (gan.g_AB, gan.g_BA):
+        runs.save_whole(generator, run_dir / f"{generator.name}.keras")
+    print(f"Saved   {run_dir / 'g_AB.keras'} and {run_dir / 'g_BA.keras'}", flush=True)
+    figures = truth.evaluate(gan.g_AB, gan.g_BA, loader)
+    runs.save_figures(figures, run_dir / "metrics.json")
+    print(truth.in_words(figures))
+    return INTERRUPTED if interrupt.stopped else 0

@@ -1,0 +1,44 @@
+"""Translate images with a saved generator, each in its own size."""
+
+import argparse
+
+HELP = "translate images with a saved generator"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds this verb's flags.
+
+    Args:
+        parser: Of this verb.
+    """
+    parser.add_argument("--model", required=True, metavar="FILE", help="such as g_AB.keras")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="images, or folders of images")
+    parser.add_argument(
+        "--output", required=True, metavar="DIR", help="folder for the translations, made if absent"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files that are already there"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Translates.
+
+    Args:
+        arguments: What the parser made of the command line.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        FileExistsError: If a translation is already there.
+        FileNotFoundError: If there is no such model or image.
+        ValueError: If the model or an image cannot be read.
+    """
+    from cyclegan_keras.inference import translate
+
+    jobs = translate.plan(arguments.paths, arguments.output, arguments.overwrite)
+    generator = translate.load_generator(arguments.model)
+    translate.translate_files(generator, jobs)
+    print(f"Translated {len(jobs)} image{'s' * (len(jobs) != 1)} into {arguments.output}")
+    return 0

@@ -1,0 +1,105 @@
+"""How far translations are from what they should be."""
+
+from typing import Any
+
+import numpy as np
+
+from cyclegan_keras import plotting
+from cyclegan_keras.data.images import normalize
+from cyclegan_keras.data.loader import DataLoader
+
+BATCH_SIZE = 16
+LEVELS = 127.5  # 8-bit levels for one unit of [-1, 1]
+
+
+def translate_all(generator: Any, imgs: np.ndarray) -> np.ndarray:
+    """Translates many images, some at a time.
+
+    Args:
+        generator: A generator model.
+        imgs: `(count, height, width, 3)`, float32 in [-1, 1].
+
+    Returns:
+        The translations, of the same shape, float32 in [-1, 1].
+    """
+    batches = [imgs[first : first + BATCH_SIZE] for first in range(0, len(imgs), BATCH_SIZE)]
+    return np.concatenate([plotting.to_numpy(generator, batch) for batch in batches])
+
+
+def mean_absolute_error(one: np.ndarray, other: np.ndarray) -> float:
+    """Measures how far two batches of images are apart.
+
+    Args:
+        one: Images in [-1, 1].
+        other: As many images of the same size.
+
+    Returns:
+        The mean absolute difference in 8-bit levels, in [0, 255].
+    """
+    return float(np.mean(np.abs(one.astype(np.float64) - other))) * LEVELS
+
+
+def evaluate(g_AB: Any, g_BA: Any, loader: DataLoader) -> dict[str, float]:
+    """Measures both generators on all test images (training images where there are none).
+
+    Args:
+        g_AB: Generator from A to B.
+        g_BA: Generator from B to A.
+        loader: Where the images come from.
+
+    Returns:
+        Mean absolute errors in 8-bit levels, in [0, 255]: `cycle_A` and `cycle_B` (there and back
+        against the original), `identity_A` and `identity_B` (an image of the target domain against
+        its translation); and where the truth is known, `truth_AB` and `truth_BA` (translation
+        against truth), with `untranslated` (original against truth; the same both ways) to hold
+        them against.
+    """
+    testing = loader.has_test_images
+    imgs_A, imgs_B = (normalize(loader.pixels(domain, testing)) for domain in "AB")
+    fake_B, fake_A = translate_all(g_AB, imgs_A), translate_all(g_BA, imgs_B)
+    figures = {
+        "cycle_A": mean_absolute_error(translate_all(g_BA, fake_B), imgs_A),
+        "cycle_B": mean_absolute_error(translate_all(g_AB, fake_A), imgs_B),
+        "identity_A": mean_absolute_error(translate_all(g_BA, imgs_A), imgs_A),
+        "identity_B": mean_absolute_error(translate_all(g_AB, imgs_B), imgs_B),
+    }
+    if loader.test_pairs:
+        _check_pairs(loader)
+        figures["truth_AB"] = mean_absolute_error(fake_B, imgs_B)
+        figures["truth_BA"] = mean_absolute_error(fake_A, imgs_A)
+        figures["untranslated"] = mean_absolute_error(imgs_A, imgs_B)
+    return figures
+
+
+def _check_pairs(loader: DataLoader) -> None:
+    names = [[path.stem for path in loader.paths(domain, is_testing=True)] for domain in "AB"]
+    if names[0] != names[1]:
+        odd = sorted(set(names[0]) ^ set(names[1]))[:3]
+        raise ValueError(
+            f"dataset.json in {str(loader.directory)!r} calls the test images pairs, so testA and "
+            f"testB must hold images of the same names. Received, on one side only: {odd}"
+        )
+
+
+def in_words(figures: dict[str, float]) -> str:
+    """Says what `evaluate` found.
+
+    Args:
+        figures: From `evaluate`.
+
+    Returns:
+        A few lines of text.
+    """
+    lines = ["Mean absolute errors on test images, in levels of 0 to 255:"]
+    if "untranslated" in figures:
+        plain = figures["untranslated"]
+        for name, arrow in (("truth_AB", "A → B"), ("truth_BA", "B → A")):
+            lines.append(
+                f"  {arrow} to the truth  {figures[name]:6.2f}   untranslated {plain:6.2f}   "
+                f"({figures[name] / plain:.0%})"
+            )
+    for name in ("cycle", "identity"):
+        lines.append(
+            f"  {name:<20} {figures[f'{name}_A']:6.2f} (A)   {figures[f'{name}_B']:6.2f} (B)"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,163 @@
+"""Layers that Keras does not have, or not in this form."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+PACKAGE = "cyclegan_keras"
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class InstanceNormalization(keras.layers.Layer):
+    """Normalises each channel of each image by its own mean and variance.
+
+    Equal to `tfa.layers.InstanceNormalization` of tensorflow-addons 0.23 with its defaults, and to
+    `keras.layers.GroupNormalization(groups=-1)`. Statistics are taken in float32 at least, so that
+    `mixed_float16` neither overflows nor rounds them away.
+
+    Args:
+        epsilon: Added to the variance. Float, 1e-3 by default as in the book's layer; the paper's
+            networks use 1e-5.
+        center: Whether to add a trained offset per channel, `beta`.
+        scale: Whether to multiply by a trained factor per channel, `gamma`.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Input shape:
+        `(batch, height, width, channels)`.
+
+    Output shape:
+        Same as the input's.
+
+    Reference:
+        [Ulyanov et al., 2016](https://arxiv.org/abs/1607.08022); *GANs in Action*, listing 9.4.
+    """
+
+    def __init__(
+        self, epsilon: float = 1e-3, center: bool = True, scale: bool = True, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+        self.center = center
+        self.scale = scale
+        self.supports_masking = True
+        # Keras must not round a float32 input to half precision before it is measured.
+        self.autocast = False
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates `gamma` and `beta`, one value per channel."""
+        channels = input_shape[-1]
+        if len(input_shape) != 4 or channels is None:
+            raise ValueError(
+                "`InstanceNormalization` wants images of shape (batch, height, width, channels) "
+                f"with a known number of channels. Received: input_shape={input_shape}"
+            )
+        self.gamma = (
+            self.add_weight(shape=(channels,), initializer="ones", name="gamma")
+            if self.scale
+            else None
+        )
+        self.beta = (
+            self.add_weight(shape=(channels,), initializer="zeros", name="beta")
+            if self.center
+            else None
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the normalised images in the layer's compute dtype."""
+        x = ops.cast(inputs, keras.backend.result_type(self.variable_dtype, "float32"))
+        mean, variance = ops.moments(x, axes=[1, 2], keepdims=True)
+        factor = ops.rsqrt(variance + self.epsilon)
+        if self.gamma is not None:
+            factor = factor * self.gamma
+        # Subtracting first keeps the digits that x·factor − mean·factor would lose.
+        x = (x - mean) * factor
+        if self.beta is not None:
+            x = x + self.beta
+        return ops.cast(x, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Returns `input_shape`."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` needs to make the same layer."""
+        config = {"epsilon": self.epsilon, "center": self.center, "scale": self.scale}
+        return {**super().get_config(), **config}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class UpsampleConv2D(keras.layers.Layer):
+    """Doubles height and width by repeating pixels, then convolves.
+
+    The same function as `UpSampling2D(2)` followed by `Conv2D(filters, kernel_size,
+    padding="same")`, with the same weights: `kernel` and `bias`.
+
+    Args:
+        filters: Number of output channels.
+        kernel_size: Height and width of the kernel, in pixels of the output.
+        activation: Name or function, as for `keras.layers.Conv2D`.
+        kernel_initializer: As for `keras.layers.Conv2D`.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Input shape:
+        `(batch, height, width, channels)`.
+
+    Output shape:
+        `(batch, 2 * height, 2 * width, filters)`.
+
+    Reference:
+        *GANs in Action*, listing 9.4 (`deconv2d`);
+        [Odena et al., 2016](https://distill.pub/2016/deconv-checkerboard/) on why not a strided
+        transposed convolution.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int = 4,
+        activation: Any = None,
+        kernel_initializer: Any = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.activation = keras.activations.get(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates `kernel` and `bias`, shaped as those of `keras.layers.Conv2D`."""
+        channels = input_shape[-1]
+        if len(input_shape) != 4 or channels is None:
+            raise ValueError(
+                "`UpsampleConv2D` wants images of shape (batch, height, width, channels) with a "
+                f"known number of channels. Received: input_shape={input_shape}"
+            )
+        self.kernel = self.add_weight(
+            shape=(self.kernel_size, self.kernel_size, channels, self.filters),
+            initializer=self.kernel_initializer,
+            name="kernel",
+        )
+        self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the doubled and convolved images."""
+        x = ops.repeat(ops.repeat(inputs, 2, axis=1), 2, axis=2)
+        x = ops.conv(x, self.kernel, padding="same")
+        return self.activation(x + self.bias)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Returns the shape with height and width doubled and `filters` channels."""
+        batch, height, width, _ = input_shape
+        return (batch, height and 2 * height, width and 2 * width, self.filters)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` needs to make the same layer."""
+        config = {
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "activation": keras.activations.serialize(self.activation),
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+        return {**super().get_config(), **config}

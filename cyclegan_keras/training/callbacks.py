@@ -1,0 +1,244 @@
+"""What hangs on the training loop: progress, samples, history, and an orderly end."""
+
+import csv
+import pathlib
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tqdm.auto
+
+from cyclegan_keras import plotting
+from cyclegan_keras.data.images import PathLike, write_image
+from cyclegan_keras.data.loader import DataLoader
+from cyclegan_keras.training.loop import MeanLogs
+from cyclegan_keras.training.runs import free_name
+
+NUM_SAMPLES = 4
+SAMPLE_SEED = 9
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """A bar over all steps, with the mean losses of the epoch so far and the time left.
+
+    Args:
+        **kwargs: Of `tqdm.tqdm`, such as `file` or `mininterval`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__()
+        self._kwargs = {"mininterval": 0.5, "unit": "step", "dynamic_ncols": True, **kwargs}
+        self._shown = 0.0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Draws the empty bar."""
+        total = self.params["epochs"] * self.params["steps"]
+        self._bar = tqdm.auto.tqdm(total=total, **self._kwargs)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Starts the means anew."""
+        self._epoch, self._means = epoch, MeanLogs()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Moves the bar on by one."""
+        self._means.add(logs)
+        now = time.monotonic()
+        if now - self._shown >= self._bar.mininterval:
+            self._bar.set_postfix_str(self._words(), refresh=False)
+            self._shown = now
+        self._bar.update()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Shows the epoch's last figures."""
+        self._bar.set_postfix_str(self._words())
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Leaves the bar as it stands."""
+        self._bar.close()
+
+    def _words(self) -> str:
+        """The losses as the book prints them, in short."""
+        means = self._means.mean()
+        losses = [
+            ("D", means.get("d_loss")),
+            ("acc", means.get("d_acc")),
+            ("G", means.get("g_loss")),
+            ("adv", _both(means, "valid")),
+            ("cycle", _both(means, "reconstr")),
+            ("id", _both(means, "img", "_id")),
+        ]
+        epoch = f"epoch {self._epoch + 1}/{self.params['epochs']}"
+        return " ".join([epoch, *(f"{name} {x:.3f}" for name, x in losses if x is not None)])
+
+
+def _both(means: dict[str, float], start: str, end: str = "") -> float | None:
+    """The mean of a loss over the two domains, if there is such a loss."""
+    pair = [means.get(f"{start}_{domain}{end}_loss") for domain in "AB"]
+    return None if None in pair else float(np.mean([x for x in pair if x is not None]))
+
+
+class _EveryFewSteps(keras.callbacks.Callback):
+    """Calls `act` after every `interval` steps, counted over all epochs."""
+
+    def __init__(self, interval: int) -> None:
+        super().__init__()
+        if interval < 1:
+            raise ValueError(f"`interval` must be at least 1 step. Received: interval={interval}")
+        self.interval = interval
+        self.epoch = 0
+        self.num_steps = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Remembers the epoch."""
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Counts the step, and acts if it is time."""
+        self.num_steps += 1
+        if self.num_steps % self.interval == 0:
+            self.act(batch)
+
+    def act(self, batch: int) -> None:
+        """Does what there is to do every `interval` steps."""
+        raise NotImplementedError
+
+
+class SampleGrid(_EveryFewSteps):
+    """Translates the same few images every so often, and hands the picture on.
+
+    Takes test images, or training images where there are none to test with.
+
+    Args:
+        loader: Where the images come from.
+        interval: Steps between two pictures.
+        show: Called with the picture (uint8, `(height, width, 3)`), the epoch and the batch, both
+            counted from zero.
+        num_images: Of each domain.
+    """
+
+    def __init__(
+        self,
+        loader: DataLoader,
+        interval: int,
+        show: Callable[[np.ndarray, int, int], None],
+        num_images: int = NUM_SAMPLES,
+    ) -> None:
+        super().__init__(interval)
+        self._show = show
+        testing = loader.has_test_images
+        counts = [len(loader.paths(domain, testing)) for domain in "AB"]
+        count = min(num_images, *counts)
+        # Where test images are pairs, the same places show the same scenes.
+        self._imgs_A, self._imgs_B = (
+            loader.load_data(domain, count, testing, seed=SAMPLE_SEED) for domain in "AB"
+        )
+
+    def act(self, batch: int) -> None:
+        """Makes the picture and shows it."""
+        model = self.model
+        grid = plotting.cycle_grid(model.g_AB, model.g_BA, self._imgs_A, self._imgs_B)
+        self._show(grid, self.epoch, batch)
+
+
+class HistoryCSV(_EveryFewSteps):
+    """Writes a row of mean losses every so often, and at the end of each epoch.
+
+    Args:
+        path: Of the file. Columns: `epoch` and `step` (both counted from one, steps over all
+            epochs), `seconds` since the start, and the mean of each loss since the row before.
+        interval: Steps between two rows.
+    """
+
+    def __init__(self, path: PathLike, interval: int) -> None:
+        super().__init__(interval)
+        self._path = pathlib.Path(path)
+        self._means = MeanLogs()
+        self._num_pending = 0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Starts the clock."""
+        self._started = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Takes in one step's losses."""
+        self._means.add(logs)
+        self._num_pending += 1
+        super().on_train_batch_end(batch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Writes what has come in since the last row."""
+        if self._num_pending:
+            self.act(0)
+
+    def act(self, batch: int) -> None:
+        """Writes a row."""
+        seconds = round(time.monotonic() - self._started, 2)
+        means = {name: f"{value:.6g}" for name, value in self._means.mean().items()}
+        row = {"epoch": self.epoch + 1, "step": self.num_steps, "seconds": seconds, **means}
+        is_new = not self._path.exists()
+        with self._path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(row), lineterminator="\n")
+            if is_new:
+                writer.writeheader()
+            writer.writerow(row)
+        self._means, self._num_pending = MeanLogs(), 0
+
+
+class StopOnInterrupt(keras.callbacks.Callback):
+    """Makes the first Ctrl-C end the training in order, after the step that is being done.
+
+    A second one stops at once. Works in the main thread, where Python handles signals.
+    """
+
+    stopped = False
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Begins to listen."""
+        self._previous = signal.signal(signal.SIGINT, self._stop)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Gives Ctrl-C its old meaning back."""
+        signal.signal(signal.SIGINT, self._previous)
+
+    def _stop(self, signum: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, self._previous)
+        self.stopped = True
+        self.model.stop_training = True
+
+
+def writes_samples_to(directory: PathLike) -> Callable[[np.ndarray, int, int], None]:
+    """Makes a function that keeps the pictures of `SampleGrid` as PNG files.
+
+    Args:
+        directory: The folder, made when the first picture comes.
+
+    Returns:
+        A function that writes `<epoch>_<batch>.png`, as the book names them.
+    """
+    folder = pathlib.Path(directory)
+
+    def write(grid: np.ndarray, epoch: int, batch: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_image(folder / f"{epoch}_{batch}.png", grid)
+
+    return write
+
+
+def book_callbacks(loader: DataLoader, sample_interval: int) -> list[keras.callbacks.Callback]:
+    """What `CycleGAN.train` shows by itself: progress, and samples in `images/<dataset>/`.
+
+    Args:
+        loader: Where the samples come from.
+        sample_interval: Steps between two pictures.
+
+    Returns:
+        Callbacks.
+
+    Reference:
+        *GANs in Action*, listing 9.6.
+    """
+    folder = free_name(pathlib.Path("images") / loader.dataset_name)
+    return [ProgressBar(), SampleGrid(loader, sample_interval, writes_samples_to(folder))]

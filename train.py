@@ -1,0 +1,8 @@
+"""`python train.py …` is `cyclegan train …`."""
+
+import sys
+
+from cyclegan_keras.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main(["train", *sys.argv[1:]], prog="train.py"))
