@@ -30,7 +30,10 @@ class TrainConfig:
     )
     image_size: int = _setting(64, "height and width to train at, in pixels, divisible by 16")
     batch_size: int = _setting(1, "images of each domain in one step")
-    epochs: int = _setting(10, "passes over the data")
+    epochs: int = _setting(9, "passes over the data")
+    decay_epochs: int = _setting(
+        4, "the last so many epochs, over which the learning rate falls in a straight line"
+    )
     sample_interval: int = _setting(100, "steps between two sample grids and rows of history.csv")
     seed: int = _setting(0, "of initial weights, order and flips")
     run_dir: str | None = _setting(None, "where all results go; by default a new folder in ./runs")
@@ -51,6 +54,7 @@ class TrainConfig:
             ("image_size", 32),
             ("batch_size", 1),
             ("epochs", 1),
+            ("decay_epochs", 0),
             ("sample_interval", 1),
             ("seed", 0),
             ("lambda_cycle", 0),

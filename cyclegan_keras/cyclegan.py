@@ -14,6 +14,7 @@ from cyclegan_keras.networks import (
     build_unet_generator,
     check_img_shape,
 )
+from cyclegan_keras.optimizers import FusedAdam
 from cyclegan_keras.training import loop
 from cyclegan_keras.training.callbacks import book_callbacks
 
@@ -53,7 +54,6 @@ class CycleGAN(keras.Model):
         ValueError: If `img_shape` cannot be halved four times.
 
     Example:
-
     ```python
     gan = CycleGAN(img_shape=(64, 64, 3))
     gan.train(epochs=10, batch_size=1, sample_interval=200)
@@ -80,7 +80,8 @@ class CycleGAN(keras.Model):
     ) -> None:
         super().__init__(name=name)
         check_img_shape(img_shape)
-        self.img_shape = tuple(img_shape)
+        height, width, channels = img_shape
+        self.img_shape = (height, width, channels)
         self.gf = gf
         self.df = df
         self.lambda_cycle = lambda_cycle
@@ -99,7 +100,7 @@ class CycleGAN(keras.Model):
         for discriminator in (self.d_A, self.d_B):
             discriminator.compile(
                 loss="mse",
-                optimizer=keras.optimizers.Adam(learning_rate, beta_1),
+                optimizer=FusedAdam(learning_rate, beta_1),
                 metrics=["accuracy"],
             )
 
@@ -114,7 +115,7 @@ class CycleGAN(keras.Model):
                 self.lambda_id,
                 self.lambda_id,
             ],
-            optimizer=keras.optimizers.Adam(learning_rate, beta_1),
+            optimizer=FusedAdam(learning_rate, beta_1),
         )
         self.built = True
 
@@ -139,6 +140,11 @@ class CycleGAN(keras.Model):
         self._num_built += 1
         return None if self.seed is None else 4000 * self.seed + 1000 * self._num_built
 
+    @property
+    def optimizers(self) -> list[keras.optimizers.Optimizer]:
+        """The optimizers of `d_A`, `d_B` and `combined`."""
+        return [model.optimizer for model in (self.d_A, self.d_B, self.combined)]
+
     def call(self, inputs: Sequence[Any], training: bool = False) -> list[Any]:
         """Returns the six outputs of `combined` for `[imgs_A, imgs_B]`."""
         return self.combined(inputs, training=training)
@@ -162,7 +168,9 @@ class CycleGAN(keras.Model):
         Reference:
             *GANs in Action*, the algorithm before listing 9.6.
         """
-        imgs_A, imgs_B = data
+        imgs_A, imgs_B = (
+            ops.convert_to_tensor(imgs, self.combined.variable_dtype) for imgs in data
+        )
         return self._current_step()(imgs_A, imgs_B)
 
     def _current_step(self) -> Any:
@@ -174,8 +182,11 @@ class CycleGAN(keras.Model):
         if self._traced_step is None or self._compiled != compiled:
             for model in models:
                 model.optimizer.build(model.trainable_variables)
-            spec = tf.TensorSpec((None, *self.img_shape), self.combined.variable_dtype)
-            self._traced_step = tf.function(self._step, input_signature=[spec, spec])
+            # TensorFlow 2.21's remapper fails on a convolution with bias and LeakyReLU once their
+            # gradient is taken, and prints an error at each tracing; it would gain nothing here.
+            tf.config.optimizer.set_experimental_options({"remapping": False})
+            # The first batch size gets its own graph; a second one, a graph for all the others.
+            self._traced_step = tf.function(self._step, reduce_retracing=True)
             self._compiled = compiled
         return self._traced_step
 

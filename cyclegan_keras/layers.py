@@ -52,26 +52,25 @@ class InstanceNormalization(keras.layers.Layer):
                 "`InstanceNormalization` wants images of shape (batch, height, width, channels) "
                 f"with a known number of channels. Received: input_shape={input_shape}"
             )
-        self.gamma = (
-            self.add_weight(shape=(channels,), initializer="ones", name="gamma")
-            if self.scale
-            else None
-        )
-        self.beta = (
-            self.add_weight(shape=(channels,), initializer="zeros", name="beta")
-            if self.center
-            else None
+        self.gamma = self._add_weight(channels, "ones", "gamma") if self.scale else None
+        self.beta = self._add_weight(channels, "zeros", "beta") if self.center else None
+
+    def _add_weight(self, channels: int, initializer: str, name: str) -> Any:
+        return self.add_weight(
+            shape=(channels,), initializer=initializer, name=name, autocast=False
         )
 
     def call(self, inputs: Any) -> Any:
         """Returns the normalised images in the layer's compute dtype."""
         x = ops.cast(inputs, keras.backend.result_type(self.variable_dtype, "float32"))
-        mean, variance = ops.moments(x, axes=[1, 2], keepdims=True)
+        # The mean goes first: x·factor − mean·factor and mean(x²) − mean(x)² would cancel where the
+        # mean is large against the contrast.
+        x = x - ops.mean(x, axis=(1, 2), keepdims=True)
+        variance = ops.mean(ops.square(x), axis=(1, 2), keepdims=True)
         factor = ops.rsqrt(variance + self.epsilon)
         if self.gamma is not None:
             factor = factor * self.gamma
-        # Subtracting first keeps the digits that x·factor − mean·factor would lose.
-        x = (x - mean) * factor
+        x = x * factor
         if self.beta is not None:
             x = x + self.beta
         return ops.cast(x, self.compute_dtype)

@@ -138,4 +138,6 @@ def build_patch_discriminator(
 
 def _full_precision(activation: str, name: str) -> keras.layers.Layer:
     """The last activation, in float32 under mixed precision: losses are taken of it."""
-    return layers.Activation(activation, dtype=keras.config.dtype_policy().variable_dtype, name=name)
+    return layers.Activation(
+        activation, dtype=keras.config.dtype_policy().variable_dtype, name=name
+    )

@@ -9,7 +9,9 @@ from PIL import Image, ImageDraw, ImageFont
 from cyclegan_keras.data.images import denormalize
 
 INK, PAPER = (32, 32, 32), (255, 255, 255)
-CYCLE_TITLES = ("A", "A → B", "A → B → A", "B", "B → A", "B → A → B")
+# Pillow's own font has no arrows.
+CYCLE_TITLES = ("A", "A to B", "and back to A", "B", "B to A", "and back to B")
+TRUTH_TITLES = ("A", "A to B", "the true B", "B", "B to A", "the true A")
 
 
 def to_numpy(generator: Any, imgs: Any) -> np.ndarray:
@@ -80,3 +82,112 @@ def cycle_grid(g_AB: Any, g_BA: Any, imgs_A: np.ndarray, imgs_B: np.ndarray) -> 
     fake_B, fake_A = to_numpy(g_AB, imgs_A), to_numpy(g_BA, imgs_B)
     columns = [imgs_A, fake_B, to_numpy(g_BA, fake_B), imgs_B, fake_A, to_numpy(g_AB, fake_A)]
     return image_grid(columns, CYCLE_TITLES, gap_before=3)
+
+
+def truth_grid(g_AB: Any, g_BA: Any, imgs_A: np.ndarray, imgs_B: np.ndarray) -> np.ndarray:
+    """Shows translations beside the truth, where the images are pairs.
+
+    Args:
+        g_AB: Generator from A to B.
+        g_BA: Generator from B to A.
+        imgs_A: Images of A, `(rows, height, width, 3)`, float32 in [-1, 1].
+        imgs_B: Their true translations, in the same order.
+
+    Returns:
+        A picture, uint8, `(height, width, 3)`.
+    """
+    fake_B, fake_A = to_numpy(g_AB, imgs_A), to_numpy(g_BA, imgs_B)
+    return image_grid([imgs_A, fake_B, imgs_B, imgs_B, fake_A, imgs_A], TRUTH_TITLES, gap_before=3)
+
+
+def loss_curves(history: dict[str, list[float]]) -> Any:
+    """Draws how the losses went, epoch by epoch.
+
+    Args:
+        history: From a `History`: a list of means for each loss.
+
+    Returns:
+        A matplotlib figure: the discriminators' losses beside those of the generators.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    panels = figure.subplots(1, 2)
+    discriminators = [name for name in history if name.startswith("d_") and "loss" in name]
+    generators = [name for name in history if name.endswith(("_A_loss", "_B_loss", "_id_loss"))]
+    generators = [name for name in generators if name not in discriminators]
+    for axes, title, names in zip(
+        panels, ("Discriminators", "Generators"), (discriminators, generators), strict=True
+    ):
+        for name in names:
+            epochs = range(1, len(history[name]) + 1)
+            axes.plot(epochs, history[name], marker=".", label=name.removesuffix("_loss"))
+        axes.set(title=title, xlabel="epoch", ylabel="loss", yscale="log")
+        axes.legend(fontsize="small")
+    return figure
+
+
+def network_drawing(model: Any) -> Any:
+    """Draws a network as the sizes of what its convolutions make, with its skip connections.
+
+    Args:
+        model: A generator or a discriminator of `networks`.
+
+    Returns:
+        A matplotlib figure. A bar is as high as the feature maps and as wide as the root of
+        their number; arcs are skip connections.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.patches import FancyArrowPatch, Rectangle
+
+    stages = [("image", tuple(model.input_shape[1:]))]
+    for layer in model.layers:
+        kind = _kind(layer)
+        if kind is not None:
+            stages.append((kind, tuple(layer.output.shape[1:])))
+    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    axes = figure.subplots()
+    top, left, places = max(shape[0] for _, shape in stages), 0.0, []
+    for stage, (height, width, channels) in stages:
+        bar_width, bar_height = 1.5 * channels**0.5, 100 * height / top
+        colour = {"image": "#bbbbbb", "halve": "#d1495b", "double": "#edae49"}.get(stage, "#00798c")
+        axes.add_patch(Rectangle((left, -bar_height / 2), bar_width, bar_height, color=colour))
+        axes.text(
+            left + bar_width / 2,
+            -bar_height / 2 - 4,
+            f"{height}×{width}\n×{channels}",
+            ha="center",
+            va="top",
+            fontsize=8,
+        )
+        places.append((left + bar_width / 2, bar_height / 2, height))
+        left += bar_width + 12
+    if any(type(layer).__name__ == "Concatenate" for layer in model.layers):
+        halvings = [
+            place for place, (kind, _) in zip(places, stages, strict=True) if kind == "halve"
+        ]
+        doublings = [p for p, (kind, _) in zip(places, stages, strict=True) if kind == "double"]
+        for x, y, height in halvings[:-1]:
+            partner = next(place for place in doublings if place[2] == height)
+            arc = FancyArrowPatch(
+                (x, y),
+                partner[:2],
+                connectionstyle="arc3,rad=-0.25",
+                arrowstyle="-|>",
+                mutation_scale=12,
+                color="#666666",
+            )
+            axes.add_patch(arc)
+    axes.set(xlim=(-8, left), ylim=(-85, 110))
+    axes.axis("off")
+    return figure
+
+
+def _kind(layer: Any) -> str | None:
+    """What a layer does to the size of an image, if it convolves at all."""
+    name = type(layer).__name__
+    if name == "UpsampleConv2D":
+        return "double"
+    if name == "Conv2D":
+        return "halve" if layer.strides[0] == 2 else "keep"
+    return None

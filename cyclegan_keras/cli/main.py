@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "cyclegan") -> int:
         module.add_arguments(verb)
         verb.set_defaults(run=module.run)
     arguments = parser.parse_args(argv)
+    # TensorFlow's notes on how it was built tell a user nothing; its errors are still shown.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         return arguments.run(arguments)
     except (ValueError, OSError) as error:

@@ -6,9 +6,11 @@ import pathlib
 import typing
 from typing import Any
 
+from cyclegan_keras.cli.quiet import without_startup_notes
 from cyclegan_keras.config import TrainConfig, value_type
 
 INTERRUPTED = 130
+NUM_SHOWN = 6
 HELP = "train translators between two folders of images"
 
 
@@ -76,10 +78,14 @@ def run(arguments: argparse.Namespace) -> int:
     config = config_from(arguments)
     print("Loading TensorFlow …", flush=True)
     # Only now: this takes seconds, and wrong flags should be told at once.
-    from cyclegan_keras.cyclegan import CycleGAN
-    from cyclegan_keras.data.loader import DataLoader
-    from cyclegan_keras.evaluation import truth
-    from cyclegan_keras.training import callbacks, loop, runs
+    with without_startup_notes():
+        from cyclegan_keras.cyclegan import CycleGAN
+        from cyclegan_keras.data import images
+        from cyclegan_keras.data.loader import DataLoader
+        from cyclegan_keras.evaluation import truth
+        from cyclegan_keras.training import callbacks, loop, runs
+
+        devices = runs.devices_in_words()
 
     directory = pathlib.Path(config.data_dir or pathlib.Path("data") / config.dataset).absolute()
     size = (config.image_size, config.image_size)
@@ -88,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     run_dir = runs.make_run_dir(config, loader.dataset_name)
     print(
         f"Data    {directory}: {len(loader.paths('A'))} images of A, {len(loader.paths('B'))} of B"
-        f"\nDevice  {runs.devices_in_words()}"
+        f"\nDevice  {devices}"
         f"\nRun     {run_dir}: {config.epochs} epochs of {num_batches} steps",
         flush=True,
     )
@@ -105,6 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
     interrupt = callbacks.StopOnInterrupt()
     hooks = [
         callbacks.ProgressBar(),
+        callbacks.LearningRateDecay(config.decay_epochs),
         callbacks.HistoryCSV(run_dir / "history.csv", config.sample_interval),
         callbacks.SampleGrid(
             loader,
@@ -117,7 +124,27 @@ def run(arguments: argparse.Namespace) -> int:
     for generator in (gan.g_AB, gan.g_BA):
         runs.save_whole(generator, run_dir / f"{generator.name}.keras")
     print(f"Saved   {run_dir / 'g_AB.keras'} and {run_dir / 'g_BA.keras'}", flush=True)
+    images.write_image(run_dir / "translations.png", picture(gan, loader))
     figures = truth.evaluate(gan.g_AB, gan.g_BA, loader)
     runs.save_figures(figures, run_dir / "metrics.json")
     print(truth.in_words(figures))
     return INTERRUPTED if interrupt.stopped else 0
+
+
+def picture(gan: Any, loader: Any) -> Any:
+    """Shows a few test images at the end of a run, beside the truth where it is known.
+
+    Args:
+        gan: The trained `CycleGAN`.
+        loader: Its `DataLoader`.
+
+    Returns:
+        A picture, uint8, `(height, width, 3)`.
+    """
+    from cyclegan_keras import plotting
+
+    testing = loader.has_test_images
+    count = min(NUM_SHOWN, *(len(loader.paths(domain, testing)) for domain in "AB"))
+    imgs = [loader.load_data(domain, count, testing, seed=0) for domain in "AB"]
+    grid = plotting.truth_grid if loader.test_pairs else plotting.cycle_grid
+    return grid(gan.g_AB, gan.g_BA, *imgs)

@@ -2,6 +2,8 @@
 
 import argparse
 
+from cyclegan_keras.cli.quiet import without_startup_notes
+
 HELP = "translate images with a saved generator"
 
 
@@ -35,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         FileNotFoundError: If there is no such model or image.
         ValueError: If the model or an image cannot be read.
     """
-    from cyclegan_keras.inference import translate
+    with without_startup_notes():
+        from cyclegan_keras.inference import translate
 
     jobs = translate.plan(arguments.paths, arguments.output, arguments.overwrite)
     generator = translate.load_generator(arguments.model)

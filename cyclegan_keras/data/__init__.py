@@ -1,0 +1,1 @@
+"""Images in and out of files, and the data sets made of them."""

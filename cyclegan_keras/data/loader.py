@@ -244,7 +244,10 @@ class DataLoader:
         pixels_A, pixels_B = self.pixels("A"), self.pixels("B")
         lengths = len(pixels_A), len(pixels_B)
         length = max(lengths) if self.epoch_length == "longer" else min(lengths)
-        order_A, order_B = _order(len(pixels_A), length, rng_A), _order(len(pixels_B), length, rng_B)
+        order_A, order_B = (
+            _order(len(pixels_A), length, rng_A),
+            _order(len(pixels_B), length, rng_B),
+        )
         for first in range(0, num_batches * batch_size, batch_size):
             batch = slice(first, first + batch_size)
             imgs_A = self._flipped(pixels_A[order_A[batch]], rng_A)

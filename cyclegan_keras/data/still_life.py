@@ -17,8 +17,8 @@ _BASE_SIZE = 128
 # Skin colours (dark, bright) as displayed red, green, blue in [0, 1]. One tone moves both
 # kinds along their range, so a dark apple is a dark orange and the translation is predictable.
 _SKIN = {
-    "apple": ((0.57, 0.03, 0.06), (0.82, 0.10, 0.10)),
-    "orange": ((0.88, 0.48, 0.04), (1.00, 0.64, 0.12)),
+    "apple": ((0.56, 0.02, 0.05), (0.74, 0.07, 0.08)),
+    "orange": ((0.95, 0.53, 0.04), (1.00, 0.66, 0.12)),
 }
 
 # Side in pixels of the seamless tiles of pores and specks.
@@ -87,15 +87,16 @@ class Scene:
         def between(low: float, high: float) -> float:
             return low + (high - low) * next(draw)
 
-        radius = between(0.345, 0.395)
+        radius = between(0.36, 0.41)
         centre = (between(0.45, 0.55), between(0.53, 0.57))
         side = between(0.25, 0.75)
         light = np.array([side if next(draw) < 0.5 else -side, between(0.45, 0.8), 0.75])
         light /= np.linalg.norm(light)
-        # Cream, or from green over blue to violet: nothing that passes for a fruit.
+        # Pale walls from cream over green and blue to violet, and calm tables: nothing that passes
+        # for a fruit, and nothing so loud that its exact colour outweighs the fruit's.
         hue = between(0.10, 0.16) if next(draw) < 0.3 else between(0.34, 0.76)
-        wall = colorsys.hsv_to_rgb(hue, between(0.06, 0.32), between(0.45, 0.86))
-        table = colorsys.hsv_to_rgb(between(0.09, 0.65), between(0.05, 0.28), between(0.42, 0.90))
+        wall = colorsys.hsv_to_rgb(hue, between(0.04, 0.13), between(0.74, 0.84))
+        table = colorsys.hsv_to_rgb(between(0.06, 0.65), between(0.04, 0.14), between(0.56, 0.66))
         leaf_side = 1.0 if next(draw) < 0.5 else -1.0
         has_leaf = next(draw) < 0.7
         return cls(
@@ -106,8 +107,8 @@ class Scene:
             tilt=between(0.92, 1.12),
             tone=between(0.0, 1.0),
             light=(float(light[0]), float(light[1]), float(light[2])),
-            ambient=between(0.38, 0.54),
-            warmth=between(-0.6, 1.0),
+            ambient=between(0.44, 0.54),
+            warmth=between(-0.4, 0.6),
             wall=wall,
             table=table,
             horizon=centre[1] + between(-0.12, 0.16),

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
-import tqdm.auto
+import tqdm
 from PIL import Image
 
 from cyclegan_keras import layers  # noqa: F401, registers the layers that the file names
@@ -40,7 +40,7 @@ def load_generator(path: images.PathLike) -> keras.Model:
     except Exception as error:  # Keras raises whatever the damage led to.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"Cannot load the model {name!r}: {reason}") from error
-    shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    shapes: list[Any] = [getattr(model, f"{end}_shape", None) for end in ("input", "output")]
     if not all(isinstance(shape, tuple) and len(shape) == 4 for shape in shapes) or (
         shapes[0] != shapes[1] or shapes[0][3] != 3
     ):
@@ -115,7 +115,7 @@ def translate_files(generator: keras.Model, jobs: Sequence[Job]) -> None:
     Raises:
         ValueError: If an image cannot be read.
     """
-    progress: Any = tqdm.auto.tqdm(jobs, unit="image", disable=len(jobs) < 2)
+    progress: Any = tqdm.tqdm(jobs, unit="image", disable=len(jobs) < 2)
     for source, target in progress:
         translation = translate_image(generator, images.read_image(source))
         target.parent.mkdir(parents=True, exist_ok=True)

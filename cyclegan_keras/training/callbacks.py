@@ -9,11 +9,13 @@ from typing import Any
 
 import keras
 import numpy as np
-import tqdm.auto
+import tqdm
+from PIL import Image
 
 from cyclegan_keras import plotting
 from cyclegan_keras.data.images import PathLike, write_image
 from cyclegan_keras.data.loader import DataLoader
+from cyclegan_keras.schedules import linear_decay
 from cyclegan_keras.training.loop import MeanLogs
 from cyclegan_keras.training.runs import free_name
 
@@ -36,7 +38,7 @@ class ProgressBar(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Draws the empty bar."""
         total = self.params["epochs"] * self.params["steps"]
-        self._bar = tqdm.auto.tqdm(total=total, **self._kwargs)
+        self._bar = tqdm.tqdm(total=total, **self._kwargs)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the means anew."""
@@ -187,6 +189,39 @@ class HistoryCSV(_EveryFewSteps):
         self._means, self._num_pending = MeanLogs(), 0
 
 
+class LearningRateDecay(keras.callbacks.Callback):
+    """Lets the learning rate of every optimizer fall in a straight line towards the end.
+
+    Args:
+        decay_epochs: How many epochs at the end it falls over; 0 keeps it constant.
+    """
+
+    def __init__(self, decay_epochs: int) -> None:
+        super().__init__()
+        self._decay_epochs = decay_epochs
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Remembers the rates to begin with."""
+        self._optimizers = self.model.optimizers
+        self._rates = [float(optimizer.learning_rate) for optimizer in self._optimizers]
+        self._num_steps = self.params["epochs"] * self.params["steps"]
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Remembers the epoch."""
+        self._epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Sets the rates for this step, if they have begun to fall."""
+        steps = self.params["steps"]
+        step = self._epoch * steps + batch
+        decay_from = max(0, self._num_steps - self._decay_epochs * steps)
+        if step >= decay_from:
+            factor = linear_decay(step, decay_from, self._num_steps)
+            for optimizer, rate in zip(self._optimizers, self._rates, strict=True):
+                optimizer.learning_rate = rate * factor
+
+
 class StopOnInterrupt(keras.callbacks.Callback):
     """Makes the first Ctrl-C end the training in order, after the step that is being done.
 
@@ -225,6 +260,22 @@ def writes_samples_to(directory: PathLike) -> Callable[[np.ndarray, int, int], N
         write_image(folder / f"{epoch}_{batch}.png", grid)
 
     return write
+
+
+def shows_samples() -> Callable[[np.ndarray, int, int], None]:
+    """Makes a function that shows the pictures of `SampleGrid` in a notebook.
+
+    Returns:
+        A function that puts each picture in the place of the one before.
+    """
+    from IPython import display
+
+    place = display.display(None, display_id=True)
+
+    def show(grid: np.ndarray, epoch: int, batch: int) -> None:
+        place.update(Image.fromarray(grid))
+
+    return show
 
 
 def book_callbacks(loader: DataLoader, sample_interval: int) -> list[keras.callbacks.Callback]:

@@ -92,7 +92,6 @@ def devices_in_words() -> str:
     if not gpus:
         return f"CPU ({os.cpu_count()} cores); no GPU found"
     names = {
-        tf.config.experimental.get_device_details(gpu).get("device_name", "unnamed")
-        for gpu in gpus
+        tf.config.experimental.get_device_details(gpu).get("device_name", "unnamed") for gpu in gpus
     }
     return f"{len(gpus)} GPU{'s' * (len(gpus) > 1)} ({', '.join(sorted(names))})"

@@ -1,0 +1,58 @@
+import subprocess
+import sys
+
+import pytest
+
+from cyclegan_keras.cli.main import main
+
+
+def test_help_is_answered_without_tensorflow():
+    code = (
+        "import sys\n"
+        "from cyclegan_keras.cli.main import main\n"
+        "try:\n    main(['train', '--help'])\n"
+        "finally:\n    print({'tensorflow', 'keras', 'numpy'} & set(sys.modules))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0
+    assert "--image-size N" in result.stdout
+    assert result.stdout.endswith("set()\n")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["paint"],
+        ["train", "--epochs", "many"],
+        ["train", "--epochs", "0"],
+        ["train", "--dataset", "x", "--data-dir", "y"],
+        ["train", "--data-dir", "nowhere/at all"],
+        ["train", "--config", "nowhere.json"],
+        ["translate", "--model", "nowhere.keras", "--output", "out", "."],
+    ],
+)
+def test_wrong_words_give_one_line_and_status_2(argv, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    try:
+        status = main(argv)
+    except SystemExit as error:  # argparse's own way
+        status = error.code
+    assert status == 2
+    last = capsys.readouterr().err.rstrip().splitlines()[-1]
+    assert "error: " in last
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_where_an_error_came_from():
+    with pytest.raises(FileNotFoundError):
+        main(["--debug", "train", "--config", "nowhere.json"])
+
+
+def test_ctrl_c_outside_of_training(monkeypatch, capsys):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cyclegan_keras.cli.translate.run", interrupted)
+    assert main(["translate", "--model", "m", "--output", "o", "p"]) == 130
+    assert capsys.readouterr().err == "cyclegan: interrupted\n"

@@ -1,0 +1,169 @@
+"""The whole path as a user walks it: train, look, stop, translate."""
+
+import argparse
+import csv
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+from cyclegan_keras.cli import train
+from cyclegan_keras.cli.main import main
+from cyclegan_keras.config import TrainConfig
+
+ROOT = pathlib.Path(__file__).parents[2]
+TINY = "--image-size 32 --gf 2 --df 2 --batch-size 2 --decay-epochs 1".split()
+
+
+def read_rows(path: pathlib.Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def config_from(*argv: str) -> TrainConfig:
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    return train.config_from(parser.parse_args(argv))
+
+
+def test_flags_come_on_top_of_the_settings_file(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(TrainConfig(epochs=7, gf=4, data_dir="there").to_json())
+    config = config_from("--config", str(path), "--epochs", "8", "--lambda-id", "0.25")
+    assert config == TrainConfig(epochs=8, gf=4, data_dir="there", lambda_id=0.25)
+    assert config_from("--config", str(path), "--dataset", "fruit").data_dir is None
+    assert config_from() == TrainConfig()
+
+
+def test_the_fixed_flags_are_there():
+    flags = (
+        "--dataset x --image-size 64 --batch-size 2 --epochs 3 --sample-interval 5 --seed 1 "
+        "--run-dir r --lambda-cycle 5 --lambda-id 1 --gf 8 --df 16"
+    )
+    assert config_from(*flags.split()) == TrainConfig(
+        dataset="x",
+        image_size=64,
+        batch_size=2,
+        epochs=3,
+        sample_interval=5,
+        seed=1,
+        run_dir="r",
+        lambda_cycle=5.0,
+        lambda_id=1.0,
+        gf=8,
+        df=16,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(fruit_dir, tmp_path_factory):
+    """Two epochs of three steps, by train.py in a process of its own, in an empty folder."""
+    folder = tmp_path_factory.mktemp("work")
+    command = [sys.executable, str(ROOT / "train.py"), "--data-dir", str(fruit_dir), *TINY]
+    command += "--epochs 2 --sample-interval 2 --seed 3".split()
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return folder, result
+
+
+def test_a_run_leaves_everything_in_its_folder(trained):
+    folder, result = trained
+    run = folder / "runs" / "small_fruit"
+    assert [path.name for path in folder.iterdir()] == ["runs"]
+    assert sorted(path.name for path in run.iterdir()) == [
+        "config.json",
+        "g_AB.keras",
+        "g_BA.keras",
+        "history.csv",
+        "metrics.json",
+        "samples",
+        "translations.png",
+    ]
+    assert TrainConfig.from_json(run / "config.json").epochs == 2
+    rows = read_rows(run / "history.csv")
+    assert [int(row["step"]) for row in rows] == [2, 3, 4, 6]
+    assert sorted(p.name for p in (run / "samples").iterdir()) == ["0_1.png", "1_0.png", "1_2.png"]
+    figures = json.loads((run / "metrics.json").read_text())
+    assert figures["truth_AB"] > 0
+    assert f"A → B to the truth  {figures['truth_AB']:6.2f}" in result.stdout
+    assert "Device " in result.stdout
+    assert "6/6" in result.stderr
+    assert "D " in result.stderr
+    with Image.open(run / "translations.png") as image:
+        assert image.width > 6 * 128
+
+
+def test_nothing_but_ours_is_printed(trained):
+    _, result = trained
+    noise = ["Traceback", "Warning", "oneDNN", "CUDA", "E0000", "W0000", "retracing"]
+    assert not [word for word in noise if word in result.stdout + result.stderr]
+
+
+def test_the_same_seed_gives_the_same_run(trained, fruit_dir, tmp_path):
+    folder, _ = trained
+    argv = f"--data-dir {fruit_dir} --epochs 2 --sample-interval 2 --seed 3".split()
+    assert main(["train", *argv, *TINY, "--run-dir", str(tmp_path / "again")]) == 0
+    histories = [
+        [{k: v for k, v in row.items() if k != "seconds"} for row in read_rows(path)]
+        for path in (
+            folder / "runs" / "small_fruit" / "history.csv",
+            tmp_path / "again" / "history.csv",
+        )
+    ]
+    for one, other in zip(*histories, strict=True):
+        assert {k: float(v) for k, v in one.items()} == pytest.approx(
+            {k: float(v) for k, v in other.items()}, rel=1e-3
+        )
+
+
+def test_a_run_overwrites_nothing(trained, fruit_dir, capsys):
+    folder, _ = trained
+    run = folder / "runs" / "small_fruit"
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    argv = ["train", "--data-dir", str(fruit_dir), *TINY, "--run-dir", str(run)]
+    assert main(argv) == 2
+    assert "a run overwrites nothing" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+def test_translate_with_what_was_trained(trained, fruit_dir, tmp_path, capsys):
+    model = trained[0] / "runs" / "small_fruit" / "g_AB.keras"
+    out = tmp_path / "out"
+    argv = ["translate", "--model", str(model), str(fruit_dir / "testA"), "--output", str(out)]
+    assert main(argv) == 0
+    assert len(list(out.iterdir())) == 4
+    assert "Translated 4 images" in capsys.readouterr().out
+    assert main(argv) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*argv, "--overwrite"]) == 0
+
+
+def test_ctrl_c_saves_and_ends(fruit_dir, tmp_path):
+    command = [sys.executable, "-m", "cyclegan_keras", "train", "--data-dir", str(fruit_dir)]
+    command += [*TINY, "--epochs", "100000", "--sample-interval", "1", "--run-dir", "r"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        first_sample = tmp_path / "r" / "samples" / "0_0.png"
+        deadline = time.monotonic() + 120
+        while not first_sample.exists() and time.monotonic() < deadline:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "Saved" in out
+    assert (tmp_path / "r" / "g_AB.keras").exists()
+    assert (tmp_path / "r" / "g_BA.keras").exists()

@@ -1,0 +1,73 @@
+"""Small models and data shared by the whole session: building and tracing is what takes time."""
+
+import os
+import pathlib
+
+# Before TensorFlow is first imported: its start-up notes are not the tests' subject.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import pytest
+
+from cyclegan_keras import CycleGAN, DataLoader
+from cyclegan_keras.data.fruit import write_fruit
+
+SIZE = 32
+REAL_IMAGES = pathlib.Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def fruit_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A small drawn data set: 6 and 6 images to train on, 4 scenes to test on."""
+    return write_fruit(
+        tmp_path_factory.mktemp("data") / "small_fruit", num_train=6, num_test=4, size=SIZE
+    )
+
+
+@pytest.fixture
+def loader(fruit_dir: pathlib.Path) -> DataLoader:
+    return DataLoader(fruit_dir.name, (SIZE, SIZE), fruit_dir.parent, seed=0)
+
+
+@pytest.fixture(scope="session")
+def tiny_gan() -> CycleGAN:
+    """One compiled tiny model. Tests may train it; none may rely on its weights."""
+    return CycleGAN((SIZE, SIZE, 3), gf=2, df=2, seed=0)
+
+
+@pytest.fixture
+def float64():
+    """Everything built inside is float64: weights, inputs, losses."""
+    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
+
+
+@pytest.fixture
+def dtype_policy():
+    """Sets the dtype policy by name, until the test ends."""
+    before = keras.config.dtype_policy()
+    yield keras.config.set_dtype_policy
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.fixture
+def real_images() -> pathlib.Path:
+    """The folder of real photos, which are no part of the project."""
+    if not REAL_IMAGES.is_dir():
+        pytest.skip(f"needs real images in {REAL_IMAGES}, which is not there")
+    return REAL_IMAGES
+
+
+@pytest.fixture
+def random_images():
+    """Makes random images in [-1, 1] of a given shape, always the same."""
+
+    def make(*shape: int, seed: int = 0, dtype: str = "float32") -> np.ndarray:
+        return np.random.default_rng(seed).uniform(-1, 1, shape).astype(dtype)
+
+    return make

@@ -1,0 +1,151 @@
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cyclegan_keras.data import images
+
+RED, HALF_RED = (255, 0, 0), (255, 127, 127)
+
+
+def saved(folder: pathlib.Path, image: Image.Image, name: str = "x.png", **options) -> pathlib.Path:
+    path = folder / name
+    image.save(path, **options)
+    return path
+
+
+def first_pixel(path: pathlib.Path) -> tuple[int, ...]:
+    image = images.read_image(path)
+    assert image.mode == "RGB"
+    return image.getpixel((0, 0))
+
+
+def test_colours_are_red_green_blue(tmp_path):
+    assert first_pixel(saved(tmp_path, Image.new("RGB", (2, 2), RED))) == RED
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "expected"),
+    [
+        ("L", 100, (100, 100, 100)),
+        ("1", 1, (255, 255, 255)),
+        ("LA", (0, 0), (255, 255, 255)),
+        ("RGBA", (*RED, 255), RED),
+        ("RGBA", (*RED, 128), HALF_RED),
+        ("RGBA", (0, 0, 0, 0), (255, 255, 255)),
+        ("P", 0, (0, 0, 0)),
+    ],
+)
+def test_modes_of_png(mode, colour, expected, tmp_path):
+    assert first_pixel(saved(tmp_path, Image.new(mode, (2, 2), colour))) == expected
+
+
+def test_a_transparent_palette_colour_is_white(tmp_path):
+    image = Image.new("P", (2, 2), 0)
+    image.putpalette([*RED] * 256)
+    assert first_pixel(saved(tmp_path, image, transparency=0)) == (255, 255, 255)
+
+
+def test_cmyk_jpeg(tmp_path):
+    path = saved(tmp_path, Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "x.jpg", quality=100)
+    assert np.abs(np.subtract(first_pixel(path), RED)).max() <= 3
+
+
+def test_16_bits_are_scaled_not_cut_off(tmp_path):
+    # 65535 / 257 = 255; 32768 / 257 = 127.5…, rounded to 128; 256 would be cut off to 255.
+    values = np.array([[0, 256, 32768, 65535]], np.uint16)
+    path = saved(tmp_path, Image.fromarray(values))
+    assert np.asarray(images.read_image(path))[0, :, 0].tolist() == [0, 1, 128, 255]
+
+
+def test_float_pixels_must_be_shares(tmp_path):
+    path = saved(tmp_path, Image.fromarray(np.array([[0, 0.5, 1]], np.float32)), "x.tiff")
+    assert np.asarray(images.read_image(path))[0, :, 2].tolist() == [0, 128, 255]
+    saved(tmp_path, Image.fromarray(np.array([[0, 255]], np.float32)), "y.tiff")
+    with pytest.raises(ValueError, match=r"y\.tiff.*float pixels must be in \[0, 1\]"):
+        images.read_image(tmp_path / "y.tiff")
+
+
+def test_exif_orientation_turns_the_picture(tmp_path):
+    image = Image.new("RGB", (2, 1))
+    image.putpixel((0, 0), RED)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held so that the top is on the right
+    path = saved(tmp_path, image, exif=exif)
+    turned = images.read_image(path)
+    assert turned.size == (1, 2)
+    assert turned.getpixel((0, 0)) == RED
+
+
+def test_animations_give_their_first_frame(tmp_path):
+    frames = [Image.new("RGB", (4, 4), colour) for colour in (RED, (0, 0, 255))]
+    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
+    assert first_pixel(tmp_path / "x.gif") == RED
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n"])
+def test_what_is_no_image_is_named(content, tmp_path):
+    path = tmp_path / "bad.png"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"Cannot read the image .*bad\.png'.*Replace it"):
+        images.read_image(path)
+
+
+def test_a_truncated_image_is_named(tmp_path):
+    path = saved(tmp_path, Image.effect_noise((64, 64), 50), "cut.jpg")
+    path.write_bytes(path.read_bytes()[:-400])
+    with pytest.raises(ValueError, match=r"cut\.jpg"):
+        images.read_image(path)
+
+
+def test_an_absurdly_large_image_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 8)
+    path = saved(tmp_path, Image.new("RGB", (5, 5)), "huge.png")
+    with pytest.raises(ValueError, match=r"huge\.png"):
+        images.read_image(path)
+
+
+def test_a_missing_image_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        images.read_image(tmp_path / "nowhere.png")
+
+
+def test_only_images_are_listed_and_sorted(tmp_path):
+    for name in ("b.PNG", "a.jpeg", "notes.txt", ".hidden.png", "Thumbs.db"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.png").mkdir()
+    assert [path.name for path in images.list_images(tmp_path)] == ["a.jpeg", "b.PNG"]
+
+
+def test_empty_and_missing_folders_are_named(tmp_path):
+    with pytest.raises(ValueError, match=rf"No images in '{tmp_path}'.*\.png"):
+        images.list_images(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"No folder .*nowhere"):
+        images.list_images(tmp_path / "nowhere")
+
+
+def test_normalize_and_back_is_exact():
+    pixels = np.arange(256, dtype=np.uint8)
+    scaled = images.normalize(pixels)
+    assert scaled.dtype == np.float32
+    assert (scaled[0], scaled[255]) == (-1.0, 1.0)
+    np.testing.assert_array_equal(images.denormalize(scaled), pixels)
+    np.testing.assert_array_equal(images.denormalize([-3.0, 3.0, 0.001]), [0, 255, 128])
+
+
+def test_resize_is_height_by_width_and_antialiased():
+    stripes = np.zeros((8, 16, 3), np.uint8)
+    stripes[:, ::2] = 255  # every other column: without antialiasing, all black or all white
+    small = images.resize(Image.fromarray(stripes), (4, 2))
+    assert small.size == (2, 4)
+    assert 100 < np.asarray(small).mean() < 155
+
+
+def test_writing_is_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "x.png"
+    images.write_image(path, np.full((2, 2, 3), 7, np.uint8))
+    with pytest.raises(TypeError):
+        images.write_image(path, np.zeros((2, 2, 9), np.uint8))
+    assert first_pixel(path) == (7, 7, 7)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.png"]

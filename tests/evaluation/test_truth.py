@@ -1,0 +1,78 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from cyclegan_keras import DataLoader
+from cyclegan_keras.evaluation import truth
+
+
+def brighter(imgs, training):
+    assert training is False
+    return np.clip(imgs + 0.2, -1, 1)
+
+
+def same(imgs, training):
+    return imgs
+
+
+def test_the_distance_is_in_levels():
+    one, other = np.zeros((2, 4, 4, 3), "float32"), np.zeros((2, 4, 4, 3), "float32")
+    other[0] = 1.0  # half a range, on half of the images
+    assert truth.mean_absolute_error(one, other) == pytest.approx(127.5 / 2)
+    assert truth.mean_absolute_error(-np.ones(3), np.ones(3)) == 255
+
+
+def test_a_perfect_and_a_useless_generator(loader):
+    A, B = (
+        np.stack([loader.load_img(p)[0] for p in loader.paths(d, is_testing=True)]) for d in "AB"
+    )
+    answers = {a.tobytes(): b for a, b in zip(A, B, strict=True)}
+
+    def perfect(imgs, training):
+        return np.stack([answers.get(img.tobytes(), img) for img in imgs])
+
+    figures = truth.evaluate(perfect, same, loader)
+    assert figures["truth_AB"] == 0
+    assert figures["truth_BA"] == figures["untranslated"] > 15
+    assert figures["untranslated"] == pytest.approx(np.abs(A - B).mean() * 127.5, rel=1e-6)
+    assert figures["identity_A"] == figures["identity_B"] == 0
+
+
+def test_cycle_and_identity_errors(loader):
+    figures = truth.evaluate(brighter, same, loader)
+    # 0.2 of half a range, less what is clipped.
+    assert 15 < figures["cycle_A"] <= 25.5
+    assert figures["cycle_B"] == figures["identity_B"] <= 25.5
+    assert figures["identity_A"] == 0
+
+
+def test_without_pairs_there_is_no_truth(fruit_dir, tmp_path):
+    for folder in ("trainA", "trainB"):
+        shutil.copytree(fruit_dir / folder, tmp_path / "set" / folder)
+    figures = truth.evaluate(same, same, DataLoader("set", (32, 32), tmp_path))
+    assert set(figures) == {"cycle_A", "cycle_B", "identity_A", "identity_B"}
+    assert "truth" not in truth.in_words(figures)
+
+
+def test_pairs_must_have_equal_names(fruit_dir, tmp_path):
+    shutil.copytree(fruit_dir, tmp_path / "set")
+    (tmp_path / "set" / "testB" / "0003.png").rename(tmp_path / "set" / "testB" / "odd.png")
+    with pytest.raises(ValueError, match=r"same names.*0003.*odd"):
+        truth.evaluate(same, same, DataLoader("set", (32, 32), tmp_path))
+
+
+def test_in_words(loader):
+    words = truth.in_words(
+        {
+            **{f"cycle_{d}": 3.0 for d in "AB"},
+            **{f"identity_{d}": 2.0 for d in "AB"},
+            "truth_AB": 5.0,
+            "truth_BA": 8.0,
+            "untranslated": 20.0,
+        }
+    )
+    assert "A → B to the truth    5.00   untranslated  20.00   (25%)" in words
+    assert "B → A to the truth    8.00   untranslated  20.00   (40%)" in words
+    json.dumps(words)

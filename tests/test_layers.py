@@ -1,0 +1,150 @@
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cyclegan_keras.layers import InstanceNormalization, UpsampleConv2D
+
+GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "instance_norm.npz")
+# At a mean of 100, tensorflow-addons itself is 4.4e-5 (y), 7.2e-5 (dx) and 8.2e-4 (dgamma) off the
+# float64 result: it subtracts after it has scaled.
+ERROR_OF_GOLDEN = {"large_offset": (1e-4, 2e-4, 2e-3)}
+
+
+def as_numpy(tensor):
+    return np.asarray(tensor)
+
+
+def test_instance_normalization_by_hand():
+    # Channel 0: 1 3 5 7, mean 4, variance 5. Channel 1: constant, so 0 before the offset.
+    x = np.array([[[[1, 2], [3, 2]], [[5, 2], [7, 2]]]], "float32")
+    layer = InstanceNormalization(epsilon=4.0)
+    layer.build(x.shape)
+    layer.gamma.assign([6, 1])
+    layer.beta.assign([10, -1])
+    # √(5 + 4) = 3, so (x − 4) / 3 · 6 + 10.
+    expected = [[[[4, -1], [8, -1]], [[12, -1], [16, -1]]]]
+    np.testing.assert_allclose(as_numpy(layer(x)), expected, rtol=1e-6)
+
+
+def test_each_image_has_its_own_statistics(random_images):
+    x = random_images(3, 5, 4, 2)
+    x[1] *= 100
+    layer = InstanceNormalization()
+    together = as_numpy(layer(x))
+    alone = np.concatenate([as_numpy(layer(image[None])) for image in x])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", GOLDEN["cases"].tolist())
+def test_instance_normalization_is_that_of_tensorflow_addons(case):
+    golden = {
+        name: GOLDEN[f"{case}/{name}"]
+        for name in "x gamma beta epsilon cotangent y dx dgamma dbeta".split()
+    }
+    affine = golden["gamma"].size > 0
+    layer = InstanceNormalization(float(golden["epsilon"]), center=affine, scale=affine)
+    layer.build(golden["x"].shape)
+    if affine:
+        layer.gamma.assign(golden["gamma"])
+        layer.beta.assign(golden["beta"])
+    x = tf.constant(golden["x"])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = layer(x)
+        loss = tf.reduce_sum(y * golden["cotangent"])
+    dx, *of_weights = tape.gradient(loss, [x, *[v.value for v in layer.trainable_variables]])
+    y_error, dx_error, dgamma_error = ERROR_OF_GOLDEN.get(case, (1e-5, 2e-5, 1e-5))
+    np.testing.assert_allclose(as_numpy(y), golden["y"], rtol=0, atol=y_error)
+    np.testing.assert_allclose(as_numpy(dx), golden["dx"], rtol=1e-5, atol=dx_error)
+    if affine:
+        dgamma, dbeta = map(as_numpy, of_weights)
+        np.testing.assert_allclose(dgamma, golden["dgamma"], rtol=1e-5, atol=dgamma_error)
+        np.testing.assert_allclose(dbeta, golden["dbeta"], rtol=1e-5, atol=1e-5)
+
+
+def test_instance_normalization_keeps_the_digits_of_far_off_images(random_images):
+    # float32 numbers near 1000 are 6e-5 apart, so the mean, over a deviation of 0.29, can be no
+    # better than some 1e-3. The variance as mean(x²) − mean(x)² would be off by 0.1 and more.
+    x = (1000 + 0.5 * random_images(2, 16, 16, 3)).astype("float32")
+    mean, variance = (f(x.astype("float64"), axis=(1, 2), keepdims=True) for f in (np.mean, np.var))
+    expected = (x - mean) / np.sqrt(variance + 1e-3)
+    np.testing.assert_allclose(as_numpy(InstanceNormalization()(x)), expected, rtol=0, atol=3e-3)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_instance_normalization_measures_in_float32(policy, random_images):
+    # In float16, the squares of these differences overflow (65504 is the largest number).
+    x = 1000 * random_images(1, 8, 8, 2)
+    half = keras.DTypePolicy(policy).compute_dtype
+    layer = InstanceNormalization(dtype=policy)
+    y = layer(tf.cast(x, half))
+    assert y.dtype == half
+    assert layer.gamma.dtype == layer.beta.dtype == "float32"
+    expected = as_numpy(InstanceNormalization()(tf.cast(tf.cast(x, half), "float32")))
+    np.testing.assert_allclose(as_numpy(tf.cast(y, "float32")), expected, rtol=1e-2, atol=1e-2)
+
+
+def test_upsample_conv_by_hand():
+    # One pixel becomes 2×2; padding is one before and two after, so the first output row meets
+    # kernel rows 1 and 2, the second one rows 0 and 1; columns alike.
+    layer = UpsampleConv2D(1)
+    layer.build((1, 1, 1, 1))
+    layer.kernel.assign(np.arange(16).reshape(4, 4, 1, 1))
+    layer.bias.assign([0.5])
+    expected = [[5 + 6 + 9 + 10, 4 + 5 + 8 + 9], [1 + 2 + 5 + 6, 0 + 1 + 4 + 5]]
+    y = as_numpy(layer(np.full((1, 1, 1, 1), 2.0, "float32")))
+    np.testing.assert_allclose(y[0, :, :, 0], 2 * np.array(expected) + 0.5)
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 4, 3), (1, 5, 7, 2), (3, 1, 2, 4)])
+@pytest.mark.parametrize("activation", [None, "relu"])
+def test_upsample_conv_is_upsampling_then_convolution(shape, activation, random_images):
+    x = tf.constant(random_images(*shape))
+    layer = UpsampleConv2D(5, activation=activation)
+    layer.build(shape)
+    layer.bias.assign(random_images(5, seed=1))
+    conv = keras.layers.Conv2D(5, 4, padding="same", activation=activation)
+    conv.build((shape[0], 2 * shape[1], 2 * shape[2], shape[3]))
+    conv.set_weights(layer.get_weights())
+    up = keras.layers.UpSampling2D(2, interpolation="nearest")
+    results = []
+    for function, weights in ((layer, layer), (lambda x: conv(up(x)), conv)):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x)
+            loss = tf.reduce_sum(y * random_images(*y.shape, seed=2))
+        gradients = tape.gradient(loss, [x, weights.kernel.value, weights.bias.value])
+        results.append([y, *gradients])
+    for ours, plain in zip(*results, strict=True):
+        np.testing.assert_allclose(as_numpy(ours), as_numpy(plain), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_upsample_conv_computes_in_half_and_keeps_float32_weights(policy, random_images):
+    layer = UpsampleConv2D(3, dtype=policy)
+    y = layer(random_images(1, 4, 4, 2))
+    assert y.dtype == keras.DTypePolicy(policy).compute_dtype
+    assert layer.kernel.dtype == layer.bias.dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        InstanceNormalization(epsilon=1e-5, center=False, name="norm"),
+        UpsampleConv2D(6, 3, activation="tanh", kernel_initializer="he_normal", name="up"),
+    ],
+)
+def test_layers_come_back_from_their_configuration(layer):
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert type(again) is type(layer)
+    assert again.get_config() == layer.get_config()
+    assert layer.compute_output_shape((None, 8, None, 6))[-1] == 6
+
+
+@pytest.mark.parametrize("layer", [InstanceNormalization(), UpsampleConv2D(2)])
+def test_layers_refuse_what_is_no_image(layer):
+    with pytest.raises(ValueError, match="height, width, channels"):
+        layer.build((None, 8, 3))

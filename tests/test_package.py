@@ -1,0 +1,33 @@
+"""Importing is cheap, and the public names are all there."""
+
+import subprocess
+import sys
+
+import pytest
+
+import cyclegan_keras
+
+
+def run(code: str) -> str:
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_public_names():
+    for name in cyclegan_keras.__all__:
+        assert getattr(cyclegan_keras, name).__name__ == name
+    assert set(cyclegan_keras.__all__) <= set(dir(cyclegan_keras))
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = cyclegan_keras.nonsense
+
+
+def test_importing_does_not_load_tensorflow():
+    code = "import sys, cyclegan_keras, cyclegan_keras.cli.main as m; m.importlib; "
+    assert run(f"{code} print({{'tensorflow', 'keras', 'numpy'}} & set(sys.modules))") == "set()\n"
+
+
+@pytest.mark.parametrize("order", ["cyclegan_keras, keras", "keras, cyclegan_keras"])
+def test_layers_are_known_to_keras_whatever_is_imported_first(order):
+    code = f"import {order}; print(keras.saving.get_registered_object('{{}}'))"
+    name = "cyclegan_keras>InstanceNormalization"
+    assert "InstanceNormalization" in run(code.format(name))
