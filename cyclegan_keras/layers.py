@@ -90,7 +90,9 @@ class UpsampleConv2D(keras.layers.Layer):
     """Doubles height and width by repeating pixels, then convolves.
 
     The same function as `UpSampling2D(2)` followed by `Conv2D(filters, kernel_size,
-    padding="same")`, with the same weights: `kernel` and `bias`.
+    padding="same")`, with the same weights: `kernel` and `bias`. Where there are many pixels, it is
+    computed without the doubled image, with 36 instead of 64 multiplications for a 4×4 kernel; that
+    changes no more than the rounding, and files do not know of it.
 
     Args:
         filters: Number of output channels.
@@ -110,6 +112,9 @@ class UpsampleConv2D(keras.layers.Layer):
         [Odena et al., 2016](https://distill.pub/2016/deconv-checkerboard/) on why not a strided
         transposed convolution.
     """
+
+    # From here on, on two CPU cores, the work that is saved outweighs regrouping the kernel.
+    _MANY_PIXELS = 400
 
     def __init__(
         self,
@@ -142,9 +147,10 @@ class UpsampleConv2D(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Returns the doubled and convolved images."""
-        x = ops.repeat(ops.repeat(inputs, 2, axis=1), 2, axis=2)
-        x = ops.conv(x, self.kernel, padding="same")
-        return self.activation(x + self.bias)
+        batch, height, width, _ = inputs.shape
+        num_pixels = (batch or 1) * (height or 1) * (width or 1)
+        convolve = _convolve_small if num_pixels >= self._MANY_PIXELS else _convolve_doubled
+        return self.activation(convolve(inputs, self.kernel) + self.bias)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns the shape with height and width doubled and `filters` channels."""
@@ -160,3 +166,50 @@ class UpsampleConv2D(keras.layers.Layer):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
         return {**super().get_config(), **config}
+
+
+def _convolve_doubled(x: Any, kernel: Any) -> Any:
+    """Repeats each pixel 2×2 and convolves."""
+    return ops.conv(ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2), kernel, padding="same")
+
+
+def _convolve_small(x: Any, kernel: Any) -> Any:
+    """Does what `_convolve_doubled` does without making the doubled image.
+
+    In the doubled image, neighbouring taps of the kernel fall on the same pixel, so they can be
+    added up beforehand: one small kernel for the even and one for the odd rows of the result, and
+    likewise for the columns. The four results are then dealt out to their places.
+    """
+    small = [k for rows in _regrouped(kernel, axis=0) for k in _regrouped(rows, axis=1)]
+    return _deal_out(ops.conv(x, ops.concatenate(small, axis=-1), padding="same"))
+
+
+def _regrouped(kernel: Any, axis: int) -> list[Any]:
+    """Adds up the taps that fall on the same pixel of the small image, along one axis.
+
+    Returns:
+        The small kernels for the even and for the odd places of the result. Both have the same odd
+        size, filled up with zeros, and are centred.
+    """
+    taps = ops.unstack(kernel, axis=axis)
+    before = (len(taps) - 1) // 2  # "same" padding puts the smaller half first
+    reach = (len(taps) - before) // 2
+    kernels = []
+    for parity in (0, 1):
+        sums: dict[int, Any] = {}
+        for index, tap in enumerate(taps):
+            place = (parity + index - before) // 2
+            sums[place] = sums[place] + tap if place in sums else tap
+        zero = ops.zeros_like(taps[0])
+        places = range(-reach, reach + 1)
+        kernels.append(ops.stack([sums.get(place, zero) for place in places], axis=axis))
+    return kernels
+
+
+def _deal_out(x: Any) -> Any:
+    """Turns depth to space: `(batch, h, w, 4 * filters)` into `(batch, 2 * h, 2 * w, filters)`."""
+    batch, height, width, channels = ops.shape(x)
+    filters = channels // 4
+    x = ops.reshape(x, (batch, height, width, 2, 2, filters))
+    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+    return ops.reshape(x, (batch, 2 * height, 2 * width, filters))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from cyclegan_keras import layers
 from cyclegan_keras.layers import InstanceNormalization, UpsampleConv2D
 
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "instance_norm.npz")
@@ -99,12 +100,13 @@ def test_upsample_conv_by_hand():
     np.testing.assert_allclose(y[0, :, :, 0], 2 * np.array(expected) + 0.5)
 
 
-@pytest.mark.parametrize("shape", [(2, 4, 4, 3), (1, 5, 7, 2), (3, 1, 2, 4)])
+@pytest.mark.parametrize("shape", [(2, 4, 4, 3), (1, 5, 7, 2), (3, 1, 2, 4), (1, 21, 23, 2)])
 @pytest.mark.parametrize("activation", [None, "relu"])
 def test_upsample_conv_is_upsampling_then_convolution(shape, activation, random_images):
     x = tf.constant(random_images(*shape))
     layer = UpsampleConv2D(5, activation=activation)
     layer.build(shape)
+    layer.kernel.assign(random_images(4, 4, shape[-1], 5, seed=3))
     layer.bias.assign(random_images(5, seed=1))
     conv = keras.layers.Conv2D(5, 4, padding="same", activation=activation)
     conv.build((shape[0], 2 * shape[1], 2 * shape[2], shape[3]))
@@ -148,3 +150,30 @@ def test_layers_come_back_from_their_configuration(layer):
 def test_layers_refuse_what_is_no_image(layer):
     with pytest.raises(ValueError, match="height, width, channels"):
         layer.build((None, 8, 3))
+
+
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("shape", [(2, 4, 4, 3), (1, 5, 7, 2), (3, 1, 2, 4)])
+def test_both_ways_to_upsample_and_convolve_are_one(shape, kernel_size, random_images):
+    x = tf.constant(random_images(*shape))
+    kernel = tf.constant(random_images(kernel_size, kernel_size, shape[-1], 5, seed=1))
+    results = []
+    for convolve in (layers._convolve_doubled, layers._convolve_small):
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernel])
+            y = convolve(x, kernel)
+            loss = tf.reduce_sum(y * random_images(*y.shape, seed=2))
+        results.append([y, *tape.gradient(loss, [x, kernel])])
+    for doubled, small in zip(*results, strict=True):
+        np.testing.assert_allclose(as_numpy(small), as_numpy(doubled), rtol=1e-5, atol=1e-5)
+
+
+def test_the_way_is_chosen_by_the_number_of_pixels(random_images, monkeypatch):
+    taken = []
+    for name in ("_convolve_doubled", "_convolve_small"):
+        way = getattr(layers, name)
+        monkeypatch.setattr(layers, name, lambda x, k, n=name, w=way: taken.append(n) or w(x, k))
+    layer = UpsampleConv2D(2)
+    for shape in ((1, 19, 21, 3), (1, 20, 20, 3), (4, 10, 10, 3)):
+        layer(random_images(*shape))
+    assert taken[-3:] == ["_convolve_doubled", "_convolve_small", "_convolve_small"]

@@ -3,6 +3,7 @@
 import csv
 import pathlib
 import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +33,9 @@ class ProgressBar(keras.callbacks.Callback):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__()
-        self._kwargs = {"mininterval": 0.5, "unit": "step", "dynamic_ncols": True, **kwargs}
+        # In a file, where nothing is overwritten, a line now and then is enough.
+        interval = 0.5 if kwargs.get("file", sys.stderr).isatty() else 10.0
+        self._kwargs = {"mininterval": interval, "unit": "step", "dynamic_ncols": True, **kwargs}
         self._shown = 0.0
 
     def on_train_begin(self, logs: Any = None) -> None:
