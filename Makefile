@@ -2,10 +2,11 @@
 #   make demo    train a translator on the drawn fruit, with nothing but Python 3.11+
 #   make test    the everyday tests
 #   make check   formatting, lint, types
+#   make notebook   run the notebook and keep its outputs
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test check notebook clean
 
 demo: .venv/run
 	$(BIN)/python train.py
@@ -17,6 +18,9 @@ check: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+notebook: .venv/dev
+	$(BIN)/python notebooks/execute.py
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache

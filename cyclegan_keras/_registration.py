@@ -1,4 +1,4 @@
-"""Makes `keras.saving.load_model` know the package's layers, without importing Keras for it."""
+"""Makes `keras.saving.load_model` know the package's classes, without importing Keras for it."""
 
 import importlib
 import importlib.abc
@@ -9,22 +9,30 @@ import types
 from collections.abc import Sequence
 from typing import Any
 
+# The modules whose classes a saved model may name.
+REGISTERING = ("layers", "optimizers", "combined")
+
 
 def register_with_keras() -> None:
-    """Registers the package's layers now if Keras is loaded, else as soon as it is.
+    """Registers the package's classes now if Keras is loaded, else as soon as it is.
 
-    Keras finds a custom class in a file only if that class was registered before. To import the
-    layers for that would import TensorFlow, which takes seconds, with every `import
-    cyclegan_keras`; so this waits for Keras.
+    Keras finds a custom class in a file only if that class was registered before. To do that
+    with every `import cyclegan_keras` would import TensorFlow, which takes seconds; so this waits
+    for Keras.
     """
     if "keras" in sys.modules:
-        importlib.import_module("cyclegan_keras.layers")
+        _register()
     else:
         sys.meta_path.insert(0, _AfterKeras())
 
 
+def _register() -> None:
+    for name in REGISTERING:
+        importlib.import_module(f"cyclegan_keras.{name}")
+
+
 class _AfterKeras(importlib.abc.MetaPathFinder):
-    """Finds Keras as it would be found anyway, and lets the layers be imported right after it."""
+    """Finds Keras as it would be found anyway, and registers the classes right after it."""
 
     def find_spec(
         self,
@@ -41,7 +49,7 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
 
             def execute_then_register(module: Any) -> None:
                 execute(module)
-                importlib.import_module("cyclegan_keras.layers")
+                _register()
 
             spec.loader.exec_module = execute_then_register  # type: ignore[method-assign]
         return spec

@@ -80,6 +80,9 @@ class CycleGAN(keras.Model):
     ) -> None:
         super().__init__(name=name)
         check_img_shape(img_shape)
+        # TensorFlow 2.21's remapper fails on a convolution with bias and LeakyReLU once their
+        # gradient is taken, and prints an error at each tracing; it would gain nothing here.
+        tf.config.optimizer.set_experimental_options({"remapping": False})
         height, width, channels = img_shape
         self.img_shape = (height, width, channels)
         self.gf = gf
@@ -182,9 +185,6 @@ class CycleGAN(keras.Model):
         if self._traced_step is None or self._compiled != compiled:
             for model in models:
                 model.optimizer.build(model.trainable_variables)
-            # TensorFlow 2.21's remapper fails on a convolution with bias and LeakyReLU once their
-            # gradient is taken, and prints an error at each tracing; it would gain nothing here.
-            tf.config.optimizer.set_experimental_options({"remapping": False})
             # The first batch size gets its own graph; a second one, a graph for all the others.
             self._traced_step = tf.function(self._step, reduce_retracing=True)
             self._compiled = compiled

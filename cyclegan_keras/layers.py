@@ -90,7 +90,7 @@ class UpsampleConv2D(keras.layers.Layer):
     """Doubles height and width by repeating pixels, then convolves.
 
     The same function as `UpSampling2D(2)` followed by `Conv2D(filters, kernel_size,
-    padding="same")`, with the same weights: `kernel` and `bias`. Where there are many pixels, it is
+    padding="same")`, with the same weights: `kernel` and `bias`. Where images are large, it is
     computed without the doubled image, with 36 instead of 64 multiplications for a 4×4 kernel; that
     changes no more than the rounding, and files do not know of it.
 
@@ -114,7 +114,7 @@ class UpsampleConv2D(keras.layers.Layer):
     """
 
     # From here on, on two CPU cores, the work that is saved outweighs regrouping the kernel.
-    _MANY_PIXELS = 400
+    _MANY_PIXELS = 256
 
     def __init__(
         self,
@@ -147,9 +147,11 @@ class UpsampleConv2D(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Returns the doubled and convolved images."""
-        batch, height, width, _ = inputs.shape
-        num_pixels = (batch or 1) * (height or 1) * (width or 1)
-        convolve = _convolve_small if num_pixels >= self._MANY_PIXELS else _convolve_doubled
+        # Never by the batch: it is known or not as the tracing will have it, and a loaded model
+        # must give the same bits as the one that was saved.
+        _, height, width, _ = inputs.shape
+        many_pixels = (height or 1) * (width or 1) >= self._MANY_PIXELS
+        convolve = _convolve_small if many_pixels else _convolve_doubled
         return self.activation(convolve(inputs, self.kernel) + self.bias)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

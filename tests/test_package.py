@@ -27,7 +27,11 @@ def test_importing_does_not_load_tensorflow():
 
 
 @pytest.mark.parametrize("order", ["cyclegan_keras, keras", "keras, cyclegan_keras"])
-def test_layers_are_known_to_keras_whatever_is_imported_first(order):
-    code = f"import {order}; print(keras.saving.get_registered_object('{{}}'))"
-    name = "cyclegan_keras>InstanceNormalization"
-    assert "InstanceNormalization" in run(code.format(name))
+def test_classes_are_known_to_keras_whatever_is_imported_first(order):
+    names = ["InstanceNormalization", "UpsampleConv2D", "FusedAdam", "Combined"]
+    code = (
+        f"import {order}\n"
+        f"for name in {names}:\n"
+        "    print(keras.saving.get_registered_object(f'cyclegan_keras>{name}').__name__)"
+    )
+    assert run(code).split() == names

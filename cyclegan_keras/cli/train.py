@@ -76,6 +76,10 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: If a setting or an image is wrong.
     """
     config = config_from(arguments)
+    if config.data_dir is not None and not pathlib.Path(config.data_dir).is_dir():
+        raise FileNotFoundError(
+            f"No folder {config.data_dir!r}. --data-dir must name one with trainA and trainB in it."
+        )
     print("Loading TensorFlow …", flush=True)
     # Only now: this takes seconds, and wrong flags should be told at once.
     with without_startup_notes():
@@ -90,6 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
     directory = pathlib.Path(config.data_dir or pathlib.Path("data") / config.dataset).absolute()
     size = (config.image_size, config.image_size)
     loader = DataLoader(directory.name, size, directory.parent)
+    if not directory.exists() and config.dataset == "fruit":
+        print(f"Drawing the data set fruit into {directory} …", flush=True)
     num_batches = loader.num_batches(config.batch_size)
     run_dir = runs.make_run_dir(config, loader.dataset_name)
     print(

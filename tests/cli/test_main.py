@@ -28,6 +28,8 @@ def test_help_is_answered_without_tensorflow():
         ["train", "--epochs", "0"],
         ["train", "--dataset", "x", "--data-dir", "y"],
         ["train", "--data-dir", "nowhere/at all"],
+        ["train", "--data-dir", "nowhere/fruit"],
+        ["train", "--dataset", "nowhere"],
         ["train", "--config", "nowhere.json"],
         ["translate", "--model", "nowhere.keras", "--output", "out", "."],
     ],
