@@ -9,6 +9,8 @@ import types
 from collections.abc import Sequence
 from typing import Any
 
+# The name under which saved models know the classes.
+PACKAGE = "cyclegan_keras"
 # The modules whose classes a saved model may name.
 REGISTERING = ("layers", "optimizers", "combined")
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from cyclegan_keras.layers import PACKAGE
+from cyclegan_keras._registration import PACKAGE
 
 OUTPUTS = ("valid_A", "valid_B", "reconstr_A", "reconstr_B", "img_A_id", "img_B_id")
 
@@ -66,16 +66,24 @@ class Combined(keras.Model):
         """The same as `trainable_variables`."""
         return self.trainable_variables
 
-    def compile(self, *args: Any, loss_weights: Any = None, **kwargs: Any) -> None:
-        """Compiles as any Keras model does, and keeps the weights for `weigh`.
+    @property
+    def non_trainable_variables(self) -> list[Any]:
+        """All others: those of `d_A` and `d_B`, which are trained elsewhere."""
+        trained = {id(variable) for variable in self.trainable_variables}
+        return [variable for variable in self.variables if id(variable) not in trained]
 
-        Args:
-            *args: Of `keras.Model.compile`.
-            loss_weights: One weight for each of the six losses, in the order of the outputs.
-            **kwargs: Of `keras.Model.compile`.
-        """
-        super().compile(*args, loss_weights=loss_weights, **kwargs)
-        self.loss_weights = loss_weights
+    @property
+    def non_trainable_weights(self) -> list[Any]:
+        """All weights that this model does not train."""
+        trained = {id(weight) for weight in self.trainable_weights}
+        return [weight for weight in self.weights if id(weight) not in trained]
+
+    @property
+    def loss_weights(self) -> Any:
+        """The weights of the losses, as they were given to `compile`."""
+        # Not `get_compile_config`, which reads the optimizer's variables: this is wanted while the
+        # step is traced. Nor an override of `compile`: Keras then compiles no loaded model.
+        return self._compile_config.config["loss_weights"]
 
     def losses_of(self, imgs_A: Any, imgs_B: Any, outputs: list[Any]) -> dict[str, Any]:
         """Measures the six losses that the model was compiled with.
@@ -90,13 +98,35 @@ class Combined(keras.Model):
         """
         valid_A, valid_B = (ops.ones_like(scores) for scores in outputs[:2])
         targets = [valid_A, valid_B, imgs_A, imgs_B, imgs_A, imgs_B]
-        losses = [keras.losses.get(loss) for loss in self.loss]
+        losses = _for_each_output(self.loss)
         return {
-            name: ops.mean(loss(target, output))
-            for name, loss, target, output in zip(OUTPUTS, losses, targets, outputs, strict=True)
+            name: ops.mean(keras.losses.get(losses[name])(target, output))
+            for name, target, output in zip(OUTPUTS, targets, outputs, strict=True)
         }
 
     def weigh(self, losses: dict[str, Any]) -> Any:
-        """Returns the weighted sum of the losses, the number that the generators minimise."""
-        weights = self.loss_weights or [1.0] * len(OUTPUTS)
-        return sum(weight * losses[name] for name, weight in zip(OUTPUTS, weights, strict=True))
+        """Sums the losses up, by the weights that the model was compiled with.
+
+        Args:
+            losses: From `losses_of`.
+
+        Returns:
+            The number that the generators minimise, regularisation of weights included.
+        """
+        weights = _for_each_output(self.loss_weights or 1.0)
+        return sum([weights[name] * losses[name] for name in OUTPUTS], start=sum(self.losses))
+
+
+def _for_each_output(setting: Any) -> dict[str, Any]:
+    """Reads a setting as Keras does: one for all outputs, one for each in order, or by name."""
+    if isinstance(setting, dict):
+        missing = set(OUTPUTS) - set(setting)
+        if missing:
+            raise ValueError(
+                "`combined` must be compiled with a loss, and with a weight if any, for each of "
+                f"its outputs. Missing: {sorted(missing)}"
+            )
+        return setting
+    if isinstance(setting, list | tuple):
+        return dict(zip(OUTPUTS, setting, strict=True))
+    return dict.fromkeys(OUTPUTS, setting)

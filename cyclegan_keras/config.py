@@ -71,6 +71,9 @@ class TrainConfig:
                 "`image_size` must be divisible by 16, because the networks halve it four times; "
                 f"{nearest} would do. Received: image_size={self.image_size}"
             )
+        for name in ("dataset", "data_dir", "run_dir"):
+            if getattr(self, name) == "":
+                raise ValueError(f"`{name}` must not be empty. Received: {name}=''")
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(
                 f"`learning_rate` must be above 0. Received: learning_rate={self.learning_rate}"

@@ -92,8 +92,7 @@ class CycleGAN(keras.Model):
         self.data_loader = data_loader
         self.seed = seed
         self._num_built = 0
-        self._traced_step: Any = None
-        self._compiled = ""
+        self._traced: _TracedStep | None = None
 
         self.d_A = _named(self.build_discriminator(), "d_A")
         self.d_B = _named(self.build_discriminator(), "d_B")
@@ -120,6 +119,9 @@ class CycleGAN(keras.Model):
             ],
             optimizer=FusedAdam(learning_rate, beta_1),
         )
+        # An optimizer that is not built when it is saved or loaded loses its state.
+        for model in (self.d_A, self.d_B, self.combined):
+            model.optimizer.build(model.trainable_variables)
         self.built = True
 
     def build_generator(self) -> keras.Model:
@@ -179,16 +181,15 @@ class CycleGAN(keras.Model):
     def _current_step(self) -> Any:
         """The traced step; traced anew once any of the three models is compiled anew."""
         models = (self.d_A, self.d_B, self.combined)
-        compiled = repr(
-            [(id(model.optimizer), model.loss) for model in models] + [self.combined.loss_weights]
-        )
-        if self._traced_step is None or self._compiled != compiled:
+        # `compile` makes a new loss each time, whatever it is given.
+        compiled = [part for model in models for part in (model.optimizer, model._compile_loss)]
+        if self._traced is None or not self._traced.is_for(compiled):
             for model in models:
                 model.optimizer.build(model.trainable_variables)
             # The first batch size gets its own graph; a second one, a graph for all the others.
-            self._traced_step = tf.function(self._step, reduce_retracing=True)
-            self._compiled = compiled
-        return self._traced_step
+            function = tf.function(self._step, reduce_retracing=True)
+            self._traced = _TracedStep(function, compiled)
+        return self._traced.function
 
     def _step(self, imgs_A: Any, imgs_B: Any) -> dict[str, Any]:
         g_AB, g_BA = self.g_AB, self.g_BA
@@ -243,6 +244,17 @@ class CycleGAN(keras.Model):
             logs["acc"] += 0.5 * ops.mean(keras.metrics.binary_accuracy(target, scores))
         return logs
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Refuses: what is kept of a CycleGAN is its translators, or the weights of all networks.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError(
+            "Save the translators, `gan.g_AB.save('g_AB.keras')` and likewise `g_BA`; or, to go on "
+            "training, all weights: `gan.save_weights('gan.weights.h5')`."
+        )
+
     def train(
         self,
         epochs: int = 100,
@@ -258,21 +270,44 @@ class CycleGAN(keras.Model):
             epochs: Passes over the data.
             batch_size: Images of each domain in one step.
             sample_interval: Steps between two sample grids.
-            callbacks: Keras callbacks to hang on the loop. `None` means the book's: a progress bar,
-                and a grid of samples in `images/<dataset>/` every `sample_interval` steps.
+            callbacks: Keras callbacks to hang on the loop, in place of the book's, which are a
+                progress bar, and a grid of samples in `images/<dataset>/` every `sample_interval`
+                steps. Callbacks that want one `model.optimizer` do not fit: there are three, in
+                `optimizers`.
             seed: Of the order and the flips; `None` means the data loader's own.
 
         Returns:
             A `History`, whose `history` has the mean losses of each epoch.
 
+        Raises:
+            FileNotFoundError: If there is no such data set.
+            ValueError: If its images have another size, or there are too few or broken ones.
+
         Reference:
             *GANs in Action*, listing 9.6.
         """
+        loop.check_epochs(epochs)
         if self.data_loader is None:
             self.data_loader = DataLoader("fruit", img_res=self.img_shape[:2])
+        if (*self.data_loader.img_res, 3) != self.img_shape:
+            raise ValueError(
+                "The data loader must give images of the networks' shape. Received: `img_res` "
+                f"{self.data_loader.img_res} with 3 channels for `img_shape` {self.img_shape}"
+            )
         if callbacks is None:
             callbacks = book_callbacks(self.data_loader, sample_interval)
         return loop.run(self, self.data_loader, epochs, batch_size, callbacks, seed=seed)
+
+
+class _TracedStep:
+    """A traced step and what it was traced with, where Keras does not look for variables."""
+
+    def __init__(self, function: Any, compiled: list[Any]) -> None:
+        self.function = function
+        self._compiled = compiled
+
+    def is_for(self, compiled: list[Any]) -> bool:
+        return all(mine is theirs for mine, theirs in zip(self._compiled, compiled, strict=True))
 
 
 def _named(model: keras.Model, name: str) -> keras.Model:

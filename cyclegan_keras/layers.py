@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-PACKAGE = "cyclegan_keras"
+from cyclegan_keras._registration import PACKAGE
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from cyclegan_keras.layers import PACKAGE
+from cyclegan_keras._registration import PACKAGE
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

@@ -7,24 +7,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cyclegan_keras.data.images import denormalize
+from cyclegan_keras.translation import translate_images
 
 INK, PAPER = (32, 32, 32), (255, 255, 255)
 # Pillow's own font has no arrows.
 CYCLE_TITLES = ("A", "A to B", "and back to A", "B", "B to A", "and back to B")
 TRUTH_TITLES = ("A", "A to B", "the true B", "B", "B to A", "the true A")
-
-
-def to_numpy(generator: Any, imgs: Any) -> np.ndarray:
-    """Translates a batch of images as it is, without training.
-
-    Args:
-        generator: A generator model.
-        imgs: `(batch, height, width, channels)`, float32 in [-1, 1].
-
-    Returns:
-        The translations, float32 in [-1, 1].
-    """
-    return np.asarray(generator(imgs, training=False), np.float32)
 
 
 def image_grid(
@@ -79,8 +67,15 @@ def cycle_grid(g_AB: Any, g_BA: Any, imgs_A: np.ndarray, imgs_B: np.ndarray) -> 
     Reference:
         *GANs in Action*, `sample_images` in section 9.6.
     """
-    fake_B, fake_A = to_numpy(g_AB, imgs_A), to_numpy(g_BA, imgs_B)
-    columns = [imgs_A, fake_B, to_numpy(g_BA, fake_B), imgs_B, fake_A, to_numpy(g_AB, fake_A)]
+    fake_B, fake_A = translate_images(g_AB, imgs_A), translate_images(g_BA, imgs_B)
+    columns = [
+        imgs_A,
+        fake_B,
+        translate_images(g_BA, fake_B),
+        imgs_B,
+        fake_A,
+        translate_images(g_AB, fake_A),
+    ]
     return image_grid(columns, CYCLE_TITLES, gap_before=3)
 
 
@@ -96,7 +91,7 @@ def truth_grid(g_AB: Any, g_BA: Any, imgs_A: np.ndarray, imgs_B: np.ndarray) -> 
     Returns:
         A picture, uint8, `(height, width, 3)`.
     """
-    fake_B, fake_A = to_numpy(g_AB, imgs_A), to_numpy(g_BA, imgs_B)
+    fake_B, fake_A = translate_images(g_AB, imgs_A), translate_images(g_BA, imgs_B)
     return image_grid([imgs_A, fake_B, imgs_B, imgs_B, fake_A, imgs_A], TRUTH_TITLES, gap_before=3)
 
 

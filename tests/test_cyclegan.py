@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from cyclegan_keras import CycleGAN
+from cyclegan_keras import CycleGAN, DataLoader
 from cyclegan_keras.combined import OUTPUTS
 from cyclegan_keras.networks import build_patch_discriminator, build_unet_generator
 
@@ -208,6 +208,11 @@ def test_compiling_anew_changes_the_fast_step_too(random_images):
     assert moved(gan, before) == {"g_AB", "g_BA"}
     expected = 0.5 * (np.abs(scores[0] - 1).mean() + np.abs(scores[1]).mean())
     assert float(logs["d_A_loss"]) == pytest.approx(expected, rel=1e-5)
+    # The classic halving, with the very same optimizer.
+    gan.d_A.compile(loss="mae", loss_weights=[0.5], optimizer=gan.d_A.optimizer)
+    scores = [np.asarray(gan.d_A(x)) for x in (data[0], gan.g_BA(data[1]))]
+    expected = 0.25 * (np.abs(scores[0] - 1).mean() + np.abs(scores[1]).mean())
+    assert float(gan.train_step(data)["d_A_loss"]) == pytest.approx(expected, rel=1e-5)
     gan.combined.compile(loss=["mse"] * 6, loss_weights=[0, 0, 1, 0, 0, 0], optimizer="sgd")
     reconstructed = np.asarray(gan.g_BA(gan.g_AB(data[0])))
     logs = gan.train_step(data)
@@ -248,16 +253,27 @@ def test_a_seed_gives_the_same_start():
 
 def test_nothing_is_read_before_training(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    gan = CycleGAN(SHAPE, gf=2, df=2)
-    assert list(tmp_path.iterdir()) == []
+    gan = CycleGAN()
     with pytest.raises(ValueError, match="epochs"):
         gan.train(epochs=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loader_of_another_size_is_named_before_anything_begins(tiny_gan, monkeypatch):
+    monkeypatch.setattr(tiny_gan, "data_loader", DataLoader("nowhere", (64, 64)))
+    with pytest.raises(ValueError, match=r"\(64, 64\) with 3 channels .*\(32, 32, 3\)"):
+        tiny_gan.train(epochs=1, batch_size=1)
+
+
+def test_saving_the_whole_says_what_to_save_instead(tiny_gan, tmp_path):
+    with pytest.raises(NotImplementedError, match=r"g_AB\.save.*save_weights"):
+        tiny_gan.save(tmp_path / "gan.keras")
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_all_four_networks(policy, dtype_policy, random_images):
     dtype_policy(policy)
-    gan = CycleGAN(SHAPE, gf=2, df=2)
+    gan = CycleGAN(SHAPE, gf=2, df=2, seed=0)
     data = (random_images(2, *SHAPE), random_images(2, *SHAPE, seed=1))
     before = snapshot(gan)
     losses = [float(gan.train_step(data)["g_loss"]) for _ in range(8)]
@@ -277,3 +293,14 @@ def test_the_books_call_trains_and_draws_samples(loader, tmp_path, monkeypatch, 
     # Three batches an epoch; samples after steps 2, 4 and 6.
     names = sorted(path.name for path in (tmp_path / "images" / "small_fruit").iterdir())
     assert names == ["0_1.png", "1_0.png", "1_2.png"]
+
+
+def test_all_weights_and_optimizers_survive_a_file(tmp_path, random_images):
+    data = (random_images(1, *SHAPE), random_images(1, *SHAPE, seed=1))
+    one, other = CycleGAN(SHAPE, gf=2, df=2, seed=1), CycleGAN(SHAPE, gf=2, df=2, seed=2)
+    one.train_step(data)
+    one.save_weights(tmp_path / "gan.weights.h5")
+    other.load_weights(tmp_path / "gan.weights.h5")
+    logs = [{k: float(v) for k, v in gan.train_step(data).items()} for gan in (one, other)]
+    assert logs[0] == logs[1]
+    assert_same_weights(one, other, 0.0)

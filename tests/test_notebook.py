@@ -28,7 +28,7 @@ def test_it_runs_at_a_small_size(notebook, fruit_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     parameters = next(c for c in code_of(notebook) if "parameters" in c.metadata.get("tags", []))
     parameters.source = SMALL
-    # Six test scenes and training images are what the small set has; four are asked for at most.
+    # The small set has what is asked for at most: six training images, four test scenes.
     client = NotebookClient(
         notebook,
         timeout=300,

@@ -35,3 +35,13 @@ def test_classes_are_known_to_keras_whatever_is_imported_first(order):
         "    print(keras.saving.get_registered_object(f'cyclegan_keras>{name}').__name__)"
     )
     assert run(code).split() == names
+
+
+@pytest.mark.parametrize("first", ["InstanceNormalization", "UpsampleConv2D", "CycleGAN"])
+def test_any_name_may_be_imported_first(first):
+    assert run(f"from cyclegan_keras import {first}; print({first}.__name__)") == f"{first}\n"
+
+
+@pytest.mark.parametrize("module", ["layers", "optimizers", "combined"])
+def test_any_registering_module_may_be_imported_first(module):
+    assert run(f"import cyclegan_keras.{module} as m; print(m.PACKAGE)") == "cyclegan_keras\n"

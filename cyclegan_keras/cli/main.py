@@ -5,33 +5,30 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 VERBS = ("train", "translate")
 
 
-def main(argv: Sequence[str] | None = None, prog: str = "cyclegan") -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | None = None) -> int:
     """Runs one verb of the command line.
 
     Args:
         argv: The words after the command's name; `None` means the process's own.
         prog: The command's name, for usage lines.
+        verb: Which verb it is; `None` means that the first word says so.
 
     Returns:
         The exit status: 0, 2 for anything wrong with what was asked, 130 after Ctrl-C.
     """
-    parser = argparse.ArgumentParser(
-        prog=prog, description="Unpaired image-to-image translation with CycleGAN on Keras 3."
-    )
-    parser.add_argument(
-        "--debug", action="store_true", help="show where an error came from, not just its text"
-    )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for name in VERBS:
-        # Light modules all: each imports TensorFlow only once it runs.
-        module = importlib.import_module(f"cyclegan_keras.cli.{name}")
-        verb = verbs.add_parser(name, help=module.HELP, description=module.__doc__)
-        module.add_arguments(verb)
-        verb.set_defaults(run=module.run)
+    parser = argparse.ArgumentParser(prog=prog)
+    if verb is not None:
+        _make_parser_of(verb, parser)
+    else:
+        parser.description = "Unpaired image-to-image translation with CycleGAN on Keras 3."
+        verbs = parser.add_subparsers(required=True, metavar="VERB")
+        for name in VERBS:
+            _make_parser_of(name, verbs.add_parser(name, help=_module(name).HELP))
     arguments = parser.parse_args(argv)
     # TensorFlow's notes on how it was built tell a user nothing; its errors are still shown.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -46,3 +43,18 @@ def main(argv: Sequence[str] | None = None, prog: str = "cyclegan") -> int:
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
         return 130
+
+
+def _module(verb: str) -> Any:
+    # Light modules all: each imports TensorFlow only once it runs.
+    return importlib.import_module(f"cyclegan_keras.cli.{verb}")
+
+
+def _make_parser_of(verb: str, parser: argparse.ArgumentParser) -> None:
+    module = _module(verb)
+    parser.description = module.__doc__
+    module.add_arguments(parser)
+    parser.add_argument(
+        "--debug", action="store_true", help="show where an error came from, not just its text"
+    )
+    parser.set_defaults(run=module.run)

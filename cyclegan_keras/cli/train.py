@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import os
 import pathlib
 import typing
 from typing import Any
@@ -54,6 +55,8 @@ def config_from(arguments: argparse.Namespace) -> TrainConfig:
         ValueError: If a setting is wrong.
     """
     base = TrainConfig.from_json(arguments.config) if arguments.config else TrainConfig()
+    # Where the old run went is no setting of the new one.
+    base = dataclasses.replace(base, run_dir=None)
     names = {field.name for field in dataclasses.fields(TrainConfig)}
     given = {name: value for name, value in vars(arguments).items() if name in names}
     if "dataset" in given:
@@ -91,12 +94,19 @@ def run(arguments: argparse.Namespace) -> int:
 
         devices = runs.devices_in_words()
 
-    directory = pathlib.Path(config.data_dir or pathlib.Path("data") / config.dataset).absolute()
+    place = pathlib.Path("data") / config.dataset if config.data_dir is None else config.data_dir
+    directory = pathlib.Path(os.path.abspath(place))
     size = (config.image_size, config.image_size)
     loader = DataLoader(directory.name, size, directory.parent)
     if not directory.exists() and config.dataset == "fruit":
         print(f"Drawing the data set fruit into {directory} …", flush=True)
     num_batches = loader.num_batches(config.batch_size)
+    # All that can be wrong with the data is told now, and not after hours.
+    for domain in "AB":
+        loader.pixels(domain)
+        if loader.has_test_images:
+            loader.pixels(domain, is_testing=True)
+    truth.check_pairs(loader)
     run_dir = runs.make_run_dir(config, loader.dataset_name)
     print(
         f"Data    {directory}: {len(loader.paths('A'))} images of A, {len(loader.paths('B'))} of B"
@@ -106,11 +116,11 @@ def run(arguments: argparse.Namespace) -> int:
     )
     gan = CycleGAN(
         (*size, 3),
-        config.gf,
-        config.df,
-        config.lambda_cycle,
-        config.lambda_id,
-        loader,
+        gf=config.gf,
+        df=config.df,
+        lambda_cycle=config.lambda_cycle,
+        lambda_id=config.lambda_id,
+        data_loader=loader,
         learning_rate=config.learning_rate,
         seed=config.seed,
     )

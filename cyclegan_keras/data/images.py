@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import warnings
 from typing import Any
 
 import numpy as np
@@ -61,24 +60,33 @@ def read_image(path: PathLike) -> Image.Image:
         ValueError: If it is not an image, is damaged, or is absurdly large.
     """
     try:
-        with warnings.catch_warnings():
-            # From half the size on at which Pillow refuses, it warns; one limit is enough.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                image.load()
-                return _to_rgb(ImageOps.exif_transpose(image))
+        with Image.open(path) as image:
+            image.load()
+            return to_rgb(image)
     except FileNotFoundError:
         raise FileNotFoundError(f"No image {os.fspath(path)!r}.") from None
     except UnidentifiedImageError:
         reason = "it is not in a known image format"
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow raises whatever the damage led to.
         reason = str(error) or type(error).__name__
     raise ValueError(
         f"Cannot read the image {os.fspath(path)!r}: {reason}. Replace it or take it out."
     )
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Makes any image 8-bit RGB and upright, as `read_image` says.
+
+    Args:
+        image: An open image of any mode.
+
+    Returns:
+        An RGB image.
+
+    Raises:
+        ValueError: If its pixels are numbers of which nobody knows what is white.
+    """
+    image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):
         # 16 bits per pixel; Pillow itself would cut everything above 255 off.
         array = np.asarray(image).astype(np.int64)

@@ -54,7 +54,7 @@ class DataLoader:
         epoch_length: Literal["shorter", "longer"] = "shorter",
         seed: int | None = None,
     ) -> None:
-        if len(img_res) != 2 or min(img_res) < 1:
+        if not isinstance(img_res, tuple | list) or len(img_res) != 2 or min(img_res) < 1:
             raise ValueError(
                 "`img_res` must be (height, width), each at least one pixel. "
                 f"Received: img_res={img_res}"
@@ -73,6 +73,7 @@ class DataLoader:
         self.seed = seed
         self._batch_size = 1
         self._epochs_begun = 0
+        self._paths: dict[str, list[pathlib.Path]] = {}
         self._pixels: dict[str, np.ndarray] = {}
 
     @property
@@ -121,14 +122,18 @@ class DataLoader:
         """
         if domain not in ("A", "B"):
             raise ValueError(f"`domain` must be 'A' or 'B'. Received: domain={domain!r}")
+        folder = f"{'test' if is_testing else 'train'}{domain}"
+        if folder in self._paths:
+            return self._paths[folder]
         self._draw_if_default()
-        folder = self.directory / f"{'test' if is_testing else 'train'}{domain}"
         if not self.directory.is_dir():
             raise FileNotFoundError(
                 f"No data set {str(self.directory)!r}. Make that folder, with the images of the "
                 "two domains in its folders 'trainA' and 'trainB'."
             )
-        return images.list_images(folder)
+        # Listed once, as the images are read once: what is added later is not half noticed.
+        self._paths[folder] = images.list_images(self.directory / folder)
+        return self._paths[folder]
 
     def num_batches(self, batch_size: int) -> int:
         """Counts the batches in one epoch.

@@ -56,11 +56,13 @@ def translate_image(generator: keras.Model, image: Image.Image) -> Image.Image:
 
     Args:
         generator: From `load_generator`, or in training.
-        image: An RGB image of any size; it is scaled to the generator's size and back.
+        image: An image of any size and mode; it is made RGB and upright, and scaled to the
+            generator's size and back.
 
     Returns:
         The translation, an RGB image in the size of `image`.
     """
+    image = images.to_rgb(image)
     size = (generator.input_shape[1], generator.input_shape[2])
     pixels = np.asarray(images.resize(image, size))
     translated = generator.predict_on_batch(images.normalize(pixels)[np.newaxis])
@@ -84,7 +86,8 @@ def plan(
     Raises:
         FileExistsError: If a translation is already there and may not be replaced.
         FileNotFoundError: If there is no such image.
-        ValueError: If a folder has no images, or two translations would have one name.
+        ValueError: If a folder has no images, two translations would have one name, or one would
+            replace its own source.
     """
     jobs: dict[pathlib.Path, pathlib.Path] = {}
     for path in map(pathlib.Path, paths):
@@ -96,6 +99,10 @@ def plan(
                 raise ValueError(
                     f"{str(jobs[target])!r} and {str(source)!r} would both become "
                     f"{str(target)!r}. Rename one, or translate them into two folders."
+                )
+            if target.exists() and target.samefile(source):
+                raise ValueError(
+                    f"The translation of {str(source)!r} would replace it. Give another --output."
                 )
             if target.exists() and not overwrite:
                 raise FileExistsError(

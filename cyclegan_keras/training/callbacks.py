@@ -34,7 +34,8 @@ class ProgressBar(keras.callbacks.Callback):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__()
         # In a file, where nothing is overwritten, a line now and then is enough.
-        interval = 0.5 if kwargs.get("file", sys.stderr).isatty() else 10.0
+        stream: Any = kwargs.get("file", sys.stderr)
+        interval = 0.5 if stream.isatty() else 10.0
         self._kwargs = {"mininterval": interval, "unit": "step", "dynamic_ncols": True, **kwargs}
         self._shown = 0.0
 

@@ -69,8 +69,7 @@ def run(
     Raises:
         ValueError: If `epochs` is less than one, or the data cannot fill a batch.
     """
-    if epochs < 1:
-        raise ValueError(f"`epochs` must be at least 1. Received: epochs={epochs}")
+    check_epochs(epochs)
     steps = data.num_batches(batch_size)
     history = keras.callbacks.History()
     hooks = _Callbacks([*callbacks, history], model, {"epochs": epochs, "steps": steps})
@@ -96,6 +95,19 @@ def run(
     finally:
         hooks("on_train_end", logs)
     return history
+
+
+def check_epochs(epochs: int) -> None:
+    """Raises an error that teaches if there is nothing to train.
+
+    Args:
+        epochs: Passes over the data.
+
+    Raises:
+        ValueError: If it is less than one.
+    """
+    if epochs < 1:
+        raise ValueError(f"`epochs` must be at least 1. Received: epochs={epochs}")
 
 
 class _Callbacks:

@@ -30,6 +30,7 @@ def test_help_is_answered_without_tensorflow():
         ["train", "--data-dir", "nowhere/at all"],
         ["train", "--data-dir", "nowhere/fruit"],
         ["train", "--dataset", "nowhere"],
+        ["train", "--data-dir", ""],
         ["train", "--config", "nowhere.json"],
         ["translate", "--model", "nowhere.keras", "--output", "out", "."],
     ],
@@ -48,7 +49,13 @@ def test_wrong_words_give_one_line_and_status_2(argv, capsys, tmp_path, monkeypa
 
 def test_debug_shows_where_an_error_came_from():
     with pytest.raises(FileNotFoundError):
-        main(["--debug", "train", "--config", "nowhere.json"])
+        main(["train", "--debug", "--config", "nowhere.json"])
+
+
+def test_train_py_names_itself_in_its_help(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"], prog="train.py", verb="train")
+    assert capsys.readouterr().out.startswith("usage: train.py [-h] ")
 
 
 def test_ctrl_c_outside_of_training(monkeypatch, capsys):

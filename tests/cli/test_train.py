@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,6 +40,10 @@ def test_flags_come_on_top_of_the_settings_file(tmp_path):
     assert config == TrainConfig(epochs=8, gf=4, data_dir="there", lambda_id=0.25)
     assert config_from("--config", str(path), "--dataset", "fruit").data_dir is None
     assert config_from() == TrainConfig()
+    # The old run's folder is no setting of the new run.
+    path.write_text(TrainConfig(run_dir="old").to_json())
+    assert config_from("--config", str(path)).run_dir is None
+    assert config_from("--config", str(path), "--run-dir", "new").run_dir == "new"
 
 
 def test_the_fixed_flags_are_there():
@@ -133,6 +138,18 @@ def test_a_run_overwrites_nothing(trained, fruit_dir, capsys):
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
+def test_broken_data_are_told_before_a_run_begins(fruit_dir, tmp_path, capsys):
+    shutil.copytree(fruit_dir, tmp_path / "set")
+    (tmp_path / "set" / "testB" / "0001.png").write_bytes(b"broken")
+    argv = ["train", "--data-dir", str(tmp_path / "set"), *TINY, "--run-dir", str(tmp_path / "r")]
+    assert main(argv) == 2
+    assert "0001.png" in capsys.readouterr().err
+    (tmp_path / "set" / "testB" / "0001.png").unlink()
+    assert main(argv) == 2
+    assert "same names" in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+
+
 def test_translate_with_what_was_trained(trained, fruit_dir, tmp_path, capsys):
     model = trained[0] / "runs" / "small_fruit" / "g_AB.keras"
     out = tmp_path / "out"
@@ -167,3 +184,14 @@ def test_ctrl_c_saves_and_ends(fruit_dir, tmp_path):
     assert "Saved" in out
     assert (tmp_path / "r" / "g_AB.keras").exists()
     assert (tmp_path / "r" / "g_BA.keras").exists()
+
+
+@pytest.mark.slow
+def test_the_defaults_translate_the_fruit(tmp_path):
+    """Takes eight minutes on two cores: the very thing that a newcomer does first."""
+    command = [sys.executable, str(ROOT / "train.py"), "--run-dir", "r"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, cwd=tmp_path, env=env, check=True)
+    figures = json.loads((tmp_path / "r" / "metrics.json").read_text())
+    assert figures["truth_AB"] <= 0.5 * figures["untranslated"]
+    assert figures["truth_BA"] <= 0.5 * figures["untranslated"]

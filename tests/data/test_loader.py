@@ -157,6 +157,15 @@ def test_images_are_decoded_once(coloured):
     assert loader.load_data("B", 3).shape == (3, 4, 8, 3)
 
 
+def test_images_that_come_later_are_not_half_noticed(coloured):
+    loader = make(coloured)
+    epoch(loader)
+    for domain in "AB":
+        folder = coloured / "set" / f"train{domain}"
+        shutil.copy(folder / "0.png", folder / "later.png")
+    assert [len(imgs_A) for imgs_A, _ in epoch(loader)] == [1, 1, 1]
+
+
 def test_a_data_set_smaller_than_a_batch_is_an_error_at_once(coloured):
     with pytest.raises(ValueError, match=r"5 in trainA and 3 in trainB.* batch size of 3 or less"):
         make(coloured).load_batch(4)
@@ -181,7 +190,9 @@ def test_an_unreadable_file_is_named(coloured):
         next(make(coloured).load_batch())
 
 
-@pytest.mark.parametrize("options", [{"img_res": (0, 4)}, {"epoch_length": "long"}])
+@pytest.mark.parametrize(
+    "options", [{"img_res": (0, 4)}, {"img_res": 64}, {"epoch_length": "long"}]
+)
 def test_wrong_options_are_named(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         DataLoader("set", **options)

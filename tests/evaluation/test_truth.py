@@ -1,4 +1,3 @@
-import json
 import shutil
 
 import numpy as np
@@ -52,8 +51,16 @@ def test_without_pairs_there_is_no_truth(fruit_dir, tmp_path):
     for folder in ("trainA", "trainB"):
         shutil.copytree(fruit_dir / folder, tmp_path / "set" / folder)
     figures = truth.evaluate(same, same, DataLoader("set", (32, 32), tmp_path))
-    assert set(figures) == {"cycle_A", "cycle_B", "identity_A", "identity_B"}
-    assert "truth" not in truth.in_words(figures)
+    assert not {"truth_AB", "truth_BA", "untranslated"} & set(figures)
+    assert (figures["num_A"], figures["num_B"], figures["on_test_images"]) == (6, 6, False)
+    words = truth.in_words(figures)
+    assert "truth" not in words
+    assert "on training images" in words
+
+
+def test_of_very_many_images_some_are_taken(loader, monkeypatch):
+    monkeypatch.setattr(truth, "MAX_IMAGES", 3)
+    assert truth.evaluate(same, same, loader)["num_A"] == 3
 
 
 def test_pairs_must_have_equal_names(fruit_dir, tmp_path):
@@ -63,7 +70,7 @@ def test_pairs_must_have_equal_names(fruit_dir, tmp_path):
         truth.evaluate(same, same, DataLoader("set", (32, 32), tmp_path))
 
 
-def test_in_words(loader):
+def test_in_words():
     words = truth.in_words(
         {
             **{f"cycle_{d}": 3.0 for d in "AB"},
@@ -71,8 +78,9 @@ def test_in_words(loader):
             "truth_AB": 5.0,
             "truth_BA": 8.0,
             "untranslated": 20.0,
+            "on_test_images": True,
         }
     )
     assert "A → B to the truth    5.00   untranslated  20.00   (25%)" in words
     assert "B → A to the truth    8.00   untranslated  20.00   (40%)" in words
-    json.dumps(words)
+    assert words.startswith("Mean absolute errors on test images")

@@ -68,6 +68,17 @@ def test_a_picture_keeps_its_size(generator):
     assert np.abs(np.subtract(translation, expected, dtype=int)).max() <= 1
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "L", "P", "I;16"])
+def test_pictures_of_any_mode_are_translated(mode, generator):
+    assert translate.translate_image(generator, Image.new(mode, (8, 6))).mode == "RGB"
+
+
+def test_a_source_is_never_replaced(tmp_path):
+    Image.new("RGB", (4, 2)).save(tmp_path / "x.png")
+    with pytest.raises(ValueError, match="would replace it"):
+        translate.plan([tmp_path], tmp_path, overwrite=True)
+
+
 def test_files_and_folders(generator, fruit_dir, tmp_path):
     Image.new("RGB", (40, 20)).save(tmp_path / "wide.jpg")
     jobs = translate.plan([tmp_path / "wide.jpg", fruit_dir / "testA"], tmp_path / "out")
