@@ -2,11 +2,13 @@
 #   make demo    train a translator on the drawn fruit, with nothing but Python 3.11+
 #   make test    the everyday tests
 #   make check   formatting, lint, types
+#   make bench   times the step, the loader, translation and whole runs (a quarter of an hour)
 #   make notebook   run the notebook and keep its outputs
+# Variables: DATA=DIR gives `make bench` real images to run on.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check notebook clean
+.PHONY: demo test check bench notebook clean
 
 demo: .venv/run
 	$(BIN)/python train.py
@@ -18,6 +20,9 @@ check: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+bench: .venv/bench
+	$(BIN)/python benchmarks/report.py $(if $(DATA),--data-dir $(DATA))
 
 notebook: .venv/dev
 	$(BIN)/python notebooks/execute.py
@@ -35,4 +40,8 @@ $(BIN)/python:
 
 .venv/dev: .venv/run requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv/bench: .venv/run benchmarks/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@

@@ -9,8 +9,8 @@ import typing
 from typing import Any
 
 
-def _setting(default: Any, help_text: str) -> Any:
-    return dataclasses.field(default=default, metadata={"help": help_text})
+def _setting(default: Any, help_text: str, choices: tuple[str, ...] | None = None) -> Any:
+    return dataclasses.field(default=default, metadata={"help": help_text, "choices": choices})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,11 @@ class TrainConfig:
         None, "a folder with trainA and trainB and, if you have them, testA and testB"
     )
     image_size: int = _setting(64, "height and width to train at, in pixels, divisible by 16")
+    cache_memory: float = _setting(
+        2.0,
+        "GiB of memory that decoded images may take; above that they lie in a temporary file on "
+        "disk",
+    )
     batch_size: int = _setting(1, "images of each domain in one step")
     epochs: int = _setting(9, "passes over the data")
     decay_epochs: int = _setting(
@@ -46,12 +51,19 @@ class TrainConfig:
     gf: int = _setting(32, "filters of the generators' first layer")
     df: int = _setting(64, "filters of the discriminators' first layer")
     learning_rate: float = _setting(2e-4, "of the Adam optimizers")
+    precision: str = _setting(
+        "float32",
+        "of what is computed; weights are float32 always. The mixed ones are for processors with "
+        "16-bit units",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+    )
 
     def __post_init__(self) -> None:
         for name, kind in typing.get_type_hints(type(self)).items():
             object.__setattr__(self, name, _checked(name, kind, getattr(self, name)))
         for name, least in (
             ("image_size", 32),
+            ("cache_memory", 0),
             ("batch_size", 1),
             ("epochs", 1),
             ("decay_epochs", 0),
@@ -71,6 +83,13 @@ class TrainConfig:
                 "`image_size` must be divisible by 16, because the networks halve it four times; "
                 f"{nearest} would do. Received: image_size={self.image_size}"
             )
+        for field in dataclasses.fields(self):
+            choices, value = field.metadata["choices"], getattr(self, field.name)
+            if choices and value not in choices:
+                raise ValueError(
+                    f"`{field.name}` must be one of {', '.join(choices)}. "
+                    f"Received: {field.name}={value!r}"
+                )
         for name in ("dataset", "data_dir", "run_dir"):
             if getattr(self, name) == "":
                 raise ValueError(f"`{name}` must not be empty. Received: {name}=''")

@@ -9,10 +9,12 @@ from keras import ops
 
 from cyclegan_keras.combined import Combined
 from cyclegan_keras.data.loader import DataLoader
+from cyclegan_keras.layers import kernels_regrouped_once
 from cyclegan_keras.networks import (
     build_patch_discriminator,
     build_unet_generator,
     check_img_shape,
+    treats_images_alone,
 )
 from cyclegan_keras.optimizers import FusedAdam
 from cyclegan_keras.training import loop
@@ -185,7 +187,8 @@ class CycleGAN(keras.Model):
         compiled = [part for model in models for part in (model.optimizer, model._compile_loss)]
         if self._traced is None or not self._traced.is_for(compiled):
             for model in models:
-                model.optimizer.build(model.trainable_variables)
+                if not model.optimizer.built:  # Built again, it would forget its loss scale.
+                    model.optimizer.build(model.trainable_variables)
             # The first batch size gets its own graph; a second one, a graph for all the others.
             function = tf.function(self._step, reduce_retracing=True)
             self._traced = _TracedStep(function, compiled)
@@ -193,10 +196,10 @@ class CycleGAN(keras.Model):
 
     def _step(self, imgs_A: Any, imgs_B: Any) -> dict[str, Any]:
         g_AB, g_BA = self.g_AB, self.g_BA
-        with tf.GradientTape() as tape:
-            fake_B, fake_A = g_AB(imgs_A, training=True), g_BA(imgs_B, training=True)
+        with tf.GradientTape() as tape, kernels_regrouped_once(g_AB, g_BA):
+            fake_B, img_B_id = _translate_both(g_AB, imgs_A, imgs_B)
+            img_A_id, fake_A = _translate_both(g_BA, imgs_A, imgs_B)
             reconstr_A, reconstr_B = g_BA(fake_B, training=True), g_AB(fake_A, training=True)
-            img_A_id, img_B_id = g_BA(imgs_A, training=True), g_AB(imgs_B, training=True)
 
             with tape.stop_recording():  # the discriminators first, on the same fakes
                 logs_A = self.update_discriminator(self.d_A, imgs_A, fake_A)
@@ -297,6 +300,15 @@ class CycleGAN(keras.Model):
         if callbacks is None:
             callbacks = book_callbacks(self.data_loader, sample_interval)
         return loop.run(self, self.data_loader, epochs, batch_size, callbacks, seed=seed)
+
+
+def _translate_both(g: keras.Model, imgs_A: Any, imgs_B: Any) -> tuple[Any, Any]:
+    """Calls a generator on the images of both domains; at once, if that changes nothing."""
+    if not treats_images_alone(g):
+        return g(imgs_A, training=True), g(imgs_B, training=True)
+    both = g(ops.concatenate([imgs_A, imgs_B]), training=True)
+    count = ops.shape(imgs_A)[0]
+    return both[:count], both[count:]
 
 
 class _TracedStep:

@@ -5,9 +5,28 @@ from typing import Any
 import keras
 from keras import layers
 
-from cyclegan_keras.layers import InstanceNormalization, UpsampleConv2D
+from cyclegan_keras.layers import InstanceNormalization, LeanConv2D, UpsampleConv2D
 
 NUM_HALVINGS = 4
+
+# Layers whose result for one image does not depend on which others are in the batch.
+_PER_IMAGE_LAYERS = (
+    InstanceNormalization,
+    LeanConv2D,
+    UpsampleConv2D,
+    layers.Activation,
+    layers.Add,
+    layers.Concatenate,
+    layers.Conv2D,
+    layers.Conv2DTranspose,
+    layers.Dropout,
+    layers.GroupNormalization,
+    layers.InputLayer,
+    layers.LeakyReLU,
+    layers.ReLU,
+    layers.UpSampling2D,
+    layers.ZeroPadding2D,
+)
 
 
 def check_img_shape(img_shape: tuple[int, int, int]) -> None:
@@ -32,6 +51,23 @@ def check_img_shape(img_shape: tuple[int, int, int]) -> None:
         )
 
 
+def treats_images_alone(network: Any) -> bool:
+    """Whether a network makes the same of an image, whichever others are in its batch.
+
+    Batch normalisation, for one, does not. Layers that this package does not know may not either.
+
+    Args:
+        network: A model, or one of its operations.
+
+    Returns:
+        Whether all of its operations are known to treat each image by itself.
+    """
+    is_kerass_own = type(network).__module__.startswith("keras.")
+    if isinstance(network, keras.Model) and is_kerass_own and hasattr(network, "operations"):
+        return all(treats_images_alone(operation) for operation in network.operations)
+    return type(network) in _PER_IMAGE_LAYERS
+
+
 def _initializers(seed: int | None) -> Any:
     """Yields Keras's default initializer, seeded differently for each layer."""
     while True:
@@ -40,7 +76,7 @@ def _initializers(seed: int | None) -> Any:
 
 
 def _halve(x: Any, filters: int, initializer: Any, normalize: bool = True) -> Any:
-    x = layers.Conv2D(filters, 4, strides=2, padding="same", kernel_initializer=initializer)(x)
+    x = LeanConv2D(filters, 4, strides=2, padding="same", kernel_initializer=initializer)(x)
     x = layers.LeakyReLU(negative_slope=0.2)(x)
     return InstanceNormalization()(x) if normalize else x
 
@@ -132,7 +168,7 @@ def build_patch_discriminator(
     d3 = _halve(d2, 4 * df, next(initializer))
     d4 = _halve(d3, 8 * df, next(initializer))
 
-    scores = layers.Conv2D(1, 4, padding="same", kernel_initializer=next(initializer))(d4)
+    scores = LeanConv2D(1, 4, padding="same", kernel_initializer=next(initializer))(d4)
     return keras.Model(img, _full_precision("linear", "validity")(scores), name=name)
 
 

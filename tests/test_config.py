@@ -34,6 +34,8 @@ def test_settings_cannot_be_changed():
         ({"lambda_id": -1.0}, "`lambda_id` must be at least 0"),
         ({"lambda_cycle": float("nan")}, "`lambda_cycle`"),
         ({"learning_rate": 0.0}, "`learning_rate` must be above 0"),
+        ({"cache_memory": -1.0}, "`cache_memory` must be at least 0"),
+        ({"precision": "float16"}, "`precision` must be one of float32, .*'float16'"),
     ],
 )
 def test_wrong_settings_are_named(setting, message):

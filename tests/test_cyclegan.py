@@ -4,12 +4,16 @@ import keras
 import numpy as np
 import pytest
 
-from cyclegan_keras import CycleGAN, DataLoader
+from cyclegan_keras import CycleGAN, DataLoader, cyclegan
 from cyclegan_keras.combined import OUTPUTS
+from cyclegan_keras.layers import InstanceNormalization
 from cyclegan_keras.networks import build_patch_discriminator, build_unet_generator
 
 SHAPE = (32, 32, 3)
+GF = 8  # So that each way to double and convolve is taken; see `UpsampleConv2D`.
 BATCH_SIZES = (4, 4, 3)
+# Keras begins at 32768, finds that too much for these losses, and comes down by itself.
+MODEST_SCALE = 256.0
 NETWORKS = ("g_AB", "g_BA", "d_A", "d_B")
 
 
@@ -23,7 +27,7 @@ class Book:
 
     def __init__(self):
         self.d_A, self.d_B = (build_patch_discriminator(SHAPE, df=2) for _ in "AB")
-        self.g_AB, self.g_BA = (build_unet_generator(SHAPE, gf=2) for _ in "AB")
+        self.g_AB, self.g_BA = (build_unet_generator(SHAPE, gf=GF) for _ in "AB")
         self.disc_patch = (2, 2, 1)
         for d in (self.d_A, self.d_B):
             d.compile(
@@ -103,7 +107,7 @@ def batches(random_images, num_batches, dtype="float64"):
 
 
 def test_ten_steps_are_ten_steps_of_the_book(float64, random_images):
-    book, gan = Book(), CycleGAN(SHAPE, gf=2, df=2)
+    book, gan = Book(), CycleGAN(SHAPE, gf=GF, df=2)
     copy_weights(book, gan)
     start = {name: getattr(gan, name).get_weights() for name in NETWORKS}
     for imgs_A, imgs_B in batches(random_images, 10):
@@ -118,7 +122,7 @@ def test_ten_steps_are_ten_steps_of_the_book(float64, random_images):
 
 
 def test_the_three_compiled_models_do_the_same_step(float64, random_images):
-    by_hand, fast = CycleGAN(SHAPE, gf=2, df=2), CycleGAN(SHAPE, gf=2, df=2)
+    by_hand, fast = (CycleGAN(SHAPE, gf=GF, df=2) for _ in range(2))
     copy_weights(by_hand, fast)
     for imgs_A, imgs_B in batches(random_images, 4):
         expected = book_step(by_hand, imgs_A, imgs_B)
@@ -281,6 +285,70 @@ def test_mixed_precision_trains_all_four_networks(policy, dtype_policy, random_i
     assert losses[-1] < losses[0]
     assert moved(gan, before) == set(NETWORKS)
     assert all(np.isfinite(w).all() for name in NETWORKS for w in getattr(gan, name).get_weights())
+
+
+def test_each_optimizer_scales_its_loss_in_half_precision(dtype_policy, random_images):
+    dtype_policy("mixed_float16")
+    gan = CycleGAN(SHAPE, gf=2, df=2, seed=0)
+    data = (random_images(2, *SHAPE), random_images(2, *SHAPE, seed=1))
+    for optimizer in gan.optimizers:
+        optimizer.dynamic_scale.assign(MODEST_SCALE)
+    too_much = 2.0**60  # Gradients overflow: the weights must stay, the scale must fall.
+    for index, optimizer in enumerate(gan.optimizers):
+        before = snapshot(gan)
+        optimizer.dynamic_scale.assign(too_much)
+        gan.train_step(data)
+        own = ({"d_A"}, {"d_B"}, {"g_AB", "g_BA"})[index]
+        assert moved(gan, before) == set(NETWORKS) - own
+        # One update of the generators is halved once, the two of a discriminator twice.
+        assert float(optimizer.dynamic_scale) == too_much / (2 if index == 2 else 4)
+        optimizer.dynamic_scale.assign(MODEST_SCALE)
+
+
+def test_half_precision_moves_weights_as_full_precision_does(dtype_policy, random_images):
+    # Left unscaled in one place and scaled in the other, steps would be thousands of times off.
+    data = (random_images(2, *SHAPE), random_images(2, *SHAPE, seed=1))
+    moves = []
+    for policy in ("float32", "mixed_float16"):
+        dtype_policy(policy)
+        gan = CycleGAN(SHAPE, gf=2, df=2, seed=0)
+        for model in (gan.d_A, gan.d_B, gan.combined):
+            # Plain descent: Adam's steps do not show a gradient's scale.
+            settings = model.get_compile_config()
+            losses = {key: settings[key] for key in ("loss", "loss_weights")}
+            model.compile(optimizer=keras.optimizers.SGD(1e-3), **losses)
+            if policy == "mixed_float16":
+                model.optimizer.build(model.trainable_variables)
+                model.optimizer.dynamic_scale.assign(MODEST_SCALE)
+        before = snapshot(gan)
+        gan.train_step(data)
+        after = snapshot(gan)
+        moves.append(
+            {
+                name: np.concatenate(
+                    [(b - a).ravel() for a, b in zip(before[name], after[name], strict=True)]
+                )
+                for name in NETWORKS
+            }
+        )
+    for name in NETWORKS:
+        full, half = moves[0][name], moves[1][name]
+        assert np.linalg.norm(half - full) < 0.05 * np.linalg.norm(full), name
+
+
+@pytest.mark.parametrize("with_batch_norm", [False, True])
+def test_both_domains_go_through_a_generator_at_once_only_if_nothing_changes(
+    with_batch_norm, random_images
+):
+    inputs = keras.Input(SHAPE)
+    norm = keras.layers.BatchNormalization if with_batch_norm else InstanceNormalization
+    generator = keras.Model(inputs, norm()(inputs))
+    imgs_A, imgs_B = random_images(2, *SHAPE), 3 + random_images(3, *SHAPE, seed=1)
+    expected = [np.asarray(generator(imgs, training=True)) for imgs in (imgs_A, imgs_B)]
+    assert cyclegan.treats_images_alone(generator) != with_batch_norm
+    results = cyclegan._translate_both(generator, imgs_A, imgs_B)
+    for ours, separately in zip(results, expected, strict=True):
+        np.testing.assert_allclose(np.asarray(ours), separately, rtol=0, atol=1e-5)
 
 
 def test_the_books_call_trains_and_draws_samples(loader, tmp_path, monkeypatch, tiny_gan):

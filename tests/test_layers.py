@@ -1,3 +1,4 @@
+import contextlib
 import pathlib
 
 import keras
@@ -6,7 +7,12 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_keras import layers
-from cyclegan_keras.layers import InstanceNormalization, UpsampleConv2D
+from cyclegan_keras.layers import (
+    InstanceNormalization,
+    LeanConv2D,
+    UpsampleConv2D,
+    kernels_regrouped_once,
+)
 
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "instance_norm.npz")
 # At a mean of 100, tensorflow-addons itself is 4.4e-5 (y), 7.2e-5 (dx) and 8.2e-4 (dgamma) off the
@@ -152,28 +158,68 @@ def test_layers_refuse_what_is_no_image(layer):
         layer.build((None, 8, 3))
 
 
-@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, 5, 6])
-@pytest.mark.parametrize("shape", [(2, 4, 4, 3), (1, 5, 7, 2), (3, 1, 2, 4)])
-def test_both_ways_to_upsample_and_convolve_are_one(shape, kernel_size, random_images):
-    x = tf.constant(random_images(*shape))
-    kernel = tf.constant(random_images(kernel_size, kernel_size, shape[-1], 5, seed=1))
-    results = []
-    for convolve in (layers._convolve_doubled, layers._convolve_small):
-        with tf.GradientTape() as tape:
-            tape.watch([x, kernel])
-            y = convolve(x, kernel)
-            loss = tf.reduce_sum(y * random_images(*y.shape, seed=2))
-        results.append([y, *tape.gradient(loss, [x, kernel])])
-    for doubled, small in zip(*results, strict=True):
-        np.testing.assert_allclose(as_numpy(small), as_numpy(doubled), rtol=1e-5, atol=1e-5)
-
-
 def test_the_way_is_chosen_by_the_size_of_the_image_alone(random_images, monkeypatch):
     taken = []
-    for name in ("_convolve_doubled", "_convolve_small"):
+    for name in ("convolve", "double_and_convolve"):
         way = getattr(layers, name)
-        monkeypatch.setattr(layers, name, lambda x, k, n=name, w=way: taken.append(n) or w(x, k))
+        monkeypatch.setattr(
+            layers, name, lambda x, *a, n=name, w=way: taken.append((n, len(x))) or w(x, *a)
+        )
     layer = UpsampleConv2D(2)
-    for shape in ((1, 15, 17, 3), (1, 16, 16, 3), (9, 15, 17, 3)):
+    layer.build((None, None, None, 3))
+    for shape in ((1, 7, 9, 3), (1, 8, 8, 3), (9, 7, 9, 3), (9, 8, 8, 3)):
         layer(random_images(*shape))
-    assert taken[-3:] == ["_convolve_doubled", "_convolve_small", "_convolve_doubled"]
+    assert taken == [
+        ("convolve", 1),
+        ("double_and_convolve", 1),
+        ("convolve", 9),
+        ("double_and_convolve", 9),
+    ]
+
+
+def test_kernels_are_regrouped_once_inside_and_anew_outside(random_images, monkeypatch):
+    regrouped = []
+    way = layers.regroup
+    monkeypatch.setattr(layers, "regroup", lambda k: regrouped.append(k) or way(k))
+    x = tf.constant(random_images(1, 8, 8, 3))
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, UpsampleConv2D(4, name="up")(inputs))
+    kernel = model.get_layer("up").kernel
+    regrouped.clear()
+    gradients = []
+    for number, scope in enumerate((contextlib.nullcontext(), kernels_regrouped_once(model))):
+        with tf.GradientTape() as tape, scope:
+            loss = tf.reduce_sum(model(x) ** 2) + tf.reduce_sum(model(2 * x) ** 2)
+        gradients.append(tape.gradient(loss, kernel.value))
+        assert len(regrouped) == (2, 3)[number]
+    np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-5, atol=1e-4)
+    before = as_numpy(model(x))
+    kernel.assign(2 * kernel)
+    np.testing.assert_allclose(as_numpy(model(x)), 2 * before, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"strides": 2, "padding": "same"},
+        {"padding": "same", "activation": "relu"},
+        {"strides": (2, 1), "padding": "same"},
+        {"dilation_rate": 2, "padding": "same"},
+        {"groups": 2, "padding": "same"},
+        {"strides": 2, "padding": "valid"},
+    ],
+)
+def test_lean_convolution_is_keras_convolution(options, random_images):
+    x = tf.constant(random_images(2, 9, 8, 4))
+    results = []
+    for layer in (LeanConv2D(6, 4, **options), keras.layers.Conv2D(6, 4, **options)):
+        layer.build(x.shape)
+        layer.set_weights([random_images(*layer.kernel.shape, seed=1), random_images(6)])
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x)
+            loss = tf.reduce_sum(y * random_images(*y.shape, seed=2))
+        results.append([y, *tape.gradient(loss, [x, layer.kernel.value, layer.bias.value])])
+    np.testing.assert_array_equal(as_numpy(results[0][0]), as_numpy(results[1][0]))
+    for ours, plain in zip(*results, strict=True):
+        np.testing.assert_allclose(as_numpy(ours), as_numpy(plain), rtol=1e-5, atol=1e-5)

@@ -4,8 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from cyclegan_keras.layers import InstanceNormalization, UpsampleConv2D
-from cyclegan_keras.networks import build_patch_discriminator, build_unet_generator
+from cyclegan_keras.layers import InstanceNormalization, LeanConv2D, UpsampleConv2D
+from cyclegan_keras.networks import (
+    build_patch_discriminator,
+    build_unet_generator,
+    treats_images_alone,
+)
 
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "unet_tfa.npz")
 
@@ -42,8 +46,8 @@ def test_shapes_and_sizes_at_128():
 
 def test_normalisation_stands_after_the_activation():
     kinds = [type(layer) for layer in build_patch_discriminator((32, 32, 3), df=2).layers]
-    down = [keras.layers.Conv2D, keras.layers.LeakyReLU, InstanceNormalization]
-    last = [keras.layers.Conv2D, keras.layers.Activation]
+    down = [LeanConv2D, keras.layers.LeakyReLU, InstanceNormalization]
+    last = [LeanConv2D, keras.layers.Activation]
     assert kinds == [keras.layers.InputLayer, *down[:2], *down * 3, *last]
     kinds = [type(layer) for layer in build_unet_generator((32, 32, 3), gf=2, dropout=0.5).layers]
     up = [UpsampleConv2D, keras.layers.Dropout, InstanceNormalization, keras.layers.Concatenate]
@@ -82,3 +86,24 @@ def test_images_need_not_be_square(random_images):
     x = random_images(1, 32, 64, 1)
     assert build_unet_generator((32, 64, 1), gf=2)(x).shape == (1, 32, 64, 1)
     assert build_patch_discriminator((32, 64, 1), df=2)(x).shape == (1, 2, 4, 1)
+
+
+def test_networks_that_treat_images_alone_are_told_from_others():
+    assert treats_images_alone(build_unet_generator((32, 32, 3), gf=2, dropout=0.5))
+    assert treats_images_alone(build_patch_discriminator((32, 32, 3), df=2))
+    img = keras.Input((8, 8, 3))
+    normalized = keras.Model(img, keras.layers.BatchNormalization()(img))
+    inner = keras.Input((8, 8, 3))
+
+    class Own(keras.Model):
+        def call(self, x):
+            return x
+
+    for other in (
+        normalized,
+        keras.Model(inner, normalized(inner)),
+        keras.Model(img, img - keras.ops.mean(img, axis=0)),  # no layer, but an operation
+        keras.Sequential([img, keras.layers.Lambda(lambda x: x)]),
+        Own(),
+    ):
+        assert not treats_images_alone(other)

@@ -35,10 +35,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         group.add_argument(
             f"--{field.name.replace('_', '-')}",
             type=kind,
+            choices=field.metadata["choices"],
             default=argparse.SUPPRESS,
-            metavar={int: "N", float: "X"}.get(kind, field.name.upper().removeprefix("DATA_")),
+            metavar=_metavar(field, kind),
             help=field.metadata["help"] + default,
         )
+
+
+def _metavar(field: dataclasses.Field, kind: type) -> str | None:
+    if field.metadata["choices"]:
+        return None  # The choices themselves.
+    return {int: "N", float: "X"}.get(kind, field.name.upper().removeprefix("DATA_"))
 
 
 def config_from(arguments: argparse.Namespace) -> TrainConfig:
@@ -90,14 +97,15 @@ def run(arguments: argparse.Namespace) -> int:
         from cyclegan_keras.data import images
         from cyclegan_keras.data.loader import DataLoader
         from cyclegan_keras.evaluation import truth
-        from cyclegan_keras.training import callbacks, loop, runs
+        from cyclegan_keras.training import callbacks, devices, loop, runs
 
-        devices = runs.devices_in_words()
+        devices.use_threads()
+        found = devices.devices_in_words()
 
     place = pathlib.Path("data") / config.dataset if config.data_dir is None else config.data_dir
     directory = pathlib.Path(os.path.abspath(place))
     size = (config.image_size, config.image_size)
-    loader = DataLoader(directory.name, size, directory.parent)
+    loader = DataLoader(directory.name, size, directory.parent, cache_memory=config.cache_memory)
     if not directory.exists() and config.dataset == "fruit":
         print(f"Drawing the data set fruit into {directory} …", flush=True)
     num_batches = loader.num_batches(config.batch_size)
@@ -110,20 +118,21 @@ def run(arguments: argparse.Namespace) -> int:
     run_dir = runs.make_run_dir(config, loader.dataset_name)
     print(
         f"Data    {directory}: {len(loader.paths('A'))} images of A, {len(loader.paths('B'))} of B"
-        f"\nDevice  {devices}"
+        f"\nDevice  {found}"
         f"\nRun     {run_dir}: {config.epochs} epochs of {num_batches} steps",
         flush=True,
     )
-    gan = CycleGAN(
-        (*size, 3),
-        gf=config.gf,
-        df=config.df,
-        lambda_cycle=config.lambda_cycle,
-        lambda_id=config.lambda_id,
-        data_loader=loader,
-        learning_rate=config.learning_rate,
-        seed=config.seed,
-    )
+    with devices.precision(config.precision):
+        gan = CycleGAN(
+            (*size, 3),
+            gf=config.gf,
+            df=config.df,
+            lambda_cycle=config.lambda_cycle,
+            lambda_id=config.lambda_id,
+            data_loader=loader,
+            learning_rate=config.learning_rate,
+            seed=config.seed,
+        )
     interrupt = callbacks.StopOnInterrupt()
     hooks = [
         callbacks.ProgressBar(),
@@ -138,7 +147,8 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     loop.run(gan, loader, config.epochs, config.batch_size, hooks, seed=config.seed)
     for generator in (gan.g_AB, gan.g_BA):
-        runs.save_whole(generator, run_dir / f"{generator.name}.keras")
+        translator = runs.in_full_precision(generator)
+        runs.save_whole(translator, run_dir / f"{generator.name}.keras")
     print(f"Saved   {run_dir / 'g_AB.keras'} and {run_dir / 'g_BA.keras'}", flush=True)
     images.write_image(run_dir / "translations.png", picture(gan, loader))
     figures = truth.evaluate(gan.g_AB, gan.g_BA, loader)

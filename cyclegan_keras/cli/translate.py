@@ -6,6 +6,9 @@ from cyclegan_keras.cli.quiet import without_startup_notes
 
 HELP = "translate images with a saved generator"
 
+# That of `inference.files`, which cannot be asked without loading TensorFlow.
+BATCH_SIZE = 16
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds this verb's flags.
@@ -21,6 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace files that are already there"
     )
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        default=BATCH_SIZE,
+        metavar="N",
+        help=f"images that the generator gets at a time (default: {BATCH_SIZE})",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,13 +45,15 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         FileExistsError: If a translation is already there.
         FileNotFoundError: If there is no such model or image.
-        ValueError: If the model or an image cannot be read.
+        ValueError: If the model or an image cannot be read, or the batch size is not at least 1.
     """
+    if arguments.batch_size < 1:
+        raise ValueError(f"--batch-size must be at least 1. Received: {arguments.batch_size}")
     with without_startup_notes():
         from cyclegan_keras.inference import translate
 
     jobs = translate.plan(arguments.paths, arguments.output, arguments.overwrite)
     generator = translate.load_generator(arguments.model)
-    translate.translate_files(generator, jobs)
+    translate.translate_files(generator, jobs, arguments.batch_size)
     print(f"Translated {len(jobs)} image{'s' * (len(jobs) != 1)} into {arguments.output}")
     return 0

@@ -1,9 +1,7 @@
 """The book's `DataLoader`: two folders of images in, batches of both domains out."""
 
-import concurrent.futures
 import contextlib
 import json
-import os
 import pathlib
 from collections.abc import Iterator
 from typing import Literal
@@ -11,6 +9,8 @@ from typing import Literal
 import numpy as np
 
 from cyclegan_keras.data import fruit, images
+from cyclegan_keras.data.ahead import ahead
+from cyclegan_keras.data.pixel_store import PixelStore, Place
 
 Seed = int | tuple[int, ...] | None
 
@@ -20,7 +20,8 @@ class DataLoader:
 
     Looks for the folders `trainA`, `trainB` and, where present, `testA` and `testB` in
     `data_dir/dataset_name`. Nothing is read before the first image is asked for; each image is
-    decoded and scaled once and then kept as uint8.
+    decoded and scaled once and then kept as uint8, in memory or, if they are many, in a temporary
+    file. The next batches are made while the one before is in use.
 
     Args:
         dataset_name: Name of a folder in `data_dir`. `"fruit"`, the default set, is drawn there the
@@ -34,6 +35,9 @@ class DataLoader:
             larger domain, as in the paper, and the smaller one is shown again.
         seed: Of order and flips. With the same seed, the first, second, … epoch have the same
             batches. `None` means other ones each time. Nothing global is seeded.
+        cache_memory: GiB of memory that decoded images may take, at least 0; a folder that does not
+            fit in what is left lies in a temporary file in the user's cache folder. `None` means no
+            limit.
 
     Attributes:
         n_batches: Batches in one epoch, at the batch size last given to `load_batch`, or one.
@@ -53,6 +57,7 @@ class DataLoader:
         flip: bool = True,
         epoch_length: Literal["shorter", "longer"] = "shorter",
         seed: int | None = None,
+        cache_memory: float | None = 2.0,
     ) -> None:
         if not isinstance(img_res, tuple | list) or len(img_res) != 2 or min(img_res) < 1:
             raise ValueError(
@@ -74,7 +79,7 @@ class DataLoader:
         self._batch_size = 1
         self._epochs_begun = 0
         self._paths: dict[str, list[pathlib.Path]] = {}
-        self._pixels: dict[str, np.ndarray] = {}
+        self._store = PixelStore(cache_memory)
 
     @property
     def n_batches(self) -> int:
@@ -120,9 +125,7 @@ class DataLoader:
             FileNotFoundError: If the folder does not exist.
             ValueError: If it has no images, or there is no such domain.
         """
-        if domain not in ("A", "B"):
-            raise ValueError(f"`domain` must be 'A' or 'B'. Received: domain={domain!r}")
-        folder = f"{'test' if is_testing else 'train'}{domain}"
+        folder = _folder(domain, is_testing)
         if folder in self._paths:
             return self._paths[folder]
         self._draw_if_default()
@@ -228,7 +231,7 @@ class DataLoader:
 
         Returns:
             An iterator of `n_batches` pairs `(imgs_A, imgs_B)`, each `(batch_size, height, width,
-            3)`, RGB, float32 in [-1, 1].
+            3)`, RGB, float32 in [-1, 1]. A thread makes the next two while one is in use.
 
         Raises:
             FileNotFoundError: If a folder is missing.
@@ -245,8 +248,19 @@ class DataLoader:
     def _deal(
         self, batch_size: int, num_batches: int, seed: Seed
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        rng_A, rng_B = np.random.default_rng(seed).spawn(2)
+        # Decoded here and not ahead, in the thread of whoever wants the batches: Ctrl-C ends it.
         pixels_A, pixels_B = self.pixels("A"), self.pixels("B")
+        yield from ahead(self._batches(pixels_A, pixels_B, batch_size, num_batches, seed))
+
+    def _batches(
+        self,
+        pixels_A: np.ndarray,
+        pixels_B: np.ndarray,
+        batch_size: int,
+        num_batches: int,
+        seed: Seed,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        rng_A, rng_B = np.random.default_rng(seed).spawn(2)
         lengths = len(pixels_A), len(pixels_B)
         length = max(lengths) if self.epoch_length == "longer" else min(lengths)
         order_A, order_B = (
@@ -271,18 +285,29 @@ class DataLoader:
 
         Raises:
             FileNotFoundError: If there is no such folder.
+            OSError: If they fit neither in `cache_memory` nor on the disk.
             ValueError: If it has no images, or one that cannot be read.
         """
-        key = f"{'test' if is_testing else 'train'}{domain}"
-        if key not in self._pixels:
-            paths = self.paths(domain, is_testing)
-            with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-                self._pixels[key] = np.stack(list(pool.map(self._read, paths)))
-            self._pixels[key].flags.writeable = False
-        return self._pixels[key]
+        paths = self.paths(domain, is_testing)
+        return self._store.get(_folder(domain, is_testing), paths, self.img_res, self._read)
+
+    def pixels_place(self, domain: str, is_testing: bool = False) -> Place | None:
+        """Tells where the decoded images of one domain lie, which `cache_memory` decides.
+
+        Args:
+            domain: `"A"` or `"B"`.
+            is_testing: Whether the test images are meant, not the training images.
+
+        Returns:
+            `"memory"` or `"disk"`; `None` while they have not been decoded.
+
+        Raises:
+            ValueError: If there is no such domain.
+        """
+        return self._store.place(_folder(domain, is_testing))
 
     def _read(self, path: images.PathLike) -> np.ndarray:
-        return np.asarray(images.resize(images.read_image(path), self.img_res))
+        return np.asarray(images.resize(images.read_image(path, self.img_res), self.img_res))
 
     def _flipped(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Mirrors each image with a chance of one half, if the loader flips at all."""
@@ -296,6 +321,12 @@ class DataLoader:
             # Another process may draw it meanwhile; then its folder is as good.
             with contextlib.suppress(FileExistsError):
                 fruit.write_fruit(self.directory)
+
+
+def _folder(domain: str, is_testing: bool) -> str:
+    if domain not in ("A", "B"):
+        raise ValueError(f"`domain` must be 'A' or 'B'. Received: domain={domain!r}")
+    return f"{'test' if is_testing else 'train'}{domain}"
 
 
 def _order(num_images: int, length: int, rng: np.random.Generator) -> np.ndarray:

@@ -13,8 +13,7 @@ from PIL import Image
 
 from cyclegan_keras import layers  # noqa: F401, registers the layers that the file names
 from cyclegan_keras.data import images
-
-Job = tuple[pathlib.Path, pathlib.Path]
+from cyclegan_keras.inference import files
 
 
 def load_generator(path: images.PathLike) -> keras.Model:
@@ -63,16 +62,14 @@ def translate_image(generator: keras.Model, image: Image.Image) -> Image.Image:
         The translation, an RGB image in the size of `image`.
     """
     image = images.to_rgb(image)
-    size = (generator.input_shape[1], generator.input_shape[2])
-    pixels = np.asarray(images.resize(image, size))
-    translated = generator.predict_on_batch(images.normalize(pixels)[np.newaxis])
-    result = Image.fromarray(images.denormalize(translated[0]))
-    return images.resize(result, (image.height, image.width))
+    batch = files.pixels_for(generator, image)[np.newaxis]
+    translation = generator.predict_on_batch(batch)[0]
+    return files.picture_of(translation, (image.height, image.width))
 
 
 def plan(
     paths: Iterable[images.PathLike], output: images.PathLike, overwrite: bool = False
-) -> list[Job]:
+) -> list[files.Job]:
     """Finds the images to translate and where each translation goes.
 
     Args:
@@ -112,18 +109,24 @@ def plan(
     return [(source, target) for target, source in jobs.items()]
 
 
-def translate_files(generator: keras.Model, jobs: Sequence[Job]) -> None:
+def translate_files(
+    generator: keras.Model, jobs: Sequence[files.Job], batch_size: int = files.BATCH_SIZE
+) -> None:
     """Translates pictures from file to file, each in its own size.
+
+    They are read, translated and written side by side, and few are in memory at a time.
 
     Args:
         generator: From `load_generator`.
         jobs: From `plan`.
+        batch_size: Images that the generator gets at a time, at most.
 
     Raises:
-        ValueError: If an image cannot be read.
+        FileNotFoundError: If an image has gone since it was planned.
+        ValueError: If an image cannot be read; those before it are translated. Or if the batch size
+            is not at least 1.
     """
-    progress: Any = tqdm.tqdm(jobs, unit="image", disable=len(jobs) < 2)
-    for source, target in progress:
-        translation = translate_image(generator, images.read_image(source))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        images.write_image(target, np.asarray(translation))
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+    with tqdm.tqdm(total=len(jobs), unit="image", disable=len(jobs) < 2) as progress:
+        files.translate(generator, jobs, batch_size, on_written=progress.update)

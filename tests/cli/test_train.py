@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -11,12 +12,14 @@ import subprocess
 import sys
 import time
 
+import keras
 import pytest
 from PIL import Image
 
 from cyclegan_keras.cli import train
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.inference.translate import load_generator
 
 ROOT = pathlib.Path(__file__).parents[2]
 TINY = "--image-size 32 --gf 2 --df 2 --batch-size 2 --decay-epochs 1".split()
@@ -195,3 +198,17 @@ def test_the_defaults_translate_the_fruit(tmp_path):
     figures = json.loads((tmp_path / "r" / "metrics.json").read_text())
     assert figures["truth_AB"] <= 0.5 * figures["untranslated"]
     assert figures["truth_BA"] <= 0.5 * figures["untranslated"]
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_translators_trained_in_mixed_precision_compute_in_full(precision, fruit_dir, tmp_path):
+    command = ["--data-dir", str(fruit_dir), *TINY, "--epochs", "2", "--run-dir", str(tmp_path)]
+    policy = keras.config.dtype_policy().name
+    assert main([*command, "--precision", precision], "train.py", "train") == 0
+    assert keras.config.dtype_policy().name == policy
+    assert TrainConfig.from_json(tmp_path / "config.json").precision == precision
+    rows = read_rows(tmp_path / "history.csv")
+    assert all(math.isfinite(float(value)) for row in rows for value in row.values())
+    generator = load_generator(tmp_path / "g_AB.keras")
+    assert {layer.compute_dtype for layer in generator.layers} == {"float32"}
+    assert generator.name == "g_AB"

@@ -78,6 +78,77 @@ def test_exif_orientation_turns_the_picture(tmp_path):
     assert turned.getpixel((0, 0)) == RED
 
 
+def photo(width: int, height: int) -> Image.Image:
+    """Coloured waves of all lengths, edges and noise: harder than a photo."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:height, :width] / height
+    waves = [np.sin(2 ** (7 * x + k) * y + 9 * k * x) for k in range(3)]
+    pixels = 128 + 70 * np.stack(waves, axis=-1) + rng.normal(0, 15, (height, width, 3))
+    pixels[(x * 9).astype(int) % 3 == 0] *= 0.5
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("img_res", "size"),
+    [
+        # 1200 // (2 * 64) = 9: an eighth. 1600 // (2 * 256) = 3, 1200 // 512 = 2: a half.
+        ((64, 64), (200, 150)),
+        ((256, 256), (800, 600)),
+        # The larger side decides for both: 1200 // (2 * 128) = 4.
+        ((16, 128), (400, 300)),
+        ((128, 16), (400, 300)),
+    ],
+)
+def test_a_far_too_large_jpeg_is_decoded_smaller_and_as_well(img_res, size, tmp_path):
+    path = saved(tmp_path, photo(1600, 1200), "x.jpg", quality=90)
+    drafted = images.read_image(path, img_res)
+    assert drafted.size == size
+    small, exact = (
+        np.asarray(images.resize(image, img_res)).astype(float)
+        for image in (drafted, images.read_image(path))
+    )
+    assert exact.std() > 20
+    # Seen: 0.2 to 0.6 levels. Leaving pixels out instead of averaging them would be 1.1 to 3.3.
+    assert np.abs(small - exact).mean() < 1
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_what_is_not_far_too_large_is_decoded_as_ever(suffix, tmp_path):
+    # 300 // (2 * 76) = 1: nothing to gain. A PNG has no reduced size at all.
+    path = saved(tmp_path, photo(400, 300), f"x.{suffix}")
+    at_least = (76, 76) if suffix == "jpg" else (8, 8)
+    full = images.read_image(path)
+    assert full.size == (400, 300)
+    np.testing.assert_array_equal(np.asarray(images.read_image(path, at_least)), np.asarray(full))
+    enlarged = images.read_image(path, (1000, 10))
+    np.testing.assert_array_equal(np.asarray(enlarged), np.asarray(full))
+
+
+def test_a_turned_jpeg_is_still_twice_as_large(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = saved(tmp_path, Image.new("RGB", (1600, 400), RED), "x.jpg", exif=exif)
+    # Were 25 × 100 asked of the file as it lies there, an eighth would be 50 wide, not 200.
+    assert images.read_image(path, (25, 100)).size == (200, 800)
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "L"])
+def test_a_reduced_size_keeps_the_colours(mode, tmp_path):
+    colour = (0, 255, 255, 0) if mode == "CMYK" else 100
+    path = saved(tmp_path, Image.new(mode, (512, 256), colour), "x.jpg", quality=100)
+    image = images.read_image(path, (16, 16))
+    assert image.size == (64, 32)
+    expected = RED if mode == "CMYK" else (100, 100, 100)
+    assert np.abs(np.subtract(image.getpixel((9, 9)), expected)).max() <= 3
+
+
+def test_a_broken_jpeg_is_named_at_a_reduced_size_too(tmp_path):
+    path = saved(tmp_path, Image.effect_noise((512, 512), 50), "cut.jpg")
+    path.write_bytes(path.read_bytes()[:-4000])
+    with pytest.raises(ValueError, match=r"cut\.jpg"):
+        images.read_image(path, (16, 16))
+
+
 def test_animations_give_their_first_frame(tmp_path):
     frames = [Image.new("RGB", (4, 4), colour) for colour in (RED, (0, 0, 255))]
     frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])

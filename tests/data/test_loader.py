@@ -1,5 +1,6 @@
 import json
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -155,6 +156,64 @@ def test_images_are_decoded_once(coloured):
     epoch(loader)
     shutil.rmtree(coloured / "set" / "trainB")
     assert loader.load_data("B", 3).shape == (3, 4, 8, 3)
+
+
+def test_batches_do_not_depend_on_where_the_images_lie(coloured, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(coloured / "cache"))
+    in_memory, on_disk = make(coloured, seed=1), make(coloured, seed=1, cache_memory=0)
+    assert on_disk.pixels_place("A") is None
+    for pair, same_pair in zip(epoch(in_memory), epoch(on_disk), strict=True):
+        for imgs, same_imgs in zip(pair, same_pair, strict=True):
+            np.testing.assert_array_equal(imgs, same_imgs)
+    for domain in "AB":
+        assert in_memory.pixels_place(domain) == "memory"
+        assert on_disk.pixels_place(domain) == "disk"
+        assert not on_disk.pixels(domain).flags.writeable
+    assert on_disk.pixels_place("A", is_testing=True) is None
+    with pytest.raises(ValueError, match="'A' or 'B'"):
+        on_disk.pixels_place("trainA")
+
+
+def test_an_epoch_is_made_ahead_and_as_always(coloured):
+    """Against a transcription of the dealing in plain loops, without a thread."""
+    loader = make(coloured, seed=7)
+    rng_A, rng_B = np.random.default_rng((7, 0)).spawn(2)
+    order_A, order_B = rng_A.permutation(5)[:3], rng_B.permutation(3)
+    expected = []
+    for first in (0, 2):
+        pair = []
+        for domain, order, rng in (("A", order_A, rng_A), ("B", order_B, rng_B)):
+            chosen = order[first : first + 2]
+            flips = rng.random(len(chosen)) < 0.5
+            imgs = [loader.load_img(loader.paths(domain)[number])[0] for number in chosen]
+            pair.append([i[:, ::-1] if flip else i for i, flip in zip(imgs, flips, strict=True)])
+        expected.append(pair)
+    before = set(threading.enumerate())
+    dealt = loader.load_batch(2)
+    first = next(dealt)
+    started = set(threading.enumerate()) - before
+    assert len(started) == 1
+    for pair, expected_pair in zip([first, *dealt], expected, strict=True):
+        for imgs, expected_imgs in zip(pair, expected_pair, strict=True):
+            np.testing.assert_array_equal(imgs, expected_imgs)
+    for thread in started:
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def test_large_photos_are_decoded_at_a_reduced_size(coloured, monkeypatch):
+    for domain in "AB":
+        path = coloured / "set" / f"train{domain}" / "large.jpg"
+        Image.new("RGB", (640, 320), (200, 100, 50)).save(path)
+    sizes = []
+
+    def resize(image, img_res):
+        sizes.append(image.size)
+        return np.asarray(image)[:4, :8]
+
+    monkeypatch.setattr("cyclegan_keras.data.images.resize", resize)
+    make(coloured).pixels("A")
+    assert sorted(set(sizes)) == [(8, 4), (80, 40)]
 
 
 def test_images_that_come_later_are_not_half_noticed(coloured):

@@ -1,9 +1,9 @@
-import re
-
 import keras
+import numpy as np
 import pytest
 
 from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.networks import build_unet_generator
 from cyclegan_keras.training import runs
 
 
@@ -42,5 +42,15 @@ def test_a_model_is_saved_whole_or_not_at_all(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["m.keras"]
 
 
-def test_devices_are_named():
-    assert re.match(r"CPU \(\d+ cores\); no GPU found|\d+ GPU", runs.devices_in_words())
+def test_a_copy_in_full_precision_has_the_same_weights(dtype_policy, random_images):
+    full = build_unet_generator((32, 32, 3), gf=2, name="g_AB")
+    assert runs.in_full_precision(full) is full
+    dtype_policy("mixed_float16")
+    half = build_unet_generator((32, 32, 3), gf=2, name="g_AB")
+    half.set_weights(full.get_weights())
+    dtype_policy("float32")
+    copy = runs.in_full_precision(half)
+    assert copy.name == "g_AB"
+    x = random_images(2, 32, 32, 3)
+    np.testing.assert_array_equal(np.asarray(copy(x)), np.asarray(full(x)))
+    assert not np.array_equal(np.asarray(half(x)), np.asarray(full(x)))

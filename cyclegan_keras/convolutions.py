@@ -1,0 +1,241 @@
+"""Convolutions computed by other means than they are written down: the same numbers, sooner.
+
+Two facts are behind this. A convolution library arranges the kernel anew at every call, so where
+few pixels meet many weights, a plain matrix product is faster on a CPU. And doubling an image
+before a convolution makes it multiply each pixel with up to four weights that could have been added
+up beforehand.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+
+def convolve(x: Any, kernel: Any, strides: int) -> Any:
+    """Convolves with "same" padding; gradients are matrix products where that pays.
+
+    Args:
+        x: `(batch, height, width, channels)`.
+        kernel: `(size, size, channels, filters)`.
+        strides: In both directions.
+
+    Returns:
+        `(batch, ceil(height / strides), ceil(width / strides), filters)`.
+    """
+    kernel = tf.convert_to_tensor(kernel)  # of a variable, its value
+    if kernel.shape[0] % strides or _num_results(x, strides) > _FEW_RESULTS:
+        return tf.nn.conv2d(x, kernel, strides, "SAME")
+    return _convolve_by_patches(x, kernel, strides)
+
+
+# Up to here, on two CPU cores, a matrix product gives the kernel's gradient sooner, and up to there
+# that of the images as well.
+_FEW_RESULTS = 256
+_VERY_FEW_RESULTS = 64
+
+
+def _num_results(x: Any, strides: int) -> float:
+    """How many pixels come out, over the whole batch; infinitely many if that is not known."""
+    batch, height, width, _ = x.shape
+    if None in (batch, height, width):
+        return float("inf")
+    return batch * -(-height // strides) * -(-width // strides)
+
+
+def _convolve_by_patches(x: Any, kernel: Any, strides: int) -> Any:
+    """Convolves as ever, but takes the gradients by way of `_Patches`."""
+    patches = _Patches(_shape(x), kernel.shape[0], strides)
+    use_for_images = strides > 1 and _num_results(x, strides) <= _VERY_FEW_RESULTS
+
+    @tf.custom_gradient
+    def function(x: Any, kernel: Any) -> Any:
+        def gradient(dy: Any) -> tuple[Any, Any]:
+            dy_rows = tf.reshape(dy, (-1, dy.shape[-1]))
+            dkernel = tf.matmul(patches.of(x), dy_rows, transpose_a=True)
+            dkernel = tf.reshape(dkernel, kernel.shape)
+            if not use_for_images:
+                return tf.nn.conv2d_transpose(dy, kernel, tf.shape(x), strides, "SAME"), dkernel
+            weights = tf.reshape(kernel, (-1, kernel.shape[-1]))
+            return patches.added_up(tf.matmul(dy_rows, weights, transpose_b=True)), dkernel
+
+        return tf.nn.conv2d(x, kernel, strides, "SAME"), gradient
+
+    return function(x, kernel)
+
+
+class _Patches:
+    """Lays out, for each pixel of a convolution's result, all that it is made of, in one row.
+
+    The kernel's size is divisible by its stride. Then what a row of the kernel meets lies side by
+    side in memory, in blocks of one stride, and nothing needs to be picked pixel by pixel.
+
+    Args:
+        shape: Of the images.
+        size: Height and width of the kernel.
+        strides: In both directions.
+    """
+
+    def __init__(self, shape: list[Any], size: int, strides: int) -> None:
+        batch, height, width, channels = shape
+        self.size, self.channels = size, channels
+        self.rows, self.columns = -(-height // strides), -(-width // strides)
+        self.reach = size // strides
+        self.crop, paddings = [], []
+        for length, count in ((height, self.rows), (width, self.columns)):
+            total = (count - 1) * strides + size - length
+            before = max(0, total) // 2  # "same" padding puts the smaller half first
+            paddings.append((before, total - before))
+            self.crop.append(slice(before, before + length))
+        self.paddings = [(0, 0), *paddings, (0, 0)]
+        rows, columns = self.rows + self.reach - 1, self.columns + self.reach - 1
+        self.blocks = (batch, rows, strides, columns, strides * channels)
+        self.image = (batch, rows * strides, columns * strides, channels)
+        self.parts = (batch, self.rows, self.columns, self.reach, strides, self.reach)
+
+    def of(self, x: Any) -> Any:
+        """Returns `(number of results, size² * channels)`, in the order of a kernel's weights."""
+        x = tf.reshape(tf.pad(x, self.paddings), self.blocks)
+        taps = [
+            x[:, i : i + self.rows, inner, j : j + self.columns]
+            for i in range(self.reach)
+            for inner in range(self.blocks[2])
+            for j in range(self.reach)
+        ]
+        return tf.reshape(tf.concat(taps, axis=-1), (-1, self.size**2 * self.channels))
+
+    def added_up(self, rows: Any) -> Any:
+        """Adds each element back to the pixel that `of` took it from."""
+        parts = tf.reshape(rows, (*self.parts, self.blocks[-1]))
+        total = 0
+        for i in range(self.reach):
+            for j in range(self.reach):
+                part = tf.transpose(parts[:, :, :, i, :, j], (0, 1, 3, 2, 4))
+                i_rest, j_rest = self.reach - 1 - i, self.reach - 1 - j
+                total += tf.pad(part, [(0, 0), (i, i_rest), (0, 0), (j, j_rest), (0, 0)])
+        return tf.reshape(total, self.image)[:, self.crop[0], self.crop[1]]
+
+
+class DoublingKernel(NamedTuple):
+    """A kernel that is to follow nearest-neighbour doubling, with what falls together added up.
+
+    In the doubled image, neighbouring taps of the kernel fall on the same pixel. So the result at
+    an even place is a convolution of the small image with one small kernel, and at an odd place
+    with another, along each axis; together they have the `(size + 1)²` taps of the kernel added to
+    itself shifted by one.
+
+    Attributes:
+        adjoint: `(size + 1, size + 1, filters, channels)`: all these taps in the order in which
+            they make up the adjoint, a convolution of stride 2. Gradients go through this one.
+        phases: The four small kernels `(·, ·, channels, filters)` for even and odd rows and
+            columns, or nothing where there are so few filters that the adjoint serves better.
+    """
+
+    adjoint: Any
+    phases: tuple[Any, ...]
+
+
+# Fewer filters than this leave a convolution library's vectors half empty.
+_FEW_FILTERS = 8
+
+
+def regroup(kernel: Any) -> DoublingKernel:
+    """Prepares a kernel for `double_and_convolve`.
+
+    Args:
+        kernel: `(size, size, channels, filters)`, meant for the doubled image, "same" padding.
+
+    Returns:
+        The same kernel, regrouped.
+    """
+    size, _, channels, filters = kernel.shape
+    by_filter = tf.reshape(tf.transpose(kernel, (0, 1, 3, 2)), (size * size, -1))
+    turned = tf.cast(_sums(size)[::-1], kernel.dtype)
+    adjoint = tf.matmul(turned, by_filter)
+    adjoint = tf.reshape(adjoint, (size + 1, size + 1, filters, channels))
+    if filters < _FEW_FILTERS:
+        return DoublingKernel(adjoint, ())
+    by_channel = tf.reshape(tf.stop_gradient(kernel), (size * size, -1))
+    phases = []
+    for rows in _phases(size):
+        for columns in _phases(size):
+            chosen = [row * (size + 1) + column for row in rows for column in columns]
+            taps = tf.matmul(tf.cast(_sums(size)[chosen], kernel.dtype), by_channel)
+            phases.append(tf.reshape(taps, (len(rows), len(columns), channels, filters)))
+    return DoublingKernel(adjoint, tuple(phases))
+
+
+@functools.cache
+def _sums(size: int) -> np.ndarray:
+    """Which taps of a `size`² kernel make up each of the `(size + 1)²` taps, as a matrix."""
+    one_axis = np.eye(size + 1, size) + np.eye(size + 1, size, -1)
+    return np.kron(one_axis, one_axis)
+
+
+def _phases(size: int) -> list[range]:
+    """Which of the `size + 1` taps, along one axis, make even and odd places of the result."""
+    before = (size - 1) // 2  # "same" padding puts the smaller half first
+    # Tap t stands for the original taps t − 1 and t; place p of the result meets, at distance q,
+    # the original taps 2q − p + before and the one after.
+    return [range((before - place + 1) % 2, size + 1, 2) for place in (0, 1)]
+
+
+def double_and_convolve(x: Any, kernel: DoublingKernel) -> Any:
+    """Does what repeating each pixel 2×2 and then convolving with "same" padding does.
+
+    Args:
+        x: `(batch, height, width, channels)`.
+        kernel: From `regroup`.
+
+    Returns:
+        `(batch, 2 * height, 2 * width, filters)`.
+    """
+    size = kernel.adjoint.shape[0] - 1
+    after = (size - 1) // 2
+    paddings = [[0, 0], [size - 1 - after, after], [size - 1 - after, after], [0, 0]]
+
+    @tf.custom_gradient
+    def function(x: Any, adjoint: Any) -> Any:
+        def gradient(dy: Any) -> tuple[Any, Any]:
+            dy = tf.pad(dy, paddings)
+            dadjoint = tf.raw_ops.Conv2DBackpropFilter(
+                input=dy,
+                filter_sizes=adjoint.shape,
+                out_backprop=x,
+                strides=[1, 2, 2, 1],
+                padding="VALID",
+            )
+            return tf.nn.conv2d(dy, adjoint, 2, "VALID"), dadjoint
+
+        if kernel.phases:
+            return _interleaved(x, kernel.phases, size), gradient
+        batch, height, width, _ = _shape(x)
+        shape = (batch, 2 * height, 2 * width, adjoint.shape[2])
+        return tf.nn.conv2d_transpose(x, adjoint, shape, 2, paddings), gradient
+
+    return function(x, kernel.adjoint)
+
+
+def _interleaved(x: Any, phases: tuple[Any, ...], size: int) -> Any:
+    """Convolves with each of the four small kernels, and deals the results out to their places."""
+    before = (size - 1) // 2
+    pads = []
+    for place, taps in enumerate(_phases(size)):
+        first = (taps[0] - 1 - before + place) // 2 if taps else 0  # distance of the first tap
+        pads.append((-first, len(taps) - 1 + first))
+    results = [
+        tf.nn.conv2d(x, phases[2 * row + column], 1, [[0, 0], pads[row], pads[column], [0, 0]])
+        for row in (0, 1)
+        for column in (0, 1)
+    ]
+    batch, height, width, _ = _shape(x)
+    filters = results[0].shape[-1]
+    y = tf.stack([tf.stack(results[:2], axis=3), tf.stack(results[2:], axis=3)], axis=2)
+    return tf.reshape(y, (batch, 2 * height, 2 * width, filters))
+
+
+def _shape(x: Any) -> list[Any]:
+    """The sizes of a tensor: numbers where they are known, else tensors."""
+    dynamic = tf.shape(x)
+    return [dynamic[i] if length is None else length for i, length in enumerate(x.shape)]

@@ -1,0 +1,183 @@
+"""Where decoded images lie: in memory while they fit a budget, above that in a temporary file."""
+
+import concurrent.futures
+import errno
+import os
+import pathlib
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from typing import IO, Any, Literal
+
+import numpy as np
+import tqdm
+
+GIB = 2**30
+
+Place = Literal["memory", "disk"]
+Read = Callable[[pathlib.Path], np.ndarray]
+
+
+class PixelStore:
+    """Decodes sets of images once, with all cores, and keeps each as one array.
+
+    A set lies in memory if it fits there together with those that do already. Otherwise it lies in
+    a file without a name in the user's cache folder, which is gone when the process ends, however
+    it ends.
+
+    Args:
+        cache_memory: GiB that the sets in memory may take together, at least 0. `None` means that
+            there is no limit.
+
+    Raises:
+        ValueError: If `cache_memory` is less than 0.
+    """
+
+    def __init__(self, cache_memory: float | None = 2.0) -> None:
+        if cache_memory is not None and not cache_memory >= 0:
+            raise ValueError(
+                "`cache_memory` must be at least 0, in GiB, or None for no limit. "
+                f"Received: cache_memory={cache_memory}"
+            )
+        self.cache_memory = cache_memory
+        self._arrays: dict[str, np.ndarray] = {}
+        self._places: dict[str, Place] = {}
+
+    def get(
+        self, name: str, paths: Sequence[pathlib.Path], img_res: tuple[int, int], read: Read
+    ) -> np.ndarray:
+        """Gives the images of one set, decoding them the first time.
+
+        Args:
+            name: Of the set, for the progress bar, which comes if it takes more than a second.
+            paths: Of its images.
+            img_res: `(height, width)` of each, in pixels.
+            read: Decodes one image to `(height, width, 3)`, uint8. It is called in many threads.
+
+        Returns:
+            `(len(paths), height, width, 3)`, uint8, in the order of `paths`. Not to be written to.
+
+        Raises:
+            OSError: If they fit neither in `cache_memory` nor on the disk.
+            ValueError: Or whatever else `read` raises: that of the first image that it cannot read.
+        """
+        if name not in self._arrays:
+            shape = (len(paths), *img_res, 3)
+            place = self._place_for(shape)
+            pixels = np.empty(shape, np.uint8) if place == "memory" else _on_disk(shape, name)
+            _fill(pixels, paths, read, f"Reading {name}")
+            pixels.flags.writeable = False
+            self._arrays[name], self._places[name] = pixels, place
+        return self._arrays[name]
+
+    def place(self, name: str) -> Place | None:
+        """Tells where a set lies.
+
+        Args:
+            name: Of the set.
+
+        Returns:
+            `"memory"` or `"disk"`; `None` while it has not been decoded.
+        """
+        return self._places.get(name)
+
+    def _place_for(self, shape: tuple[int, ...]) -> Place:
+        if self.cache_memory is None:
+            return "memory"
+        in_memory = (a.nbytes for name, a in self._arrays.items() if self.place(name) == "memory")
+        wanted = sum(in_memory) + _num_bytes(shape)
+        return "memory" if wanted <= self.cache_memory * GIB else "disk"
+
+
+def _fill(pixels: np.ndarray, paths: Sequence[pathlib.Path], read: Read, title: str) -> None:
+    """Decodes each image into its row, and stops at the first error."""
+    todo = enumerate(paths)
+    errors: dict[int, BaseException] = {}
+    lock, stopped = threading.Lock(), threading.Event()
+    # In a file or a pipe a bar would be noise; tqdm finds out itself if it is told None.
+    bar: Any = tqdm.tqdm(
+        total=len(paths),
+        desc=title,
+        unit="image",
+        delay=1.0,
+        disable=None,
+        leave=False,
+        dynamic_ncols=True,
+    )
+
+    def work() -> None:
+        while not stopped.is_set():
+            with lock:
+                index, path = next(todo, (-1, None))
+            if path is None:
+                return
+            try:
+                pixels[index] = read(path)
+            except BaseException as error:
+                errors[index] = error
+                stopped.set()
+                return
+            with lock:
+                bar.update()
+
+    with bar, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            concurrent.futures.wait([pool.submit(work) for _ in range(os.cpu_count() or 1)])
+        finally:
+            stopped.set()  # After Ctrl-C the threads must not go on to the last image.
+    if errors:
+        # Images are begun in order: all before the first broken one were read to their end.
+        try:
+            raise errors[min(errors)]
+        finally:
+            errors.clear()  # Else a circle through the traceback would keep the array alive.
+
+
+def _on_disk(shape: tuple[int, ...], name: str) -> np.ndarray:
+    """Maps an array to a file that vanishes with it."""
+    num_bytes = _num_bytes(shape)
+    file, folder = _nameless_file()
+    with file:  # The map stays when the file is closed.
+        free = shutil.disk_usage(folder).free
+        try:
+            if num_bytes <= free:
+                _reserve(file, num_bytes)
+                return np.asarray(np.memmap(file, np.uint8, "w+", shape=shape))
+        except OSError as error:
+            reason = f" ({error.strerror})"
+        else:
+            reason = ""
+    raise OSError(
+        f"Decoded, the images of {name} take {num_bytes / GIB:.3g} GiB. That is more than "
+        f"`cache_memory` has left for them, and {str(folder)!r} has only {free / GIB:.3g} GiB free"
+        f"{reason}. Make room there, set XDG_CACHE_HOME to a folder with more room, or, if the "
+        "computer has the memory, raise `cache_memory` (--cache-memory, in GiB)."
+    )
+
+
+def _nameless_file() -> tuple[IO[bytes], pathlib.Path]:
+    """Opens a file that nobody else can see, and tells in which folder."""
+    try:
+        cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+        folder = pathlib.Path(cache) / "cyclegan_keras"
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryFile(dir=folder), folder
+    except (OSError, RuntimeError):  # A home that cannot be written to, or none at all.
+        return tempfile.TemporaryFile(), pathlib.Path(tempfile.gettempdir())
+
+
+def _reserve(file: IO[bytes], num_bytes: int) -> None:
+    """Takes the room at once: a map to a full disk would end the process without a word."""
+    if not hasattr(os, "posix_fallocate"):  # macOS and Windows.
+        return
+    try:
+        os.posix_fallocate(file.fileno(), 0, num_bytes)
+    except OSError as error:
+        # Some file systems cannot reserve; there the look at the free space has to do.
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            raise
+
+
+def _num_bytes(shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape, dtype=np.int64))
