@@ -105,8 +105,8 @@ class BookCycleGAN:
         Returns:
             The generators' loss.
         """
-        fake_B = self.g_AB.predict(imgs_A, verbose=0)
-        fake_A = self.g_BA.predict(imgs_B, verbose=0)
+        fake_B = self.g_AB.predict(imgs_A)
+        fake_A = self.g_BA.predict(imgs_B)
 
         dA_loss_real = self.d_A.train_on_batch(imgs_A, self.valid)
         dA_loss_fake = self.d_A.train_on_batch(fake_A, self.fake)

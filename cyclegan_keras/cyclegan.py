@@ -307,8 +307,9 @@ def _translate_both(g: keras.Model, imgs_A: Any, imgs_B: Any) -> tuple[Any, Any]
     if not treats_images_alone(g):
         return g(imgs_A, training=True), g(imgs_B, training=True)
     both = g(ops.concatenate([imgs_A, imgs_B]), training=True)
-    count = ops.shape(imgs_A)[0]
-    return both[:count], both[count:]
+    # Not by slices, whose gradients fill the other half up with zeros and add.
+    from_A, from_B = tf.split(both, [ops.shape(imgs)[0] for imgs in (imgs_A, imgs_B)])
+    return from_A, from_B
 
 
 class _TracedStep:

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from cyclegan_keras._registration import PACKAGE
 from cyclegan_keras.convolutions import DoublingKernel, convolve, double_and_convolve, regroup
+from cyclegan_keras.normalization import normalize
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -66,17 +68,11 @@ class InstanceNormalization(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Returns the normalised images in the layer's compute dtype."""
         x = ops.cast(inputs, keras.backend.result_type(self.variable_dtype, "float32"))
-        # The mean goes first: x·factor − mean·factor and mean(x²) − mean(x)² would cancel where the
-        # mean is large against the contrast.
-        x = x - ops.mean(x, axis=(1, 2), keepdims=True)
-        variance = ops.mean(ops.square(x), axis=(1, 2), keepdims=True)
-        factor = ops.rsqrt(variance + self.epsilon)
-        if self.gamma is not None:
-            factor = factor * self.gamma
-        x = x * factor
-        if self.beta is not None:
-            x = x + self.beta
-        return ops.cast(x, self.compute_dtype)
+        channels = x.shape[-1]
+        ones, zeros = tf.ones(channels, x.dtype), tf.zeros(channels, x.dtype)
+        gamma = ones if self.gamma is None else tf.convert_to_tensor(self.gamma)
+        beta = zeros if self.beta is None else tf.convert_to_tensor(self.beta)
+        return ops.cast(normalize(x, gamma, beta, self.epsilon), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns `input_shape`."""

@@ -139,7 +139,10 @@ def normalize(pixels: Any) -> np.ndarray:
     Returns:
         A float32 array of the same shape.
     """
-    return np.asarray(pixels, np.uint8).astype(np.float32) / np.float32(127.5) - np.float32(1)
+    scaled = np.asarray(pixels, np.uint8).astype(np.float32)
+    scaled /= 127.5
+    scaled -= 1
+    return scaled
 
 
 def denormalize(images: Any) -> np.ndarray:

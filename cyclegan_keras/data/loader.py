@@ -217,8 +217,8 @@ class DataLoader:
                 f"Received: batch_size={batch_size}"
             )
         rng = np.random.default_rng(seed)
-        chosen = pixels[rng.permutation(len(pixels))[:batch_size]]
-        return images.normalize(chosen if is_testing else self._flipped(chosen, rng))
+        chosen = rng.permutation(len(pixels))[:batch_size]
+        return images.normalize(pixels[chosen]) if is_testing else self._draw(pixels, chosen, rng)
 
     def load_batch(
         self, batch_size: int = 1, seed: Seed = None
@@ -269,9 +269,8 @@ class DataLoader:
         )
         for first in range(0, num_batches * batch_size, batch_size):
             batch = slice(first, first + batch_size)
-            imgs_A = self._flipped(pixels_A[order_A[batch]], rng_A)
-            imgs_B = self._flipped(pixels_B[order_B[batch]], rng_B)
-            yield images.normalize(imgs_A), images.normalize(imgs_B)
+            imgs_A = self._draw(pixels_A, order_A[batch], rng_A)
+            yield imgs_A, self._draw(pixels_B, order_B[batch], rng_B)
 
     def pixels(self, domain: str, is_testing: bool = False) -> np.ndarray:
         """Gives all images of one domain, in the order of `paths`, decoding them the first time.
@@ -309,12 +308,13 @@ class DataLoader:
     def _read(self, path: images.PathLike) -> np.ndarray:
         return np.asarray(images.resize(images.read_image(path, self.img_res), self.img_res))
 
-    def _flipped(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Mirrors each image with a chance of one half, if the loader flips at all."""
-        if not self.flip:
-            return pixels
-        mirrored = rng.random(len(pixels)) < 0.5
-        return np.where(mirrored[:, None, None, None], pixels[:, :, ::-1], pixels)
+    def _draw(self, pixels: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Picks images, and mirrors each with a chance of one half if the loader flips at all."""
+        batch = pixels[chosen]
+        if self.flip:
+            for index in np.flatnonzero(rng.random(len(batch)) < 0.5):
+                batch[index] = batch[index, :, ::-1]
+        return images.normalize(batch)
 
     def _draw_if_default(self) -> None:
         if self.dataset_name == "fruit" and not self.directory.exists():
