@@ -13,9 +13,9 @@ import platform
 
 import train_step
 import training_run
-import translate
 
 import data_loader
+from cyclegan_keras.cli.quiet import without_startup_notes
 
 TARGET = pathlib.Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
@@ -40,6 +40,9 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     steps = train_step.table(train_step.measure_all())
+    # Only now: the steps are timed with no TensorFlow beside them.
+    with without_startup_notes():
+        import translate
     print("Loader …", flush=True)
     loader = data_loader.measure(arguments.data_dir)
     print("Translation …", flush=True)

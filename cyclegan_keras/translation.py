@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-BATCH_SIZE = 16
+# Few, so that looking at test images takes no more memory than training did.
+BATCH_SIZE = 4
 
 
 def translate_images(generator: Any, imgs: np.ndarray) -> np.ndarray:

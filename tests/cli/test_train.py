@@ -212,3 +212,13 @@ def test_translators_trained_in_mixed_precision_compute_in_full(precision, fruit
     generator = load_generator(tmp_path / "g_AB.keras")
     assert {layer.compute_dtype for layer in generator.layers} == {"float32"}
     assert generator.name == "g_AB"
+
+
+def test_the_memory_budget_reaches_the_loader(fruit_dir, monkeypatch, capsys):
+    def refuse(*args, cache_memory, **kwargs):
+        raise ValueError(f"a budget of {cache_memory}")
+
+    monkeypatch.setattr("cyclegan_keras.data.loader.DataLoader", refuse)
+    command = ["--data-dir", str(fruit_dir), "--cache-memory", "0.5"]
+    assert main(command, "train.py", "train") == 2
+    assert "a budget of 0.5" in capsys.readouterr().err

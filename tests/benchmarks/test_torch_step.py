@@ -1,0 +1,31 @@
+"""What `make bench` times in PyTorch is the same step with the same networks."""
+
+import numpy as np
+import pytest
+
+from cyclegan_keras import CycleGAN
+
+torch = pytest.importorskip("torch", reason="needs PyTorch (benchmarks/requirements.txt)")
+SHAPE = (32, 32, 3)
+
+
+def copy_weights(network, other) -> None:
+    parameters = list(other.parameters())
+    assert len(parameters) == len(network.weights)
+    for parameter, weight in zip(parameters, network.weights, strict=True):
+        value = np.asarray(weight)
+        value = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value
+        parameter.data.copy_(torch.from_numpy(np.ascontiguousarray(value)))
+
+
+def test_the_same_losses_from_the_same_weights(random_images):
+    from benchmarks.torch_step import TorchCycleGAN
+
+    gan, other = CycleGAN(SHAPE, seed=0), TorchCycleGAN(SHAPE[0], 2)
+    for name, network in zip(("g_AB", "g_BA", "d_A", "d_B"), other.networks, strict=True):
+        copy_weights(getattr(gan, name), network)
+    for step in range(3):
+        imgs_A, imgs_B = (random_images(2, *SHAPE, seed=2 * step + i) for i in (0, 1))
+        expected = float(gan.train_step((imgs_A, imgs_B))["g_loss"])
+        # The two add Adam's epsilon in different places; hence no closer.
+        assert other.step(imgs_A, imgs_B) == pytest.approx(expected, rel=2e-3), step
