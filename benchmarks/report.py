@@ -1,4 +1,4 @@
-"""Runs all benchmarks and writes their figures to `docs/benchmarks.md`, as `make bench` does.
+"""Runs all benchmarks and writes their figures into the README, as `make bench` does.
 
     python benchmarks/report.py [--data-dir DIR]
 
@@ -17,7 +17,8 @@ import training_run
 import data_loader
 from cyclegan_keras.cli.quiet import without_startup_notes
 
-TARGET = pathlib.Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+README = pathlib.Path(__file__).resolve().parents[1] / "README.md"
+BEGIN, END = "<!-- written by `make bench` -->", "<!-- until here -->"
 
 
 def machine() -> str:
@@ -43,6 +44,8 @@ def main() -> None:
     # Only now: the steps are timed with no TensorFlow beside them.
     with without_startup_notes():
         import translate
+
+        from cyclegan_keras.training.devices import devices_in_words
     print("Loader …", flush=True)
     loader = data_loader.measure(arguments.data_dir)
     print("Translation …", flush=True)
@@ -61,8 +64,7 @@ def main() -> None:
     images = "drawn images" if arguments.data_dir is None else "photographs"
     text = "\n".join(
         [
-            "<!-- written by `make bench` -->",
-            f"Measured on {datetime.date.today()}, {machine()}; no GPU. Medians, all in one run.",
+            f"Measured on {datetime.date.today()}, {machine()}; {devices_in_words()}. Medians, one run.",
             "",
             steps,
             "",
@@ -74,9 +76,10 @@ def main() -> None:
             "",
         ]
     )
-    TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text(text, "utf-8")
     print(text)
+    readme = README.read_text("utf-8")
+    before, after = readme.split(BEGIN)[0], readme.split(END)[1]
+    README.write_text(f"{before}{BEGIN}\n{text}{END}{after}", "utf-8")
 
 
 if __name__ == "__main__":
