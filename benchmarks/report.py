@@ -62,9 +62,10 @@ def main() -> None:
     ]
     others = [f"| {words} | {value} |" for words, value in rows]
     images = "drawn images" if arguments.data_dir is None else "photographs"
+    where = f"{machine()}; {devices_in_words()}"
     text = "\n".join(
         [
-            f"Measured on {datetime.date.today()}, {machine()}; {devices_in_words()}. Medians, one run.",
+            f"Measured on {datetime.date.today()}, {where}. Medians, one run.",
             "",
             steps,
             "",
