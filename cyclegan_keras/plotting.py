@@ -183,6 +183,6 @@ def _kind(layer: Any) -> str | None:
     name = type(layer).__name__
     if name == "UpsampleConv2D":
         return "double"
-    if name == "Conv2D":
+    if name in ("Conv2D", "LeanConv2D"):
         return "halve" if layer.strides[0] == 2 else "keep"
     return None
