@@ -162,7 +162,7 @@ def table(results: dict[tuple[int, int], dict[str, Any]]) -> str:
     rows = [head, ["---"] * len(head)]
     for name, words in NAMES.items():
         row = [f"seconds a step: {words}"]
-        row += [_number(r[name]["median"], ".3f") if name in r else "–" for r in results.values()]
+        row += [f"{r[name]['median']:.3f}" if name in r else "–" for r in results.values()]
         rows.append(row)
     for name in ("book", "torch", "torch_compile"):
         row = [f"times as fast as {NAMES[name]}"]
@@ -181,10 +181,6 @@ def table(results: dict[tuple[int, int], dict[str, Any]]) -> str:
         ]
         rows.append(row)
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
-def _number(value: float, form: str) -> str:
-    return format(value, form)
 
 
 def _rate(case: tuple[int, int], result: dict[str, Any]) -> float:
