@@ -99,7 +99,8 @@ class LeanConv2D(keras.layers.Conv2D):
         """Returns the convolution, without bias and activation."""
         settings = (self.padding, self.data_format, self.dilation_rate, self.groups)
         is_plain = settings == ("same", "channels_last", (1, 1), 1)
-        if not is_plain or self.strides[0] != self.strides[1]:
+        is_square = len({*self.kernel_size}) == len({*self.strides}) == 1
+        if not (is_plain and is_square):
             return super().convolution_op(inputs, kernel)
         return convolve(inputs, kernel, self.strides[0])
 

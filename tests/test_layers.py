@@ -207,12 +207,15 @@ def test_kernels_are_regrouped_once_inside_and_anew_outside(random_images, monke
         {"dilation_rate": 2, "padding": "same"},
         {"groups": 2, "padding": "same"},
         {"strides": 2, "padding": "valid"},
+        {"kernel_size": (4, 2), "strides": 2, "padding": "same"},
+        {"kernel_size": (3, 5), "padding": "same"},
     ],
 )
 def test_lean_convolution_is_keras_convolution(options, random_images):
     x = tf.constant(random_images(2, 9, 8, 4))
     results = []
-    for layer in (LeanConv2D(6, 4, **options), keras.layers.Conv2D(6, 4, **options)):
+    options = {"kernel_size": 4, **options}
+    for layer in (LeanConv2D(6, **options), keras.layers.Conv2D(6, **options)):
         layer.build(x.shape)
         layer.set_weights([random_images(*layer.kernel.shape, seed=1), random_images(6)])
         with tf.GradientTape() as tape:
