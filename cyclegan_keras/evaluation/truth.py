@@ -1,12 +1,13 @@
 """How far translations are from what they should be."""
 
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
 
 from cyclegan_keras.data.images import normalize
 from cyclegan_keras.data.loader import DataLoader
-from cyclegan_keras.translation import translate_images
+from cyclegan_keras.translation import BATCH_SIZE, translate_images
 
 MAX_IMAGES = 500  # of each domain; more would take memory and tell no more
 LEVELS = 127.5  # 8-bit levels for one unit of [-1, 1]
@@ -46,23 +47,44 @@ def evaluate(g_AB: Any, g_BA: Any, loader: DataLoader) -> dict[str, float]:
         ValueError: If the test images are said to be pairs and are not.
     """
     testing = loader.has_test_images
-    imgs_A, imgs_B = (normalize(_spread(loader.pixels(domain, testing))) for domain in "AB")
-    fake_B, fake_A = translate_images(g_AB, imgs_A), translate_images(g_BA, imgs_B)
-    figures: dict[str, float] = {
-        "num_A": len(imgs_A),
-        "num_B": len(imgs_B),
-        "on_test_images": testing,
-        "cycle_A": mean_absolute_error(translate_images(g_BA, fake_B), imgs_A),
-        "cycle_B": mean_absolute_error(translate_images(g_AB, fake_A), imgs_B),
-        "identity_A": mean_absolute_error(translate_images(g_BA, imgs_A), imgs_A),
-        "identity_B": mean_absolute_error(translate_images(g_AB, imgs_B), imgs_B),
-    }
+    pixels_A, pixels_B = (_spread(loader.pixels(domain, testing)) for domain in "AB")
     if loader.test_pairs:
         check_pairs(loader)
-        figures["truth_AB"] = mean_absolute_error(fake_B, imgs_B)
-        figures["truth_BA"] = mean_absolute_error(fake_A, imgs_A)
-        figures["untranslated"] = mean_absolute_error(imgs_A, imgs_B)
+    truths = (pixels_B, pixels_A) if loader.test_pairs else (None, None)
+    errors_A = _errors(g_AB, g_BA, pixels_A, truths[0])
+    errors_B = _errors(g_BA, g_AB, pixels_B, truths[1])
+    figures: dict[str, float] = {
+        "num_A": len(pixels_A),
+        "num_B": len(pixels_B),
+        "on_test_images": testing,
+        "cycle_A": errors_A["cycle"],
+        "cycle_B": errors_B["cycle"],
+        "identity_A": errors_A["identity"],
+        "identity_B": errors_B["identity"],
+    }
+    if loader.test_pairs:
+        figures["truth_AB"] = errors_A["truth"]
+        figures["truth_BA"] = errors_B["truth"]
+        figures["untranslated"] = errors_A["untranslated"]
     return figures
+
+
+def _errors(g: Any, g_back: Any, pixels: np.ndarray, truths: np.ndarray | None) -> dict[str, float]:
+    """Measures one direction, a few images at a time: all at once would take more than training."""
+    sums: dict[str, float] = defaultdict(float)
+    for first in range(0, len(pixels), BATCH_SIZE):
+        imgs = normalize(pixels[first : first + BATCH_SIZE])
+        translated = translate_images(g, imgs)
+        pairs = {
+            "cycle": (translate_images(g_back, translated), imgs),
+            "identity": (translate_images(g_back, imgs), imgs),
+        }
+        if truths is not None:
+            truth = normalize(truths[first : first + BATCH_SIZE])
+            pairs |= {"truth": (translated, truth), "untranslated": (imgs, truth)}
+        for name, (one, other) in pairs.items():
+            sums[name] += len(imgs) * mean_absolute_error(one, other)
+    return {name: total / len(pixels) for name, total in sums.items()}
 
 
 def _spread(pixels: np.ndarray) -> np.ndarray:

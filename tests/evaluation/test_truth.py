@@ -47,6 +47,19 @@ def test_cycle_and_identity_errors(loader):
     assert figures["identity_A"] == 0
 
 
+def test_images_are_measured_a_few_at_a_time_and_count_alike(loader, monkeypatch):
+    at_once = truth.evaluate(brighter, same, loader)
+    sizes = []
+
+    def counting(imgs, training):
+        sizes.append(len(imgs))
+        return brighter(imgs, training)
+
+    monkeypatch.setattr(truth, "BATCH_SIZE", 3)  # of four images
+    assert truth.evaluate(counting, same, loader) == pytest.approx(at_once, rel=1e-12)
+    assert set(sizes) == {3, 1}
+
+
 def test_without_pairs_there_is_no_truth(fruit_dir, tmp_path):
     for folder in ("trainA", "trainB"):
         shutil.copytree(fruit_dir / folder, tmp_path / "set" / folder)
