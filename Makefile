@@ -14,7 +14,7 @@ demo: .venv/run
 	$(BIN)/python train.py
 
 test: .venv/dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 check: .venv/dev
 	$(BIN)/ruff format --check .
