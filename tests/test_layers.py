@@ -10,6 +10,7 @@ from cyclegan_keras import layers
 from cyclegan_keras.layers import (
     InstanceNormalization,
     LeanConv2D,
+    ReflectionPadding2D,
     UpsampleConv2D,
     kernels_regrouped_once,
 )
@@ -94,6 +95,65 @@ def test_instance_normalization_measures_in_float32(policy, random_images):
     np.testing.assert_allclose(as_numpy(tf.cast(y, "float32")), expected, rtol=1e-2, atol=1e-2)
 
 
+def test_reflection_padding_by_hand():
+    x = np.arange(1, 7, dtype="float32").reshape(1, 2, 3, 1)
+    y = as_numpy(ReflectionPadding2D(1)(x))[0, :, :, 0]
+    expected = [[5, 4, 5, 6, 5], [2, 1, 2, 3, 2], [5, 4, 5, 6, 5], [2, 1, 2, 3, 2]]
+    np.testing.assert_array_equal(y, expected)
+    y = as_numpy(ReflectionPadding2D([[1, 0], [0, 2]])(x))[0, :, :, 0]
+    np.testing.assert_array_equal(y, [[4, 5, 6, 5, 4], [1, 2, 3, 2, 1], [4, 5, 6, 5, 4]])
+
+
+def test_reflection_padding_is_twice_differentiable(random_images):
+    # Padding is a matrix P. Of Σ w·(Px)³, the gradient is Pᵀ(3w·(Px)²); its product with v has the
+    # gradient Pᵀ(6w·(Px)·(Pv)).
+    x, v = (random_images(1, 4, 5, 1, seed=seed) for seed in (0, 1))
+    weight = random_images(1, 8, 9, 1, seed=2)
+    places = np.pad(np.arange(20).reshape(4, 5), 2, mode="reflect")
+    matrix = np.eye(20)[places.ravel()]
+    px, pv = (matrix @ array.ravel() for array in (x, v))
+    layer, x = ReflectionPadding2D(2), tf.constant(x)
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            loss = tf.reduce_sum(weight * layer(x) ** 3)
+        first = inner.gradient(loss, x)
+        product = tf.reduce_sum(first * v)
+    second = outer.gradient(product, x)
+    expected = matrix.T @ (3 * weight.ravel() * px**2)
+    np.testing.assert_allclose(as_numpy(first).ravel(), expected, rtol=1e-5, atol=1e-5)
+    expected = matrix.T @ (6 * weight.ravel() * px * pv)
+    np.testing.assert_allclose(as_numpy(second).ravel(), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_reflection_padding_computes_in_half(policy, random_images):
+    y = ReflectionPadding2D(1, dtype=policy)(random_images(1, 4, 4, 2))
+    assert y.dtype == keras.DTypePolicy(policy).compute_dtype
+    np.testing.assert_array_equal(as_numpy(y[:, 0, 1:5]), as_numpy(y[:, 2, 1:5]))
+
+
+def test_reflection_padding_wants_more_pixels_than_it_reflects(random_images):
+    for x in (random_images(1, 3, 8, 1), keras.Input((8, 3, 1)), random_images(4, 4, 1)):
+        with pytest.raises(ValueError, match=r"larger than the padding.* Received: input_shape="):
+            ReflectionPadding2D(3)(x)
+    assert ReflectionPadding2D(3)(random_images(1, 4, 4, 1)).shape == (1, 10, 10, 1)
+    padding = ((1, 2), (3, 4))
+    shape = ReflectionPadding2D(padding).compute_output_shape((None, None, 8, 2))
+    assert shape == (None, None, 15, 2)
+    # Where the size is known only when images come, TensorFlow tells.
+    any_size = tf.function(ReflectionPadding2D(3), input_signature=[tf.TensorSpec([1, None, 8, 1])])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="padding"):
+        any_size(random_images(1, 3, 8, 1))
+
+
+@pytest.mark.parametrize("padding", [-1, 1.5, "same", (1, 2), ((1, 2),), ((1, 2), (3, -4))])
+def test_reflection_padding_refuses_what_is_no_padding(padding):
+    with pytest.raises(ValueError, match=r"\(top, bottom\), \(left, right\).* Received: padding="):
+        ReflectionPadding2D(padding)
+
+
 def test_upsample_conv_by_hand():
     # One pixel becomes 2×2; padding is one before and two after, so the first output row meets
     # kernel rows 1 and 2, the second one rows 0 and 1; columns alike.
@@ -142,6 +202,7 @@ def test_upsample_conv_computes_in_half_and_keeps_float32_weights(policy, random
     "layer",
     [
         InstanceNormalization(epsilon=1e-5, center=False, name="norm"),
+        ReflectionPadding2D(((1, 2), (3, 4)), name="pad"),
         UpsampleConv2D(6, 3, activation="tanh", kernel_initializer="he_normal", name="up"),
     ],
 )
@@ -149,7 +210,9 @@ def test_layers_come_back_from_their_configuration(layer):
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert type(again) is type(layer)
     assert again.get_config() == layer.get_config()
-    assert layer.compute_output_shape((None, 8, None, 6))[-1] == 6
+    shape = (None, 8, None, 6)
+    assert layer.compute_output_shape(shape)[-1] == 6
+    assert again.compute_output_shape(shape) == layer.compute_output_shape(shape)
 
 
 @pytest.mark.parametrize("layer", [InstanceNormalization(), UpsampleConv2D(2)])

@@ -1,0 +1,117 @@
+"""What the networks share: initial weights, normalisation, the last activation, and checks."""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+from keras import layers
+
+from cyclegan_keras.layers import (
+    InstanceNormalization,
+    LeanConv2D,
+    ReflectionPadding2D,
+    UpsampleConv2D,
+)
+
+# Height, width, channels. A height or width of None is any.
+ImgShape = tuple[int | None, int | None, int]
+
+# Layers whose result for one image does not depend on which others are in the batch.
+_PER_IMAGE_LAYERS = (
+    InstanceNormalization,
+    LeanConv2D,
+    ReflectionPadding2D,
+    UpsampleConv2D,
+    layers.Activation,
+    layers.Add,
+    layers.Concatenate,
+    layers.Conv2D,
+    layers.Conv2DTranspose,
+    layers.Cropping2D,
+    layers.Dropout,
+    layers.GroupNormalization,
+    layers.InputLayer,
+    layers.LeakyReLU,
+    layers.ReLU,
+    layers.UpSampling2D,
+    layers.ZeroPadding2D,
+)
+
+
+def check_img_shape(
+    img_shape: ImgShape,
+    factor: int = 16,
+    least: int | None = None,
+    reason: str = "the networks halve them 4 times and normalise what is left",
+    any_size: bool = False,
+) -> None:
+    """Raises an error that teaches if a network cannot take such images; by default, the book's.
+
+    Args:
+        img_shape: `(height, width, channels)` of the images, in pixels.
+        factor: What height and width must be divisible by.
+        least: Least height and width, in pixels. `None` means twice the factor.
+        reason: Why that is so, to follow "because".
+        any_size: Whether height and width may be `None`.
+
+    Raises:
+        ValueError: If the network cannot take such images.
+    """
+    least = 2 * factor if least is None else least
+    wanted = f"divisible by {factor} and at least {least}" if factor > 1 else f"at least {least}"
+    sizes: list[Any] = [size for size in img_shape[:2] if not (any_size and size is None)]
+    if (
+        len(img_shape) != 3
+        or any(not isinstance(size, int) or size < 1 for size in (*sizes, img_shape[2]))
+        or any(size % factor or size < least for size in sizes)
+    ):
+        raise ValueError(
+            f"`img_shape` must be (height, width, channels) with height and width {wanted} pixels, "
+            f"because {reason}. Received: img_shape={img_shape}"
+        )
+
+
+def treats_images_alone(network: Any) -> bool:
+    """Whether a network makes the same of an image, whichever others are in its batch.
+
+    Batch normalisation, for one, does not. Layers that this package does not know may not either.
+
+    Args:
+        network: A model, or one of its operations.
+
+    Returns:
+        Whether all of its operations are known to treat each image by itself.
+    """
+    is_kerass_own = type(network).__module__.startswith("keras.")
+    if isinstance(network, keras.Model) and is_kerass_own and hasattr(network, "operations"):
+        return all(treats_images_alone(operation) for operation in network.operations)
+    return type(network) in _PER_IMAGE_LAYERS
+
+
+def glorot_initializers(seed: int | None) -> Iterator[Any]:
+    """Yields Keras's default initializer, as the book has it, seeded differently for each layer."""
+    return _seeded(keras.initializers.GlorotUniform, seed)
+
+
+def normal_initializers(seed: int | None) -> Iterator[Any]:
+    """Yields the papers' initializer, N(0, 0.02), seeded differently for each layer."""
+    return _seeded(functools.partial(keras.initializers.RandomNormal, stddev=0.02), seed)
+
+
+def _seeded(initializer: Callable[..., Any], seed: int | None) -> Iterator[Any]:
+    while True:
+        yield initializer(seed=seed)
+        seed = None if seed is None else seed + 1
+
+
+def plain_norm() -> keras.layers.Layer:
+    """The paper's normalisation, which has nothing to train."""
+    return InstanceNormalization(1e-5, center=False, scale=False)
+
+
+def full_precision(activation: str, name: str) -> keras.layers.Layer:
+    """The last activation, in float32 under mixed precision: losses are taken of it."""
+    return layers.Activation(
+        activation, dtype=keras.config.dtype_policy().variable_dtype, name=name
+    )

@@ -1,0 +1,128 @@
+"""PatchGAN discriminators: the book's, and those of the pix2pix paper by receptive field."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from cyclegan_keras.layers import InstanceNormalization, LeanConv2D
+from cyclegan_keras.networks.common import (
+    ImgShape,
+    check_img_shape,
+    full_precision,
+    glorot_initializers,
+    normal_initializers,
+    plain_norm,
+)
+
+# For each receptive field, in pixels: by how much `df` is multiplied, and the stride, of each
+# convolution but the last, whose stride is 1. Kernels are 4×4, but for a field of one pixel.
+_STAGES = {
+    1: ((1, 1), (2, 1)),
+    16: ((1, 2), (2, 1)),
+    70: ((1, 2), (2, 2), (4, 2), (8, 1)),
+    286: ((1, 2), (2, 2), (4, 2), (8, 2), (8, 2), (8, 1)),
+}
+
+
+def build_patch_discriminator(
+    img_shape: ImgShape = (128, 128, 3),
+    df: int = 64,
+    receptive_field: int | None = None,
+    seed: int | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """Builds a PatchGAN discriminator: the book's, or one of the pix2pix paper's.
+
+    The paper's pad as the authors' PyTorch code does, normalise *before* the activation, and start
+    from N(0, 0.02). CycleGAN's paper has the one of 70 pixels.
+
+    Args:
+        img_shape: `(height, width, channels)`. For the book's, height and width divisible by 16, at
+            least 32; for the paper's, at least 2, 6, 24 and 96 pixels in the order of their
+            receptive fields. Either may be `None`: any such size.
+        df: Filters of the first layer.
+        receptive_field: Height and width of the patch that a score is given for, in pixels: 1, 16,
+            70 or 286. `None` means the book's, whose patches have 94.
+        seed: Of the initial weights; `None` draws other ones each time.
+        name: Of the model.
+
+    Returns:
+        A `keras.Model` from `(batch, height, width, channels)`, float32 in [-1, 1], to a score for
+        each patch, trained towards 1 for real and 0 for translated images:
+        `(batch, height / 16, width / 16, 1)` for the book's. The paper's make `height` scores from
+        top to bottom for 1, `height / 2 - 2` for 16, `height / 8 - 2` for 70 (30 at 256 pixels),
+        `height / 32 - 2` for 286, divisions rounded down, and from left to right alike.
+
+    Raises:
+        ValueError: If the images are too small or cannot be halved, or there is no such receptive
+            field.
+
+    Reference:
+        *GANs in Action*, listing 9.5; [Isola et al., 2017](https://arxiv.org/abs/1611.07004),
+        appendix 6.1.2.
+    """
+    if receptive_field is None:
+        check_img_shape(img_shape, any_size=True)
+    else:
+        _check_receptive_field(receptive_field, img_shape)
+    img = keras.Input(img_shape, name="img")
+    if receptive_field is None:
+        scores = _book_scores(img, df, seed)
+    else:
+        scores = _paper_scores(img, df, receptive_field, seed)
+    return keras.Model(img, full_precision("linear", "validity")(scores), name=name)
+
+
+def _book_scores(img: Any, df: int, seed: int | None) -> Any:
+    kernels, x = glorot_initializers(seed), img
+    for filters in (df, 2 * df, 4 * df, 8 * df):
+        x = LeanConv2D(filters, 4, strides=2, padding="same", kernel_initializer=next(kernels))(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+        if filters > df:
+            x = InstanceNormalization()(x)
+    return LeanConv2D(1, 4, padding="same", kernel_initializer=next(kernels))(x)
+
+
+def _check_receptive_field(receptive_field: int, img_shape: ImgShape) -> None:
+    if receptive_field not in _STAGES:
+        raise ValueError(
+            f"`receptive_field` must be one of {', '.join(map(str, _STAGES))} pixels, or None for "
+            f"the book's discriminator. Received: receptive_field={receptive_field!r}"
+        )
+    num_halvings = sum(strides == 2 for _, strides in _STAGES[receptive_field])
+    check_img_shape(
+        img_shape,
+        factor=1,
+        # Three rows are left after the halvings, two of them to be normalised, and one score. A
+        # field of one pixel leaves all that there are, and one alone cannot be normalised.
+        least=3 * 2**num_halvings if num_halvings else 2,
+        reason=f"receptive_field={receptive_field} leaves nothing to score of smaller images",
+        any_size=True,
+    )
+
+
+def _paper_scores(img: Any, df: int, receptive_field: int, seed: int | None) -> Any:
+    kernels, x = normal_initializers(seed), img
+    size = 1 if receptive_field == 1 else 4
+    for index, (multiple, strides) in enumerate(_STAGES[receptive_field]):
+        x = _convolve(x, multiple * df, size, strides, next(kernels))
+        if index > 0:
+            x = plain_norm()(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+    return _convolve(x, 1, size, 1, next(kernels))
+
+
+def _convolve(x: Any, filters: int, size: int, strides: int, kernel: Any) -> Any:
+    """Convolves as PyTorch does with a padding of one pixel, or none for single pixels."""
+    _, height, width, _ = x.shape
+    halves_evenly = strides == 2 and None not in (height, width) and not (height % 2 or width % 2)
+    if size == 1 or halves_evenly:  # then "same" pads alike, and `LeanConv2D` is faster
+        padding = "same"
+    else:
+        padding = "valid"
+        x = layers.ZeroPadding2D(1)(x)
+    convolution = LeanConv2D(
+        filters, size, strides=strides, padding=padding, kernel_initializer=kernel
+    )
+    return convolution(x)

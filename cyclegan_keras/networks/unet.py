@@ -1,0 +1,162 @@
+"""U-Net generators: the book's, and the deeper one of the pix2pix paper."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from cyclegan_keras.layers import InstanceNormalization, LeanConv2D, UpsampleConv2D
+from cyclegan_keras.networks.common import (
+    ImgShape,
+    check_img_shape,
+    full_precision,
+    glorot_initializers,
+    normal_initializers,
+)
+
+
+def _halve(x: Any, filters: int, initializer: Any) -> Any:
+    x = LeanConv2D(filters, 4, strides=2, padding="same", kernel_initializer=initializer)(x)
+    x = layers.LeakyReLU(negative_slope=0.2)(x)
+    return InstanceNormalization()(x)
+
+
+def _double(x: Any, skip: Any, filters: int, initializer: Any, dropout: float) -> Any:
+    x = UpsampleConv2D(filters, 4, activation="relu", kernel_initializer=initializer)(x)
+    if dropout:
+        x = layers.Dropout(dropout)(x)
+    x = InstanceNormalization()(x)
+    return layers.Concatenate()([x, skip])
+
+
+def build_unet_generator(
+    img_shape: ImgShape = (128, 128, 3),
+    gf: int = 32,
+    dropout: float = 0.0,
+    seed: int | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """Builds the book's U-Net generator.
+
+    Four halvings, four doublings, and a skip connection between the layers of equal size.
+    Normalisation stands *after* the activation.
+
+    Args:
+        img_shape: `(height, width, channels)`; height and width divisible by 16, at least 32.
+            Either may be `None`: any such size.
+        gf: Filters of the first layer.
+        dropout: Share of the features dropped after each doubling, in [0, 1).
+        seed: Of the initial weights; `None` draws other ones each time.
+        name: Of the model.
+
+    Returns:
+        A `keras.Model` from `(batch, height, width, channels)`, float32 in [-1, 1], to the same.
+
+    Raises:
+        ValueError: If the images cannot be halved four times.
+
+    Reference:
+        *GANs in Action*, listing 9.4.
+    """
+    check_img_shape(img_shape, any_size=True)
+    initializer = glorot_initializers(seed)
+    img = keras.Input(img_shape, name="img")
+
+    d1 = _halve(img, gf, next(initializer))
+    d2 = _halve(d1, 2 * gf, next(initializer))
+    d3 = _halve(d2, 4 * gf, next(initializer))
+    d4 = _halve(d3, 8 * gf, next(initializer))
+
+    u1 = _double(d4, d3, 4 * gf, next(initializer), dropout)
+    u2 = _double(u1, d2, 2 * gf, next(initializer), dropout)
+    u3 = _double(u2, d1, gf, next(initializer), dropout)
+
+    output = UpsampleConv2D(img_shape[2], 4, kernel_initializer=next(initializer))(u3)
+    return keras.Model(img, full_precision("tanh", "translation")(output), name=name)
+
+
+def build_deep_unet_generator(
+    img_shape: ImgShape = (256, 256, 3),
+    gf: int = 64,
+    dropout: float = 0.5,
+    seed: int | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """Builds pix2pix's U-Net generator, which halves images down to one pixel.
+
+    Eight halvings from 256 pixels on, seven from 128, six from 64 and five from 32, by the shorter
+    side, and as many doublings; a skip connection between the layers of equal size. Normalisation
+    has trained factors and offsets, and convolutions but the last have no bias: what the authors'
+    batch normalisation is for a batch of one image. Where the authors leave dropout on when they
+    translate, as a source of chance, here it is on in training only.
+
+    Args:
+        img_shape: `(height, width, channels)`; height and width divisible by 2 to the number of
+            halvings. So the shorter side is 32, 64, 128 or a multiple of 256 pixels, and a multiple
+            of it, or of 256, will do for the longer one.
+        gf: Filters of the first layer.
+        dropout: Share of the features dropped in the inner doublings, between the innermost and
+            those with fewer filters, in [0, 1): three at 256 pixels, none at 32.
+        seed: Of the initial weights, N(0, 0.02); `None` draws other ones each time.
+        name: Of the model.
+
+    Returns:
+        A `keras.Model` from `(batch, height, width, channels)`, float32 in [-1, 1], to the same.
+
+    Raises:
+        ValueError: If height or width is not known, or cannot be halved so often.
+
+    Reference:
+        [Isola et al., 2017](https://arxiv.org/abs/1611.07004), appendix 6.1.1.
+    """
+    num_halvings = _num_halvings(img_shape)
+    filters = [gf * min(2**level, 8) for level in range(num_halvings)]
+    kernels = normal_initializers(seed)
+    img = keras.Input(img_shape, name="img")
+
+    x, skips = _halve_bare(img, gf, next(kernels)), []
+    for level, num_filters in enumerate(filters[1:], start=2):
+        skips.append(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+        x = _halve_bare(x, num_filters, next(kernels))
+        if level < num_halvings:  # Normalised, a single pixel would be 0, whatever it was.
+            x = InstanceNormalization(1e-5)(x)
+
+    for level, (num_filters, skip) in enumerate(zip(filters[-2::-1], skips[::-1], strict=True)):
+        x = _double_bare(layers.ReLU()(x), num_filters, next(kernels))
+        x = InstanceNormalization(1e-5)(x)
+        if dropout and 1 <= level <= num_halvings - 5:
+            x = layers.Dropout(dropout)(x)
+        x = layers.Concatenate()([skip, x])
+
+    x = _double_bare(layers.ReLU()(x), img_shape[2], next(kernels), use_bias=True)
+    return keras.Model(img, full_precision("tanh", "translation")(x), name=name)
+
+
+def _num_halvings(img_shape: ImgShape) -> int:
+    sizes = [size for size in img_shape[:2] if size is not None]
+    if len(sizes) < len(img_shape[:2]):
+        raise ValueError(
+            "`img_shape` must have a known height and width, because they decide how often this "
+            "network halves; `build_resnet_generator` takes images of any size. "
+            f"Received: img_shape={img_shape}"
+        )
+    check_img_shape(img_shape, 32, least=32, reason="the network halves them 5 times or more often")
+    number = min(8, min(sizes).bit_length() - 1)
+    reason = f"the network halves them {number} times, as often as the shorter side takes"
+    check_img_shape(img_shape, 2**number, least=2**number, reason=reason)
+    return number
+
+
+def _halve_bare(x: Any, filters: int, kernel: Any) -> Any:
+    convolution = LeanConv2D(
+        filters, 4, strides=2, padding="same", use_bias=False, kernel_initializer=kernel
+    )
+    return convolution(x)
+
+
+def _double_bare(x: Any, filters: int, kernel: Any, use_bias: bool = False) -> Any:
+    convolution = layers.Conv2DTranspose(
+        filters, 4, strides=2, padding="same", use_bias=use_bias, kernel_initializer=kernel
+    )
+    return convolution(x)

@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+from keras import layers
+from matplotlib.patches import Rectangle
+
+from cyclegan_keras import plotting
+from cyclegan_keras.layers import InstanceNormalization, ReflectionPadding2D, UpsampleConv2D
+from cyclegan_keras.networks import build_resnet_generator
+
+
+@pytest.mark.parametrize("upsampling", ["transposed", "resize"])
+@pytest.mark.parametrize(("num_blocks", "expected"), [(9, 11_378_179), (6, 7_837_699)])
+def test_sizes_are_those_of_the_literature(num_blocks, expected, upsampling):
+    # By hand: c7s1-64, d128, d256, two convolutions in each block, u128, u64, c7s1-3, with biases.
+    ends = 49 * 3 * 64 + 64 + 49 * 64 * 3 + 3
+    halvings = 9 * 64 * 128 + 128 + 9 * 128 * 256 + 256
+    doublings = 9 * 256 * 128 + 128 + 9 * 128 * 64 + 64
+    blocks = num_blocks * 2 * (9 * 256 * 256 + 256)
+    network = build_resnet_generator(num_blocks=num_blocks, upsampling=upsampling)
+    assert network.count_params() == ends + halvings + blocks + doublings == expected
+    assert network.output_shape == (None, 256, 256, 3)
+
+
+def test_the_layers_are_the_papers():
+    network = build_resnet_generator((16, 16, 3), gf=2, num_blocks=1)
+    norm_relu = [InstanceNormalization, layers.ReLU]
+    conv = [ReflectionPadding2D, layers.Conv2D]
+    block = [*conv, *norm_relu, *conv, InstanceNormalization, layers.Add]
+    down = [layers.ZeroPadding2D, layers.Conv2D, *norm_relu]
+    up = [layers.Conv2DTranspose, layers.Cropping2D, *norm_relu]
+    kinds = [layers.InputLayer, *conv, *norm_relu, *down * 2, *block, *up * 2, *conv]
+    assert [type(layer) for layer in network.layers] == [*kinds, layers.Activation]
+    paddings = [x.padding[0][0] for x in network.layers if isinstance(x, ReflectionPadding2D)]
+    assert paddings == [3, 1, 1, 3]
+    norms = [layer for layer in network.layers if isinstance(layer, InstanceNormalization)]
+    assert {(norm.epsilon, norm.center, norm.scale) for norm in norms} == {(1e-5, False, False)}
+    resized = build_resnet_generator((16, 16, 3), gf=2, num_blocks=1, upsampling="resize")
+    kinds = [type(layer) for layer in resized.layers]
+    assert kinds.count(UpsampleConv2D) == 2
+    assert layers.Conv2DTranspose not in kinds
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "expected"),
+    [(252, 252, 6), (256, 252, 9), (128, 256, 9), (8, 8, 6), (None, 128, 9), (None, None, 9)],
+)
+def test_there_are_six_blocks_below_256_pixels_and_nine_from_there_on(height, width, expected):
+    network = build_resnet_generator((height, width, 1), gf=1)
+    assert [type(layer) for layer in network.layers].count(layers.Add) == expected
+
+
+def torch_resnet(gf, num_blocks, upsampling):
+    """The same in PyTorch, as its authors write it."""
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, filters):
+            super().__init__()
+            conv = [[nn.ReflectionPad2d(1), nn.Conv2d(filters, filters, 3)] for _ in range(2)]
+            norms = [nn.InstanceNorm2d(filters) for _ in range(2)]
+            self.change = nn.Sequential(*conv[0], norms[0], nn.ReLU(), *conv[1], norms[1])
+
+        def forward(self, x):
+            return x + self.change(x)
+
+    def double(before, after):
+        if upsampling == "resize":
+            return [nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, padding=1)]
+        return [nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1)]
+
+    def norm_relu(filters):
+        return [nn.InstanceNorm2d(filters), nn.ReLU()]
+
+    stages = [nn.ReflectionPad2d(3), nn.Conv2d(3, gf, 7), *norm_relu(gf)]
+    for filters in (gf, 2 * gf):
+        stages += [nn.Conv2d(filters, 2 * filters, 3, stride=2, padding=1), *norm_relu(2 * filters)]
+    stages += [Block(4 * gf) for _ in range(num_blocks)]
+    for filters in (4 * gf, 2 * gf):
+        stages += [*double(filters, filters // 2), *norm_relu(filters // 2)]
+    return nn.Sequential(*stages, nn.ReflectionPad2d(3), nn.Conv2d(gf, 3, 7), nn.Tanh())
+
+
+@pytest.mark.parametrize("upsampling", ["transposed", "resize"])
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (36, 20)])
+def test_it_is_the_one_in_pytorch(height, width, upsampling, assert_same_as_torch):
+    network = build_resnet_generator((height, width, 3), gf=3, num_blocks=2, upsampling=upsampling)
+    assert_same_as_torch(network, torch_resnet(3, 2, upsampling), (2, height, width, 3))
+
+
+def first_of(network, kind):
+    return next(layer for layer in network.layers if isinstance(layer, kind))
+
+
+def test_halving_starts_at_the_padding_by_hand():
+    # Of a kernel whose first weight alone is 1, the result at (i, j) is the pixel (2i − 1, 2j − 1).
+    network = build_resnet_generator((8, 8, 1), gf=1, num_blocks=0)
+    pad = first_of(network, layers.ZeroPadding2D)
+    convolution = network.layers[network.layers.index(pad) + 1]
+    kernel = np.zeros(convolution.kernel.shape)
+    kernel[0, 0, 0, 0] = 1
+    convolution.kernel.assign(kernel)
+    y = convolution(pad(np.arange(16, dtype="float32").reshape(1, 4, 4, 1)))
+    np.testing.assert_array_equal(np.asarray(y)[0, :, :, 0], [[0, 0], [0, 5]])
+
+
+def test_doubling_cuts_the_first_row_and_column_by_hand():
+    # Weight (k, l) of pixel (i, j) goes to (2i − 1 + k, 2j − 1 + l), where that exists.
+    network = build_resnet_generator((8, 8, 1), gf=1, num_blocks=0)
+    convolution, crop = (
+        first_of(network, layers.Conv2DTranspose),
+        first_of(network, layers.Cropping2D),
+    )
+    kernel = np.zeros(convolution.kernel.shape)
+    kernel[:, :, 0, 0] = np.arange(1, 10).reshape(3, 3)
+    convolution.kernel.assign(kernel)
+    x = np.zeros((1, 2, 2, convolution.kernel.shape[-1]), "float32")
+    x[0, 1, 0, 0] = 1
+    expected = [[0, 0, 0, 0], [2, 3, 0, 0], [5, 6, 0, 0], [8, 9, 0, 0]]
+    np.testing.assert_array_equal(np.asarray(crop(convolution(x)))[0, :, :, 0], expected)
+
+
+@pytest.mark.parametrize("shape", [(30, 32, 3), (32, 30, 3), (4, 4, 3), (None, 30, 3), (32, 32)])
+def test_sizes_that_cannot_be_halved_are_refused(shape):
+    with pytest.raises(ValueError, match=r"divisible by 4 and at least 8 .* Received: img_shape="):
+        build_resnet_generator(shape)
+
+
+def test_choices_that_do_not_exist_are_refused():
+    with pytest.raises(ValueError, match=r"transposed, resize.* Received: upsampling='bilinear'"):
+        build_resnet_generator((16, 16, 3), upsampling="bilinear")
+    for num_blocks in (-1, 1.5):
+        with pytest.raises(ValueError, match=rf"`num_blocks` .* num_blocks={num_blocks}"):
+            build_resnet_generator((16, 16, 3), num_blocks=num_blocks)
+
+
+def test_a_drawing_shows_what_comes_out_of_each_convolution():
+    network = build_resnet_generator((16, 16, 3), gf=2, num_blocks=1)
+    (axes,) = plotting.network_drawing(network).axes
+    assert [type(patch) for patch in axes.patches] == [Rectangle] * 9
+    texts = [text.get_text().split("\n") for text in axes.texts]
+    sizes, channels = zip(*texts, strict=True)
+    assert sizes == tuple(f"{size}×{size}" for size in (16, 16, 8, 4, 4, 4, 8, 16, 16))
+    assert channels == tuple(f"×{number}" for number in (3, 2, 4, 8, 8, 8, 4, 2, 3))
