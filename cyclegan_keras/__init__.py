@@ -9,18 +9,34 @@ if TYPE_CHECKING:
     from cyclegan_keras.config import TrainConfig
     from cyclegan_keras.cyclegan import CycleGAN
     from cyclegan_keras.data.loader import DataLoader
+    from cyclegan_keras.image_pool import ImagePool
     from cyclegan_keras.inference.translate import load_generator, translate_image
-    from cyclegan_keras.layers import InstanceNormalization, UpsampleConv2D
-    from cyclegan_keras.networks import build_patch_discriminator, build_unet_generator
+    from cyclegan_keras.layers import (
+        InstanceNormalization,
+        ReflectionPadding2D,
+        UpsampleConv2D,
+    )
+    from cyclegan_keras.networks import (
+        build_deep_unet_generator,
+        build_patch_discriminator,
+        build_resnet_generator,
+        build_unet_generator,
+    )
+    from cyclegan_keras.pix2pix import Pix2Pix
 
 __version__ = "0.1.0"
 __all__ = [
     "CycleGAN",
     "DataLoader",
+    "ImagePool",
     "InstanceNormalization",
+    "Pix2Pix",
+    "ReflectionPadding2D",
     "TrainConfig",
     "UpsampleConv2D",
+    "build_deep_unet_generator",
     "build_patch_discriminator",
+    "build_resnet_generator",
     "build_unet_generator",
     "load_generator",
     "translate_image",
@@ -31,10 +47,15 @@ __all__ = [
 _HOMES = {
     "CycleGAN": "cyclegan",
     "DataLoader": "data.loader",
+    "ImagePool": "image_pool",
     "InstanceNormalization": "layers",
+    "Pix2Pix": "pix2pix",
+    "ReflectionPadding2D": "layers",
     "TrainConfig": "config",
     "UpsampleConv2D": "layers",
+    "build_deep_unet_generator": "networks",
     "build_patch_discriminator": "networks",
+    "build_resnet_generator": "networks",
     "build_unet_generator": "networks",
     "load_generator": "inference.translate",
     "translate_image": "inference.translate",

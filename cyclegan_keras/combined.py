@@ -8,11 +8,12 @@ from keras import layers, ops
 from cyclegan_keras._registration import PACKAGE
 
 OUTPUTS = ("valid_A", "valid_B", "reconstr_A", "reconstr_B", "img_A_id", "img_B_id")
+GENERATORS = ("g_AB", "g_BA")
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Combined(keras.Model):
-    """A model of six outputs whose trainable variables are the generators' alone.
+    """A model of named outputs whose trainable variables are the generators' alone.
 
     The classic way, `trainable = False` on the compiled discriminators, leaves them untrained for
     ever under Keras 3, which reads that flag when it traces and not when it compiles. So nothing is
@@ -47,18 +48,32 @@ class Combined(keras.Model):
         img_A, img_B = keras.Input(img_shape, name="img_A"), keras.Input(img_shape, name="img_B")
         fake_B, fake_A = g_AB(img_A), g_BA(img_B)
         outputs = [d_A(fake_A), d_B(fake_B), g_BA(fake_B), g_AB(fake_A), g_BA(img_A), g_AB(img_B)]
-        # Without names of their own, outputs of a network that is called more than once are all
-        # reported under one name, and the cycle losses show the identity losses.
-        named = [
-            layers.Identity(dtype=output.dtype, name=name)(output)
-            for name, output in zip(OUTPUTS, outputs, strict=True)
-        ]
-        return cls([img_A, img_B], named, name="combined")
+        return cls([img_A, img_B], _named(outputs, OUTPUTS), name="combined")
+
+    @classmethod
+    def connect_pair(
+        cls, img_shape: tuple[int, int, int], g: keras.Model, d: keras.Model
+    ) -> "Combined":
+        """Connects the two networks of pix2pix.
+
+        Args:
+            img_shape: `(height, width, channels)`.
+            g: The generator, named "g_AB" or "g_BA".
+            d: The discriminator of pairs: source and target, one behind the other in the channels.
+
+        Returns:
+            The model from `source` to `valid = d([source, g(source)])` and `fake = g(source)`.
+        """
+        source = keras.Input(img_shape, name="source")
+        fake = g(source)
+        outputs = [d(layers.Concatenate()([source, fake])), fake]
+        return cls(source, _named(outputs, ("valid", "fake")), name="combined")
 
     @property
     def trainable_variables(self) -> list[Any]:
-        """The variables of `g_AB` and `g_BA`."""
-        generators = (self.get_layer("g_AB"), self.get_layer("g_BA"))
+        """The variables of `g_AB` and `g_BA`, or of the one that there is."""
+        by_name = {layer.name: layer for layer in self.layers}
+        generators = [by_name[name] for name in GENERATORS if name in by_name]
         return [variable for g in generators for variable in g.trainable_variables]
 
     @property
@@ -85,23 +100,21 @@ class Combined(keras.Model):
         # step is traced. Nor an override of `compile`: Keras then compiles no loaded model.
         return self._compile_config.config["loss_weights"]
 
-    def losses_of(self, imgs_A: Any, imgs_B: Any, outputs: list[Any]) -> dict[str, Any]:
-        """Measures the six losses that the model was compiled with.
+    def losses_of(self, targets: dict[str, Any], outputs: dict[str, Any]) -> dict[str, Any]:
+        """Measures the losses that the model was compiled with.
 
         Args:
-            imgs_A: Real images of A.
-            imgs_B: Real images of B.
-            outputs: What the model makes of them, in the order of its outputs.
+            targets: What the outputs should be, by name.
+            outputs: What the model makes; those that are left out do not count.
 
         Returns:
             A dict from the outputs' names to scalars, unweighted.
         """
-        valid_A, valid_B = (ops.ones_like(scores) for scores in outputs[:2])
-        targets = [valid_A, valid_B, imgs_A, imgs_B, imgs_A, imgs_B]
-        losses = _for_each_output(self.loss)
+        losses = self._for_each_output(self.loss)
         return {
-            name: ops.mean(keras.losses.get(losses[name])(target, output))
-            for name, target, output in zip(OUTPUTS, targets, outputs, strict=True)
+            name: ops.mean(keras.losses.get(losses[name])(targets[name], outputs[name]))
+            for name in self.output_names
+            if name in outputs
         }
 
     def weigh(self, losses: dict[str, Any]) -> Any:
@@ -113,20 +126,46 @@ class Combined(keras.Model):
         Returns:
             The number that the generators minimise, regularisation of weights included.
         """
-        weights = _for_each_output(self.loss_weights or 1.0)
-        return sum([weights[name] * losses[name] for name in OUTPUTS], start=sum(self.losses))
+        weights = self._for_each_output(self.loss_weights)
+        return sum([weights[name] * loss for name, loss in losses.items()], start=sum(self.losses))
+
+    def wants(self, *names: str) -> bool:
+        """Whether any of these outputs has a weight; one without need not be computed.
+
+        Args:
+            *names: Of outputs.
+
+        Returns:
+            False if the weights of all of them are the number zero.
+        """
+        weights = self._for_each_output(self.loss_weights)
+        return any(not isinstance(weights[name], int | float) or weights[name] for name in names)
+
+    def _for_each_output(self, setting: Any) -> dict[str, Any]:
+        """Reads a setting as Keras does: one for all outputs, one for each in order, or by name."""
+        names = self.output_names
+        if setting is None:  # Of the weights only: Keras takes no model without a loss.
+            setting = 1.0
+        if isinstance(setting, dict):
+            missing = set(names) - set(setting)
+            if missing:
+                raise ValueError(
+                    "`combined` must be compiled with a loss, and with a weight if any, for each "
+                    f"of its outputs. Missing: {sorted(missing)}"
+                )
+            return setting
+        if isinstance(setting, list | tuple):
+            return dict(zip(names, setting, strict=True))
+        return dict.fromkeys(names, setting)
 
 
-def _for_each_output(setting: Any) -> dict[str, Any]:
-    """Reads a setting as Keras does: one for all outputs, one for each in order, or by name."""
-    if isinstance(setting, dict):
-        missing = set(OUTPUTS) - set(setting)
-        if missing:
-            raise ValueError(
-                "`combined` must be compiled with a loss, and with a weight if any, for each of "
-                f"its outputs. Missing: {sorted(missing)}"
-            )
-        return setting
-    if isinstance(setting, list | tuple):
-        return dict(zip(OUTPUTS, setting, strict=True))
-    return dict.fromkeys(OUTPUTS, setting)
+def _named(outputs: list[Any], names: tuple[str, ...]) -> list[Any]:
+    """Gives outputs names of their own.
+
+    Without them, outputs of a network that is called more than once are all reported under one
+    name, and the cycle losses show the identity losses.
+    """
+    return [
+        layers.Identity(dtype=output.dtype, name=name)(output)
+        for name, output in zip(names, outputs, strict=True)
+    ]

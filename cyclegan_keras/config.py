@@ -8,9 +8,21 @@ import types
 import typing
 from typing import Any
 
+from cyclegan_keras.recipes import RECIPES
 
-def _setting(default: Any, help_text: str, choices: tuple[str, ...] | None = None) -> Any:
-    return dataclasses.field(default=default, metadata={"help": help_text, "choices": choices})
+BOTH, CYCLEGAN, PIX2PIX = ("cyclegan", "pix2pix"), ("cyclegan",), ("pix2pix",)
+
+
+def _setting(
+    group: str,
+    default: Any,
+    help_text: str,
+    choices: tuple[str, ...] | None = None,
+    least: float | None = None,
+    models: tuple[str, ...] = BOTH,
+) -> Any:
+    about = {"group": group, "help": help_text, "choices": choices, "least": least}
+    return dataclasses.field(default=default, metadata={**about, "models": models})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,85 +30,279 @@ class TrainConfig:
     """Everything that decides how a run goes.
 
     Each field is a flag of `train.py` (`image_size` is `--image-size`) and a key of `config.json`;
-    the help text of each is in its metadata.
+    the help text of each is in its metadata. Fields that are `None` because another one decides
+    (`lambda_id`, `decay_epochs` and so on) have that value once the object is made, so that what is
+    written is what was used.
 
     Raises:
         ValueError: If a value is of the wrong type or out of range.
     """
 
-    dataset: str = _setting("fruit", "name of a data set in ./data; 'fruit' is drawn if need be")
-    data_dir: str | None = _setting(
-        None, "a folder with trainA and trainB and, if you have them, testA and testB"
+    model: str = _setting(
+        "model",
+        "cyclegan",
+        "cyclegan, from two sets of images, or pix2pix, from pairs (its settings are then those "
+        "of its paper)",
+        choices=BOTH,
     )
-    image_size: int = _setting(64, "height and width to train at, in pixels, divisible by 16")
+    recipe: str | None = _setting(
+        "model",
+        None,
+        "sets networks, losses, training, size and epochs as the book or the paper have them; "
+        "other flags come on top. By default, networks, losses and training are the book's (of "
+        "pix2pix, its paper's), on small images and for few epochs",
+        choices=("book", "paper"),
+    )
+    direction: str = _setting(
+        "model",
+        "A-to-B",
+        "which way pix2pix translates",
+        choices=("A-to-B", "B-to-A"),
+        models=PIX2PIX,
+    )
+    dataset: str = _setting(
+        "data",
+        "fruit",
+        "name of a data set in ./data; 'fruit' and 'fruit_pairs' are drawn if need be",
+    )
+    data_dir: str | None = _setting(
+        "data",
+        None,
+        "a folder with trainA and trainB and, if you have them, testA and testB; or with train "
+        "and test, in which each image is a pair, side by side",
+    )
+    image_size: int = _setting("data", 64, "height and width to train at, in pixels", least=32)
+    enlarge: float = _setting(
+        "data",
+        1.0,
+        "training images are scaled to this many times the size, and a random part of the size "
+        "is cut out each time",
+        least=1,
+    )
+    flip: bool = _setting("data", True, "mirror training images at random")
+    epoch_length: str = _setting(
+        "data",
+        "shorter",
+        "whether an epoch is as long as the smaller or as the larger of the two sets",
+        choices=("shorter", "longer"),
+        models=CYCLEGAN,
+    )
     cache_memory: float = _setting(
+        "data",
         2.0,
         "GiB of memory that decoded images may take; above that they lie in a temporary file on "
         "disk",
+        least=0,
     )
-    batch_size: int = _setting(1, "images of each domain in one step")
-    epochs: int = _setting(9, "passes over the data")
-    decay_epochs: int = _setting(
-        4, "the last so many epochs, over which the learning rate falls in a straight line"
+    generator: str = _setting(
+        "networks",
+        "unet",
+        "the book's U-Net, the paper's ResNet, or the deeper U-Net of pix2pix",
+        choices=("unet", "resnet", "deep_unet"),
     )
-    sample_interval: int = _setting(100, "steps between two sample grids and rows of history.csv")
-    seed: int = _setting(0, "of initial weights, order and flips")
-    run_dir: str | None = _setting(None, "where all results go; by default a new folder in ./runs")
-    lambda_cycle: float = _setting(10.0, "weight of each cycle-consistency loss")
+    gf: int = _setting("networks", 32, "filters of the generators' first layer", least=1)
+    num_blocks: int | None = _setting(
+        "networks",
+        None,
+        "residual blocks of a resnet; by default 6 below 256 pixels and 9 from there on",
+        least=0,
+    )
+    upsampling: str = _setting(
+        "networks", "transposed", "how a resnet doubles", choices=("transposed", "resize")
+    )
+    dropout: float = _setting(
+        "networks", 0.0, "share of the features that a U-Net drops, below 1", least=0
+    )
+    discriminator: str = _setting(
+        "networks",
+        "book",
+        "the book's, or one whose scores each see so many pixels across",
+        choices=("book", "patch1", "patch16", "patch70", "patch286"),
+    )
+    df: int = _setting("networks", 64, "filters of the discriminators' first layer", least=1)
+    objective: str = _setting(
+        "losses",
+        "least_squares",
+        "what discriminators and generators play for",
+        choices=("least_squares", "log_likelihood", "hinge", "wasserstein"),
+    )
+    lambda_gan: float = _setting("losses", 1.0, "weight of each adversarial loss", least=0)
+    lambda_cycle: float = _setting(
+        "losses", 10.0, "weight of each cycle-consistency loss", least=0, models=CYCLEGAN
+    )
+    lambda_cycle_A: float | None = _setting(
+        "losses",
+        None,
+        "weight of the cycle from A to B and back, if it is to be another one",
+        least=0,
+        models=CYCLEGAN,
+    )
+    lambda_cycle_B: float | None = _setting(
+        "losses",
+        None,
+        "weight of the cycle from B to A and back, if it is to be another one",
+        least=0,
+        models=CYCLEGAN,
+    )
     lambda_id: float | None = _setting(
+        "losses",
         None,
         "weight of each identity loss, absolute (not a share of --lambda-cycle); "
         "by default 0.9 times --lambda-cycle, as in the book",
+        least=0,
+        models=CYCLEGAN,
     )
-    gf: int = _setting(32, "filters of the generators' first layer")
-    df: int = _setting(64, "filters of the discriminators' first layer")
-    learning_rate: float = _setting(2e-4, "of the Adam optimizers")
+    lambda_l1: float = _setting(
+        "losses", 100.0, "weight of the error to the true translation", least=0, models=PIX2PIX
+    )
+    lambda_penalty: float = _setting(
+        "losses", 10.0, "weight of the gradient penalty of the wasserstein objective", least=0
+    )
+    update_first: str = _setting(
+        "training",
+        "discriminators",
+        "who is updated first in a step",
+        choices=("discriminators", "generators"),
+        models=CYCLEGAN,
+    )
+    discriminator_update: str = _setting(
+        "training",
+        "separate",
+        "one update on real images and one on translations, or one on the mean of both losses",
+        choices=("separate", "joint"),
+    )
+    pool_size: int = _setting(
+        "training",
+        0,
+        "how many earlier translations each discriminator's pool holds",
+        least=0,
+        models=CYCLEGAN,
+    )
+    ema: float = _setting(
+        "training",
+        0.0,
+        "share that a moving average of the generators' weights keeps at each step, such as "
+        "0.999; the averages are then what is saved",
+        least=0,
+    )
+    batch_size: int = _setting("training", 1, "images of each domain in one step", least=1)
+    epochs: int = _setting("training", 9, "passes over the data", least=1)
+    decay_epochs: int | None = _setting(
+        "training",
+        None,
+        "the last so many epochs, over which the learning rate falls in a straight line; by "
+        "default half of them",
+        least=0,
+    )
+    learning_rate: float = _setting("training", 2e-4, "of the Adam optimizers")
+    beta_1: float = _setting("training", 0.5, "of the Adam optimizers, below 1", least=0)
     precision: str = _setting(
+        "training",
         "float32",
         "of what is computed; weights are float32 always. The mixed ones are for processors with "
         "16-bit units",
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
     )
+    seed: int = _setting("training", 0, "of initial weights, order and flips", least=0)
+    sample_interval: int = _setting(
+        "results", 100, "steps between two sample grids and rows of history.csv", least=1
+    )
+    run_dir: str | None = _setting(
+        "results", None, "where all results go; by default a new folder in ./runs"
+    )
 
     def __post_init__(self) -> None:
         for name, kind in typing.get_type_hints(type(self)).items():
             object.__setattr__(self, name, _checked(name, kind, getattr(self, name)))
-        for name, least in (
-            ("image_size", 32),
-            ("cache_memory", 0),
-            ("batch_size", 1),
-            ("epochs", 1),
-            ("decay_epochs", 0),
-            ("sample_interval", 1),
-            ("seed", 0),
-            ("lambda_cycle", 0),
-            ("lambda_id", 0),
-            ("gf", 1),
-            ("df", 1),
-        ):
-            value = getattr(self, name)
-            if value is not None and not least <= value < float("inf"):
-                raise ValueError(f"`{name}` must be at least {least}. Received: {name}={value}")
-        if self.image_size % 16:
-            nearest = max(32, round(self.image_size / 16) * 16)
-            raise ValueError(
-                "`image_size` must be divisible by 16, because the networks halve it four times; "
-                f"{nearest} would do. Received: image_size={self.image_size}"
-            )
         for field in dataclasses.fields(self):
-            choices, value = field.metadata["choices"], getattr(self, field.name)
-            if choices and value not in choices:
-                raise ValueError(
-                    f"`{field.name}` must be one of {', '.join(choices)}. "
-                    f"Received: {field.name}={value!r}"
-                )
+            _check_range(field, getattr(self, field.name))
         for name in ("dataset", "data_dir", "run_dir"):
             if getattr(self, name) == "":
                 raise ValueError(f"`{name}` must not be empty. Received: {name}=''")
+        for name in ("ema", "dropout", "beta_1"):
+            if getattr(self, name) >= 1:
+                raise ValueError(
+                    f"`{name}` must be below 1. Received: {name}={getattr(self, name)}"
+                )
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(
                 f"`learning_rate` must be above 0. Received: learning_rate={self.learning_rate}"
             )
+        if (self.model, self.recipe) == ("pix2pix", "book"):
+            raise ValueError(
+                "The book has no pix2pix; `recipe` must be paper. Received: recipe='book'"
+            )
+        self._check_image_size()
+        self._decide("lambda_id", 0.9 * self.lambda_cycle)
+        self._decide("lambda_cycle_A", self.lambda_cycle)
+        self._decide("lambda_cycle_B", self.lambda_cycle)
+        self._decide("decay_epochs", self.epochs // 2)
+        self._decide("num_blocks", 6 if self.image_size < 256 else 9)
+
+    def _check_image_size(self) -> None:
+        """The networks look closer; this is told before anything is loaded."""
+        size = self.image_size
+        factor, halvings = 4, "twice"
+        if self.generator == "deep_unet":
+            factor = 2 ** min(8, size.bit_length() - 1)
+            halvings = "until one pixel is left, or eight times"
+        elif "unet" in self.generator or self.discriminator == "book":
+            factor, halvings = 16, "four times"
+        if size % factor:
+            nearest = max(32, round(size / factor) * factor)
+            raise ValueError(
+                f"`image_size` must be divisible by {factor}, because the networks halve it "
+                f"{halvings}; {nearest} would do. Received: image_size={size}"
+            )
+
+    def _decide(self, name: str, value: Any) -> None:
+        if getattr(self, name) is None:
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def make(cls, base: "TrainConfig | None" = None, **settings: Any) -> "TrainConfig":
+        """Makes settings from other ones, or from those of a recipe, with some changed.
+
+        Args:
+            base: Settings to start from; `None` means the defaults.
+            **settings: Fields. `recipe` or `model` among them sets all that the recipe has, and
+                pix2pix always has its paper's networks and losses; the others come on top.
+
+        Returns:
+            The settings.
+
+        Raises:
+            ValueError: If a value is of the wrong type or out of range, or is no setting of the
+                model.
+        """
+        values = {} if base is None else dataclasses.asdict(base)
+        model = settings.get("model", values.get("model", "cyclegan"))
+        for field in dataclasses.fields(cls):
+            if field.name in settings and model in BOTH and model not in field.metadata["models"]:
+                raise ValueError(
+                    f"`{field.name}` is no setting of {model}. Leave it out. "
+                    f"Received: {field.name}={settings[field.name]!r}"
+                )
+        if {"model", "recipe"} & settings.keys():
+            values |= RECIPES.get((model, settings.get("recipe")), {})
+        return cls(**{**values, **settings})
+
+    def model_settings(self) -> dict[str, Any]:
+        """Gives what `CycleGAN` or `Pix2Pix` is made with.
+
+        Returns:
+            Keyword arguments, `img_shape` included; all but the data loader.
+        """
+        names = [
+            field.name
+            for field in dataclasses.fields(self)
+            if field.metadata["group"] in ("networks", "losses")
+            and self.model in field.metadata["models"]
+        ]
+        names += ["discriminator_update", "ema", "learning_rate", "beta_1", "seed"]
+        names += ["direction"] if self.model == "pix2pix" else ["update_first", "pool_size"]
+        shape = (self.image_size, self.image_size, 3)
+        return {"img_shape": shape, **{name: getattr(self, name) for name in names}}
 
     def to_json(self) -> str:
         """Returns the settings as JSON, one a line."""
@@ -136,6 +342,18 @@ class TrainConfig:
             raise ValueError(f"In the settings file {name!r}: {error}") from None
 
 
+def _check_range(field: dataclasses.Field, value: Any) -> None:
+    least, choices = field.metadata["least"], field.metadata["choices"]
+    if value is None:
+        return
+    if least is not None and not least <= value < float("inf"):
+        raise ValueError(f"`{field.name}` must be at least {least}. Received: {field.name}={value}")
+    if choices and value not in choices:
+        raise ValueError(
+            f"`{field.name}` must be one of {', '.join(choices)}. Received: {field.name}={value!r}"
+        )
+
+
 def value_type(kind: Any) -> type:
     """Gives the plain type of a field: `int` for `int | None`."""
     if isinstance(kind, types.UnionType):
@@ -148,6 +366,6 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
     wanted = value_type(kind)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if isinstance(value, bool) or not isinstance(value, kind):
+    if (isinstance(value, bool) and wanted is not bool) or not isinstance(value, kind):
         raise ValueError(f"`{name}` must be of type {wanted.__name__}. Received: {name}={value!r}")
     return value

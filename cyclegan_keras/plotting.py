@@ -12,6 +12,7 @@ from cyclegan_keras.translation import translate_images
 INK, PAPER = (32, 32, 32), (255, 255, 255)
 # Pillow's own font has no arrows.
 CYCLE_TITLES = ("A", "A to B", "and back to A", "B", "B to A", "and back to B")
+ONE_WAY_TITLES = ("the source", "its translation", "the truth")
 TRUTH_TITLES = ("A", "A to B", "the true B", "B", "B to A", "the true A")
 
 
@@ -95,6 +96,43 @@ def truth_grid(g_AB: Any, g_BA: Any, imgs_A: np.ndarray, imgs_B: np.ndarray) -> 
     return image_grid([imgs_A, fake_B, imgs_B, imgs_B, fake_A, imgs_A], TRUTH_TITLES, gap_before=3)
 
 
+def one_way_grid(g: Any, imgs: np.ndarray, truths: np.ndarray) -> np.ndarray:
+    """Shows what one generator makes of some images, beside the truth.
+
+    Args:
+        g: The generator.
+        imgs: Images of its source, `(rows, height, width, 3)`, float32 in [-1, 1].
+        truths: Their true translations, in the same order.
+
+    Returns:
+        A picture, uint8, `(height, width, 3)`.
+    """
+    return image_grid([imgs, translate_images(g, imgs), truths], ONE_WAY_TITLES)
+
+
+def grid_of(
+    translators: dict[str, Any], imgs_A: np.ndarray, imgs_B: np.ndarray, are_pairs: bool = False
+) -> np.ndarray:
+    """Shows what there is to show: cycles, or truths, of both ways or of the one there is.
+
+    Args:
+        translators: Generators by name, `g_AB`, `g_BA` or both.
+        imgs_A: Images of A, `(rows, height, width, 3)`, float32 in [-1, 1].
+        imgs_B: As many images of B.
+        are_pairs: Whether they are the true translations of each other; with one generator they
+            must be.
+
+    Returns:
+        A picture, uint8, `(height, width, 3)`.
+    """
+    if len(translators) == 2:
+        grid = truth_grid if are_pairs else cycle_grid
+        return grid(translators["g_AB"], translators["g_BA"], imgs_A, imgs_B)
+    if "g_AB" in translators:
+        return one_way_grid(translators["g_AB"], imgs_A, imgs_B)
+    return one_way_grid(translators["g_BA"], imgs_B, imgs_A)
+
+
 def loss_curves(history: dict[str, list[float]]) -> Any:
     """Draws how the losses went, epoch by epoch.
 
@@ -137,10 +175,12 @@ def network_drawing(model: Any) -> Any:
 
     stages = [("image", tuple(model.input_shape[1:]))]
     for layer in model.layers:
-        kind = _kind(layer)
-        if kind is not None:
-            stages.append((kind, tuple(layer.output.shape[1:])))
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
+        kind, shape = _kind(layer), tuple(layer.output.shape[1:])
+        if kind == "crop":  # what a transposed convolution makes at the border, and nobody sees
+            stages[-1] = (stages[-1][0], shape)
+        elif kind is not None:
+            stages.append((kind, shape))
+    figure = Figure(figsize=(max(11, 0.7 * len(stages)), 3.4), layout="constrained")
     axes = figure.subplots()
     top, left, places = max(shape[0] for _, shape in stages), 0.0, []
     for stage, (height, width, channels) in stages:
@@ -181,8 +221,10 @@ def network_drawing(model: Any) -> Any:
 def _kind(layer: Any) -> str | None:
     """What a layer does to the size of an image, if it convolves at all."""
     name = type(layer).__name__
-    if name == "UpsampleConv2D":
+    if name in ("UpsampleConv2D", "Conv2DTranspose"):
         return "double"
+    if name == "Cropping2D":
+        return "crop"
     if name in ("Conv2D", "LeanConv2D"):
         return "halve" if layer.strides[0] == 2 else "keep"
     return None

@@ -42,10 +42,11 @@ def test_losses_may_be_given_in_every_way_that_keras_takes(loss, weights, random
     gan = CycleGAN(SHAPE, gf=2, df=2)
     gan.combined.compile(loss=loss, loss_weights=weights, optimizer=keras.optimizers.SGD(0.0))
     imgs, targets = batch(gan, random_images)
-    outputs = gan.combined(imgs)
-    losses = gan.combined.losses_of(*imgs, outputs)
+    outputs = dict(zip(OUTPUTS, gan.combined(imgs), strict=True))
+    by_name = dict(zip(OUTPUTS, targets, strict=True))
+    losses = gan.combined.losses_of(by_name, outputs)
     if isinstance(loss, dict):
-        targets = dict(zip(OUTPUTS, targets, strict=True))
+        targets = by_name
     expected = gan.combined.train_on_batch(imgs, targets, return_dict=True)
     assert float(gan.combined.weigh(losses)) == pytest.approx(expected["loss"], rel=1e-5)
 

@@ -1,8 +1,10 @@
 import dataclasses
+import inspect
 import json
 
 import pytest
 
+from cyclegan_keras import CycleGAN, Pix2Pix
 from cyclegan_keras.config import TrainConfig
 
 
@@ -36,6 +38,13 @@ def test_settings_cannot_be_changed():
         ({"learning_rate": 0.0}, "`learning_rate` must be above 0"),
         ({"cache_memory": -1.0}, "`cache_memory` must be at least 0"),
         ({"precision": "float16"}, "`precision` must be one of float32, .*'float16'"),
+        ({"ema": 1.0}, "`ema` must be below 1"),
+        ({"enlarge": 0.9}, "`enlarge` must be at least 1"),
+        ({"flip": 1}, "`flip` must be of type bool"),
+        ({"generator": "vgg"}, "`generator` must be one of unet, resnet, deep_unet"),
+        ({"generator": "deep_unet", "image_size": 96}, "divisible by 64.*; 128 would do"),
+        ({"generator": "resnet", "image_size": 72}, "divisible by 16.*; 64 would do"),
+        ({"model": "pix2pix", "recipe": "book"}, "The book has no pix2pix"),
     ],
 )
 def test_wrong_settings_are_named(setting, message):
@@ -61,3 +70,103 @@ def test_wrong_files_are_named(text, message, tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.json"):
         TrainConfig.from_json(tmp_path / "nowhere.json")
+
+
+def test_a_resnet_needs_less_of_the_size():
+    assert TrainConfig(generator="resnet", discriminator="patch70", image_size=72).image_size == 72
+
+
+def test_what_others_decide_is_written_down():
+    config = TrainConfig(lambda_cycle=4.0, epochs=5, lambda_cycle_B=1.0)
+    assert (config.lambda_id, config.lambda_cycle_A, config.lambda_cycle_B) == (3.6, 4.0, 1.0)
+    assert (config.decay_epochs, config.num_blocks) == (2, 6)
+    assert TrainConfig(image_size=256).num_blocks == 9
+    assert TrainConfig(lambda_id=0.0, decay_epochs=0).decay_epochs == 0
+    assert TrainConfig(lambda_id=0.0).lambda_id == 0.0
+
+
+def test_the_papers_recipe():
+    config = TrainConfig.make(recipe="paper")
+    wanted = {
+        "generator": "resnet",
+        "num_blocks": 9,
+        "upsampling": "transposed",
+        "discriminator": "patch70",
+        "gf": 64,
+        "df": 64,
+        "objective": "least_squares",
+        "lambda_gan": 1.0,
+        "lambda_cycle": 10.0,
+        "lambda_id": 5.0,
+        "update_first": "generators",
+        "discriminator_update": "joint",
+        "pool_size": 50,
+        "learning_rate": 2e-4,
+        "beta_1": 0.5,
+        "batch_size": 1,
+        "epochs": 200,
+        "decay_epochs": 100,
+        "image_size": 256,
+        "flip": True,
+        "epoch_length": "longer",
+    }
+    assert wanted.items() <= dataclasses.asdict(config).items()
+    assert round(config.image_size * config.enlarge) == 286
+
+
+def test_the_books_recipe_is_the_default_at_the_books_size():
+    book, plain = TrainConfig.make(recipe="book"), TrainConfig()
+    assert (book.image_size, book.batch_size, book.epochs, book.decay_epochs) == (128, 64, 100, 0)
+    length = ("recipe", "image_size", "batch_size", "epochs", "decay_epochs")
+    both = [
+        {k: v for k, v in dataclasses.asdict(c).items() if k not in length} for c in (book, plain)
+    ]
+    assert both[0] == both[1]
+
+
+def test_pix2pix_has_its_papers_settings():
+    config = TrainConfig.make(model="pix2pix", epochs=3)
+    assert (config.image_size, config.epochs, config.dataset) == (64, 3, "fruit_pairs")
+    assert (config.generator, config.dropout, config.lambda_l1) == ("deep_unet", 0.5, 100.0)
+    assert config.objective == "log_likelihood"
+    paper = TrainConfig.make(model="pix2pix", recipe="paper")
+    assert (paper.image_size, paper.epochs, paper.decay_epochs) == (256, 200, 100)
+
+
+def test_a_recipe_comes_over_a_base_and_settings_over_both():
+    base = TrainConfig(gf=8, df=8, seed=5)
+    assert TrainConfig.make(base, seed=6) == TrainConfig(gf=8, df=8, seed=6)
+    config = TrainConfig.make(base, recipe="paper", df=16)
+    assert (config.gf, config.df, config.seed, config.epochs) == (64, 16, 5, 200)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"lambda_l1": 1.0}, "`lambda_l1` is no setting of cyclegan"),
+        ({"model": "pix2pix", "pool_size": 50}, "`pool_size` is no setting of pix2pix"),
+        ({"model": "pix2pix", "lambda_cycle": 1.0}, "`lambda_cycle` is no setting of pix2pix"),
+        ({"model": "dcgan"}, "`model` must be one of cyclegan, pix2pix"),
+    ],
+)
+def test_settings_of_the_other_model_are_not_passed_over(settings, message):
+    with pytest.raises(ValueError, match=message):
+        TrainConfig.make(**settings)
+
+
+@pytest.mark.parametrize("kind", [CycleGAN, Pix2Pix])
+def test_every_setting_of_a_model_reaches_it(kind):
+    config = TrainConfig.make(model=kind.__name__.lower())
+    wanted = set(inspect.signature(kind).parameters) - {"data_loader", "name"}
+    assert set(config.model_settings()) == wanted
+
+
+def test_the_classes_defaults_are_the_recipes():
+    # `img_shape` and `seed` are their own matter.
+    for kind, recipe in ((CycleGAN, "book"), (Pix2Pix, "paper")):
+        config = TrainConfig.make(model=kind.__name__.lower(), recipe=recipe)
+        for name, parameter in inspect.signature(kind).parameters.items():
+            if name not in ("img_shape", "seed", "data_loader", "name") and (
+                parameter.default is not None
+            ):
+                assert parameter.default == getattr(config, name), name

@@ -4,9 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from cyclegan_keras import CycleGAN, DataLoader, cyclegan
+from cyclegan_keras import CycleGAN, DataLoader
 from cyclegan_keras.combined import OUTPUTS
-from cyclegan_keras.layers import InstanceNormalization
 from cyclegan_keras.networks import build_patch_discriminator, build_unet_generator
 
 SHAPE = (32, 32, 3)
@@ -334,21 +333,6 @@ def test_half_precision_moves_weights_as_full_precision_does(dtype_policy, rando
     for name in NETWORKS:
         full, half = moves[0][name], moves[1][name]
         assert np.linalg.norm(half - full) < 0.05 * np.linalg.norm(full), name
-
-
-@pytest.mark.parametrize("with_batch_norm", [False, True])
-def test_both_domains_go_through_a_generator_at_once_only_if_nothing_changes(
-    with_batch_norm, random_images
-):
-    inputs = keras.Input(SHAPE)
-    norm = keras.layers.BatchNormalization if with_batch_norm else InstanceNormalization
-    generator = keras.Model(inputs, norm()(inputs))
-    imgs_A, imgs_B = random_images(2, *SHAPE), 3 + random_images(3, *SHAPE, seed=1)
-    expected = [np.asarray(generator(imgs, training=True)) for imgs in (imgs_A, imgs_B)]
-    assert cyclegan.treats_images_alone(generator) != with_batch_norm
-    results = cyclegan._translate_both(generator, imgs_A, imgs_B)
-    for ours, separately in zip(results, expected, strict=True):
-        np.testing.assert_allclose(np.asarray(ours), separately, rtol=0, atol=1e-5)
 
 
 def test_the_books_call_trains_and_draws_samples(loader, tmp_path, monkeypatch, tiny_gan):

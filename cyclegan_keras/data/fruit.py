@@ -1,5 +1,6 @@
 """Fruit, the embedded data set: apples (A) and oranges (B), drawn into a folder."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -18,13 +19,15 @@ def write_fruit(
     num_test: int = 50,
     size: int = 128,
     seed: int = 0,
+    train_pairs: bool = False,
 ) -> pathlib.Path:
-    """Draws the data set `fruit` into a new folder.
+    """Draws the data set `fruit`, or `fruit_pairs`, into a new folder.
 
     The folder gets `trainA` and `testA` with apples, `trainB` and `testB` with oranges, all
     as `0000.png`, `0001.png` and so on, and `dataset.json`, which says how it was made. The
-    training scenes of the two domains have nothing to do with each other. A test scene is in
-    both `testA` and `testB`, under the same name, so there the true translation is known.
+    training scenes of the two domains have nothing to do with each other, unless pairs are asked
+    for. A test scene is in both `testA` and `testB`, under the same name, so there the true
+    translation is known.
 
     The folder appears whole or not at all. The first scenes of each part stay the same when
     more are asked for.
@@ -36,6 +39,8 @@ def write_fruit(
         size: Width and height of the pictures in pixels, from 16 to 512.
         seed: Seed of all randomness, 0 or more. NumPy's global state is neither used nor
             changed.
+        train_pairs: Whether a training scene, too, is in both `trainA` and `trainB`, under the
+            same name. Then the set is called `fruit_pairs`; all but `trainB` is as without.
 
     Returns:
         `directory` as a path.
@@ -56,13 +61,7 @@ def write_fruit(
     draft = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
     draft.mkdir(parents=True)
     try:
-        streams = np.random.SeedSequence(seed).spawn(3)
-        parts = (
-            (num_train, {"trainA": "apple"}),
-            (num_train, {"trainB": "orange"}),
-            (num_test, {"testA": "apple", "testB": "orange"}),
-        )
-        for stream, (count, folders) in zip(streams, parts, strict=True):
+        for stream, count, folders in _parts(seed, num_train, num_test, train_pairs):
             rng = np.random.default_rng(stream)
             for folder in folders:
                 (draft / folder).mkdir()
@@ -72,7 +71,7 @@ def write_fruit(
                     picture = Image.fromarray(draw_scene(scene, kind, size))
                     picture.save(draft / folder / f"{i:04d}.png", compress_level=1)
         about = {
-            "name": "fruit",
+            "name": "fruit_pairs" if train_pairs else "fruit",
             "version": 1,
             "seed": seed,
             "size": size,
@@ -82,6 +81,8 @@ def write_fruit(
             "domain_B": "oranges",
             "test_pairs": True,
         }
+        if train_pairs:
+            about["train_pairs"] = True
         (draft / "dataset.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
         try:
             if target.is_dir():
@@ -95,6 +96,32 @@ def write_fruit(
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return directory
+
+
+def draw_by_name(name: str, directory: pathlib.Path) -> None:
+    """Draws `fruit` or `fruit_pairs` if that is wanted and not there; else does nothing.
+
+    Args:
+        name: Of the data set that is wanted.
+        directory: Where it should be.
+    """
+    if name in ("fruit", "fruit_pairs") and not directory.exists():
+        # Another process may draw it meanwhile; then its folder is as good.
+        with contextlib.suppress(FileExistsError):
+            write_fruit(directory, train_pairs=name == "fruit_pairs")
+
+
+def _parts(
+    seed: int, num_train: int, num_test: int, train_pairs: bool
+) -> list[tuple[np.random.SeedSequence, int, dict[str, str]]]:
+    """Lists where scenes come from, how many, and which folders show them as which fruit."""
+    # As many streams for either set, so that the scenes are the same.
+    stream_A, stream_B, stream_test = np.random.SeedSequence(seed).spawn(3)
+    apples, oranges = {"trainA": "apple"}, {"trainB": "orange"}
+    tests = (stream_test, num_test, {"testA": "apple", "testB": "orange"})
+    if train_pairs:
+        return [(stream_A, num_train, apples | oranges), tests]
+    return [(stream_A, num_train, apples), (stream_B, num_train, oranges), tests]
 
 
 def _check_free(target: pathlib.Path) -> None:

@@ -1,14 +1,14 @@
-"""The book's `DataLoader`: two folders of images in, batches of both domains out."""
+"""The book's `DataLoader`: two domains of images in, batches of both out."""
 
-import contextlib
-import json
+import copy
+import functools
 import pathlib
 from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 
-from cyclegan_keras.data import fruit, images
+from cyclegan_keras.data import augment, fruit, images, layout
 from cyclegan_keras.data.ahead import ahead
 from cyclegan_keras.data.pixel_store import PixelStore, Place
 
@@ -19,32 +19,43 @@ class DataLoader:
     """Reads two domains of images and deals them out in random batches.
 
     Looks for the folders `trainA`, `trainB` and, where present, `testA` and `testB` in
-    `data_dir/dataset_name`. Nothing is read before the first image is asked for; each image is
-    decoded and scaled once and then kept as uint8, in memory or, if they are many, in a temporary
-    file. The next batches are made while the one before is in use.
+    `data_dir/dataset_name`; or else for a folder `train` and, where present, `test` or `val`, of
+    pictures that hold a pair side by side, A on the left and B on the right. Nothing is read before
+    the first image is asked for; each image is decoded and scaled once and then kept as uint8, in
+    memory or, if they are many, in a temporary file. The next batches are made while the one before
+    is in use.
 
     Args:
         dataset_name: Name of a folder in `data_dir`. `"fruit"`, the default set, is drawn there the
-            first time it is wanted.
-        img_res: `(height, width)` that images are scaled to, in pixels.
+            first time it is wanted, and so is `"fruit_pairs"`, the same with training images that
+            are pairs.
+        img_res: `(height, width)` of the images that are dealt out, in pixels.
         data_dir: Where the data sets lie.
         drop_last: Whether the last batch of an epoch is dropped if it is smaller than the others.
         flip: Whether training images are mirrored, left to right, with a chance of one half.
         epoch_length: `"shorter"`: an epoch is as long as the smaller domain, as in the book, and
             shows another random part of the larger one each time. `"longer"`: it is as long as the
             larger domain, as in the paper, and the smaller one is shown again.
-        seed: Of order and flips. With the same seed, the first, second, … epoch have the same
-            batches. `None` means other ones each time. Nothing global is seeded.
+        seed: Of order, parts and flips. With the same seed, the first, second, … epoch have the
+            same batches. `None` means other ones each time. Nothing global is seeded.
         cache_memory: GiB of memory that decoded images may take, at least 0; a folder that does not
             fit in what is left lies in a temporary file in the user's cache folder. `None` means no
             limit.
+        load_res: `(height, width)` that training images are scaled to first, at least `img_res`; a
+            random part of size `img_res` is then cut out of each, anew each time it is dealt out.
+            In the paper it is 286 for 256. `None` means `img_res`. Test images are scaled to
+            `img_res` directly.
+        paired: Whether batches are pairs: each image of A comes with its partner of B, mirrored
+            alike and with the same part cut out. Needs pictures with both side by side, or images
+            of the same names in `trainA` and `trainB`.
 
     Attributes:
         n_batches: Batches in one epoch, at the batch size last given to `load_batch`, or one.
         directory: The folder of the data set.
 
     Reference:
-        *GANs in Action*, section 9.5.1.
+        *GANs in Action*, section 9.5.1. Zhu et al., *Unpaired Image-to-Image Translation using
+        Cycle-Consistent Adversarial Networks*, for `load_res`.
     """
 
     def __init__(
@@ -58,24 +69,22 @@ class DataLoader:
         epoch_length: Literal["shorter", "longer"] = "shorter",
         seed: int | None = None,
         cache_memory: float | None = 2.0,
+        load_res: tuple[int, int] | None = None,
+        paired: bool = False,
     ) -> None:
-        if not isinstance(img_res, tuple | list) or len(img_res) != 2 or min(img_res) < 1:
-            raise ValueError(
-                "`img_res` must be (height, width), each at least one pixel. "
-                f"Received: img_res={img_res}"
-            )
+        self.img_res, self.load_res = augment.checked_sizes(img_res, load_res)
         if epoch_length not in ("shorter", "longer"):
             raise ValueError(
                 "`epoch_length` must be 'shorter' or 'longer'. "
                 f"Received: epoch_length={epoch_length!r}"
             )
         self.dataset_name = dataset_name
-        self.img_res = (img_res[0], img_res[1])
         self.directory = pathlib.Path(data_dir) / dataset_name
         self.drop_last = drop_last
         self.flip = flip
         self.epoch_length = epoch_length
         self.seed = seed
+        self.paired = paired
         self._batch_size = 1
         self._epochs_begun = 0
         self._paths: dict[str, list[pathlib.Path]] = {}
@@ -88,54 +97,48 @@ class DataLoader:
 
     @property
     def test_pairs(self) -> bool:
-        """Whether each image of `testB` is the true translation of the same one of `testA`.
+        """Whether each test image of B is the true translation of the one of A at the same place.
 
-        So it is in the drawn `fruit`, and in any folder whose `dataset.json` says
-        `"test_pairs": true`.
+        So it is in the drawn `fruit`, in any folder whose `dataset.json` says `"test_pairs": true`,
+        and where the two lie side by side. A `paired` loader also goes by the names of the files.
+
+        Raises:
+            FileNotFoundError: If there is no such data set.
+            ValueError: If its `dataset.json` is not JSON.
         """
-        self._draw_if_default()
-        try:
-            description = json.loads((self.directory / "dataset.json").read_text("utf-8"))
-        except FileNotFoundError:
+        if self._layout.test_pairs:
+            return True
+        if not self.paired or not self.has_test_images:
             return False
-        except ValueError as error:
-            raise ValueError(
-                f"{str(self.directory / 'dataset.json')!r} is not JSON ({error}). "
-                "Mend it or take it out."
-            ) from None
-        return isinstance(description, dict) and description.get("test_pairs") is True
+        return not layout.without_partner(*(self.paths(domain, True) for domain in "AB"))
 
     @property
     def has_test_images(self) -> bool:
-        """Whether there are both `testA` and `testB`."""
-        self._draw_if_default()
-        return all((self.directory / folder).is_dir() for folder in ("testA", "testB"))
+        """Whether there are test images of both domains.
+
+        Raises:
+            FileNotFoundError: If there is no such data set.
+        """
+        return self._layout.has_test_images
 
     def paths(self, domain: str, is_testing: bool = False) -> list[pathlib.Path]:
-        """Lists the images of one domain, sorted by name.
+        """Lists the files that hold the images of one domain, sorted by name.
 
         Args:
             domain: `"A"` or `"B"`.
             is_testing: Whether the test images are wanted, not the training images.
 
         Returns:
-            Sorted paths.
+            Sorted paths; where A and B lie side by side, the same for both.
 
         Raises:
             FileNotFoundError: If the folder does not exist.
             ValueError: If it has no images, or there is no such domain.
         """
-        folder = _folder(domain, is_testing)
-        if folder in self._paths:
-            return self._paths[folder]
-        self._draw_if_default()
-        if not self.directory.is_dir():
-            raise FileNotFoundError(
-                f"No data set {str(self.directory)!r}. Make that folder, with the images of the "
-                "two domains in its folders 'trainA' and 'trainB'."
-            )
+        folder = self._layout.folder(domain, is_testing)
         # Listed once, as the images are read once: what is added later is not half noticed.
-        self._paths[folder] = images.list_images(self.directory / folder)
+        if folder not in self._paths:
+            self._paths[folder] = self._layout.files(domain, is_testing)
         return self._paths[folder]
 
     def num_batches(self, batch_size: int) -> int:
@@ -148,18 +151,24 @@ class DataLoader:
             A number of at least one.
 
         Raises:
-            ValueError: If there are fewer images than one batch takes.
+            ValueError: If there are fewer images than one batch takes, or they should be pairs and
+                are not.
         """
         if batch_size < 1:
             raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
-        num_images = [len(self.paths(domain)) for domain in "AB"]
-        if min(num_images) < batch_size:
+        paths_A, paths_B = self.paths("A"), self.paths("B")
+        if self.paired:
+            self._layout.check_train_pairs(paths_A, paths_B)
+        fewest = min(len(paths_A), len(paths_B))
+        if fewest < batch_size:
+            folder_A, folder_B = (self._layout.folder(domain, False) for domain in "AB")
+            counts = {folder_A: len(paths_A), folder_B: len(paths_B)}
+            found = " and ".join(f"{count} in {folder}" for folder, count in counts.items())
             raise ValueError(
                 f"One batch takes {batch_size} images of each domain, but {str(self.directory)!r} "
-                f"has {num_images[0]} in trainA and {num_images[1]} in trainB. Use a batch size of "
-                f"{min(num_images)} or less, or add images."
+                f"has {found}. Use a batch size of {fewest} or less, or add images."
             )
-        length = max(num_images) if self.epoch_length == "longer" else min(num_images)
+        length = self._epoch_length(len(paths_A), len(paths_B))
         return length // batch_size if self.drop_last else -(-length // batch_size)
 
     def imread(self, path: images.PathLike) -> np.ndarray:
@@ -181,7 +190,7 @@ class DataLoader:
         """Reads one image and scales it to `img_res`, as a batch of one.
 
         Args:
-            path: Of the image.
+            path: Of the image. A picture that holds a pair stays whole.
 
         Returns:
             `(1, height, width, 3)`, RGB, float32 in [-1, 1].
@@ -190,7 +199,7 @@ class DataLoader:
             FileNotFoundError: If there is no such file.
             ValueError: If it cannot be read as an image.
         """
-        return images.normalize(self._read(path))[np.newaxis]
+        return images.normalize(_read(path, self.img_res))[np.newaxis]
 
     def load_data(
         self, domain: str, batch_size: int = 1, is_testing: bool = False, seed: Seed = None
@@ -200,8 +209,9 @@ class DataLoader:
         Args:
             domain: `"A"` or `"B"`.
             batch_size: How many, each another one.
-            is_testing: Whether to take test images, which are never mirrored.
-            seed: Of the choice and the flips; `None` gives other ones each time.
+            is_testing: Whether to take test images, which are never cut or mirrored.
+            seed: Of the choice, the parts and the flips; `None` gives other ones each time. With
+                the same seed and as many images, both domains give the same places.
 
         Returns:
             `(batch_size, height, width, 3)`, RGB, float32 in [-1, 1].
@@ -223,7 +233,7 @@ class DataLoader:
     def load_batch(
         self, batch_size: int = 1, seed: Seed = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Deals out one epoch of training images, the two domains shuffled independently.
+        """Deals out one epoch of training images, the two domains shuffled apart unless `paired`.
 
         Args:
             batch_size: Images of each domain in one batch.
@@ -235,7 +245,8 @@ class DataLoader:
 
         Raises:
             FileNotFoundError: If a folder is missing.
-            ValueError: If there are fewer images than one batch takes, or one cannot be read.
+            ValueError: If there are fewer images than one batch takes, one cannot be read, or they
+                should be pairs and are not.
         """
         # Not in the generator itself, which would not run before the first batch is asked for.
         num_batches = self.num_batches(batch_size)
@@ -261,12 +272,11 @@ class DataLoader:
         seed: Seed,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         rng_A, rng_B = np.random.default_rng(seed).spawn(2)
-        lengths = len(pixels_A), len(pixels_B)
-        length = max(lengths) if self.epoch_length == "longer" else min(lengths)
-        order_A, order_B = (
-            _order(len(pixels_A), length, rng_A),
-            _order(len(pixels_B), length, rng_B),
-        )
+        if self.paired:
+            rng_B = copy.deepcopy(rng_A)  # The same order, parts and flips.
+        length = self._epoch_length(len(pixels_A), len(pixels_B))
+        order_A = augment.shuffled(len(pixels_A), length, rng_A)
+        order_B = augment.shuffled(len(pixels_B), length, rng_B)
         for first in range(0, num_batches * batch_size, batch_size):
             batch = slice(first, first + batch_size)
             imgs_A = self._draw(pixels_A, order_A[batch], rng_A)
@@ -280,15 +290,43 @@ class DataLoader:
             is_testing: Whether the test images are wanted, not the training images.
 
         Returns:
-            `(count, height, width, 3)`, RGB, uint8 in [0, 255]. Not to be written to.
+            `(count, height, width, 3)`, RGB, uint8 in [0, 255]; training images in `load_res`,
+            where there is one, else in `img_res`. Not to be written to.
 
         Raises:
             FileNotFoundError: If there is no such folder.
             OSError: If they fit neither in `cache_memory` nor on the disk.
             ValueError: If it has no images, or one that cannot be read.
         """
-        paths = self.paths(domain, is_testing)
-        return self._store.get(_folder(domain, is_testing), paths, self.img_res, self._read)
+        paths, folder = self.paths(domain, is_testing), self._layout.folder(domain, is_testing)
+        res = self.img_res if is_testing or self.load_res is None else self.load_res
+        if not self._layout.side_by_side:
+            return self._store.get(folder, paths, res, functools.partial(_read, res=res))
+        # A pair is kept as one image, B below A, so that its file is decoded once for both.
+        height, width = res
+        read_pair = functools.partial(_read_pair, res=res)
+        pairs = self._store.get(folder, paths, (2 * height, width), read_pair)
+        return pairs.reshape(len(paths), 2, height, width, 3)[:, "AB".index(domain)]
+
+    def evaluation_pixels(self, domain: str) -> np.ndarray:
+        """Gives the images of one domain to measure on: without chance, and in `img_res`.
+
+        Args:
+            domain: `"A"` or `"B"`.
+
+        Returns:
+            `(count, height, width, 3)`, RGB, uint8 in [0, 255]: the test images or, if there are
+            none of one domain or of both, the training images; with `load_res`, the middle of each.
+            Not to be written to.
+
+        Raises:
+            FileNotFoundError: If there is no such folder.
+            OSError: If they fit neither in `cache_memory` nor on the disk.
+            ValueError: If it has no images, or one that cannot be read.
+        """
+        if self.has_test_images:
+            return self.pixels(domain, is_testing=True)
+        return augment.centre(self.pixels(domain), self.img_res)
 
     def pixels_place(self, domain: str, is_testing: bool = False) -> Place | None:
         """Tells where the decoded images of one domain lie, which `cache_memory` decides.
@@ -301,35 +339,26 @@ class DataLoader:
             `"memory"` or `"disk"`; `None` while they have not been decoded.
 
         Raises:
+            FileNotFoundError: If there is no such data set.
             ValueError: If there is no such domain.
         """
-        return self._store.place(_folder(domain, is_testing))
+        return self._store.place(self._layout.folder(domain, is_testing))
 
-    def _read(self, path: images.PathLike) -> np.ndarray:
-        return np.asarray(images.resize(images.read_image(path, self.img_res), self.img_res))
+    @functools.cached_property
+    def _layout(self) -> layout.Layout:
+        fruit.draw_by_name(self.dataset_name, self.directory)
+        return layout.find_layout(self.directory)
+
+    def _epoch_length(self, num_A: int, num_B: int) -> int:
+        return max(num_A, num_B) if self.epoch_length == "longer" else min(num_A, num_B)
 
     def _draw(self, pixels: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Picks images, and mirrors each with a chance of one half if the loader flips at all."""
-        batch = pixels[chosen]
-        if self.flip:
-            for index in np.flatnonzero(rng.random(len(batch)) < 0.5):
-                batch[index] = batch[index, :, ::-1]
-        return images.normalize(batch)
-
-    def _draw_if_default(self) -> None:
-        if self.dataset_name == "fruit" and not self.directory.exists():
-            # Another process may draw it meanwhile; then its folder is as good.
-            with contextlib.suppress(FileExistsError):
-                fruit.write_fruit(self.directory)
+        return images.normalize(augment.draw(pixels, chosen, self.img_res, self.flip, rng))
 
 
-def _folder(domain: str, is_testing: bool) -> str:
-    if domain not in ("A", "B"):
-        raise ValueError(f"`domain` must be 'A' or 'B'. Received: domain={domain!r}")
-    return f"{'test' if is_testing else 'train'}{domain}"
+def _read(path: images.PathLike, res: tuple[int, int]) -> np.ndarray:
+    return np.asarray(images.resize(images.read_image(path, res), res))
 
 
-def _order(num_images: int, length: int, rng: np.random.Generator) -> np.ndarray:
-    """Shuffles a domain, again and again until there are enough."""
-    rounds = -(-length // num_images)
-    return np.concatenate([rng.permutation(num_images) for _ in range(rounds)])[:length]
+def _read_pair(path: images.PathLike, res: tuple[int, int]) -> np.ndarray:
+    return np.concatenate([images.resize(half, res) for half in layout.read_pair(path)])

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from cyclegan_keras.data.images import normalize
+from cyclegan_keras.data.layout import without_partner
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.translation import BATCH_SIZE, translate_images
 
@@ -26,46 +27,43 @@ def mean_absolute_error(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.mean(np.abs(one.astype(np.float64) - other))) * LEVELS
 
 
-def evaluate(g_AB: Any, g_BA: Any, loader: DataLoader) -> dict[str, float]:
-    """Measures both generators on the test images, or on training images where there are none.
+def evaluate(translators: dict[str, Any], loader: DataLoader) -> dict[str, float]:
+    """Measures generators on the test images, or on training images where there are none.
 
     Of more than 500 images a domain, 500 are taken, evenly spaced.
 
     Args:
-        g_AB: Generator from A to B.
-        g_BA: Generator from B to A.
+        translators: Generators by name, `g_AB`, `g_BA` or both.
         loader: Where the images come from.
 
     Returns:
-        Mean absolute errors in 8-bit levels, in [0, 255]: `cycle_A` and `cycle_B` (there and back
-        against the original), `identity_A` and `identity_B` (an image of the target domain against
-        its translation); and where the truth is known, `truth_AB` and `truth_BA` (translation
-        against truth), with `untranslated` (original against truth; the same both ways) to hold
-        them against. `num_A` and `num_B` are the numbers of images, `on_test_images` says which.
+        Mean absolute errors in 8-bit levels, in [0, 255]. Of two generators, `cycle_A` and
+        `cycle_B` (there and back against the original), and `identity_A` and `identity_B` (an image
+        of the target domain against its translation). Where the truth is known, `truth_AB` and
+        `truth_BA` (translation against truth), with `untranslated` (original against truth; the
+        same both ways) to hold them against. `num_A` and `num_B` are the numbers of images,
+        `on_test_images` says which.
 
     Raises:
         ValueError: If the test images are said to be pairs and are not.
     """
-    testing = loader.has_test_images
-    pixels_A, pixels_B = (_spread(loader.pixels(domain, testing)) for domain in "AB")
-    if loader.test_pairs:
-        check_pairs(loader)
-    truths = (pixels_B, pixels_A) if loader.test_pairs else (None, None)
-    errors_A = _errors(g_AB, g_BA, pixels_A, truths[0])
-    errors_B = _errors(g_BA, g_AB, pixels_B, truths[1])
+    pixels = {domain: _spread(loader.evaluation_pixels(domain)) for domain in "AB"}
+    check_pairs(loader)
     figures: dict[str, float] = {
-        "num_A": len(pixels_A),
-        "num_B": len(pixels_B),
-        "on_test_images": testing,
-        "cycle_A": errors_A["cycle"],
-        "cycle_B": errors_B["cycle"],
-        "identity_A": errors_A["identity"],
-        "identity_B": errors_B["identity"],
+        "num_A": len(pixels["A"]),
+        "num_B": len(pixels["B"]),
+        "on_test_images": loader.has_test_images,
     }
-    if loader.test_pairs:
-        figures["truth_AB"] = errors_A["truth"]
-        figures["truth_BA"] = errors_B["truth"]
-        figures["untranslated"] = errors_A["untranslated"]
+    for source, target in ("AB", "BA"):
+        g, g_back = (translators.get(f"g_{way}") for way in (source + target, target + source))
+        truths = pixels[target] if loader.test_pairs else None
+        errors = _errors(g, g_back, pixels[source], truths)
+        for name in ("cycle", "identity"):
+            if name in errors:
+                figures[f"{name}_{source}"] = errors[name]
+        if "truth" in errors:
+            figures[f"truth_{source}{target}"] = errors["truth"]
+            figures["untranslated"] = errors["untranslated"]
     return figures
 
 
@@ -74,14 +72,15 @@ def _errors(g: Any, g_back: Any, pixels: np.ndarray, truths: np.ndarray | None) 
     sums: dict[str, float] = defaultdict(float)
     for first in range(0, len(pixels), BATCH_SIZE):
         imgs = normalize(pixels[first : first + BATCH_SIZE])
-        translated = translate_images(g, imgs)
-        pairs = {
-            "cycle": (translate_images(g_back, translated), imgs),
-            "identity": (translate_images(g_back, imgs), imgs),
-        }
-        if truths is not None:
-            truth = normalize(truths[first : first + BATCH_SIZE])
-            pairs |= {"truth": (translated, truth), "untranslated": (imgs, truth)}
+        pairs = {}
+        if g is not None:
+            translated = translate_images(g, imgs)
+            if g_back is not None:
+                pairs["cycle"] = translate_images(g_back, translated), imgs
+                pairs["identity"] = translate_images(g_back, imgs), imgs
+            if truths is not None:
+                truth = normalize(truths[first : first + BATCH_SIZE])
+                pairs |= {"truth": (translated, truth), "untranslated": (imgs, truth)}
         for name, (one, other) in pairs.items():
             sums[name] += len(imgs) * mean_absolute_error(one, other)
     return {name: total / len(pixels) for name, total in sums.items()}
@@ -102,12 +101,11 @@ def check_pairs(loader: DataLoader) -> None:
     """
     if not loader.test_pairs:
         return
-    names = [[path.stem for path in loader.paths(domain, is_testing=True)] for domain in "AB"]
-    if names[0] != names[1]:
-        odd = sorted(set(names[0]) ^ set(names[1]))[:3]
+    odd = without_partner(*(loader.paths(domain, is_testing=True) for domain in "AB"))
+    if odd:
         raise ValueError(
             f"dataset.json in {str(loader.directory)!r} calls the test images pairs, so testA and "
-            f"testB must hold images of the same names. Received, on one side only: {odd}"
+            f"testB must hold images of the same names. Received, on one side only: {odd[:3]}"
         )
 
 
@@ -122,15 +120,16 @@ def in_words(figures: dict[str, float]) -> str:
     """
     kind = "test" if figures["on_test_images"] else "training"
     lines = [f"Mean absolute errors on {kind} images, in levels of 0 to 255:"]
-    if "untranslated" in figures:
-        plain = figures["untranslated"]
-        for name, arrow in (("truth_AB", "A → B"), ("truth_BA", "B → A")):
+    for name, arrow in (("truth_AB", "A → B"), ("truth_BA", "B → A")):
+        if name in figures:
+            plain = figures["untranslated"]
             lines.append(
                 f"  {arrow} to the truth  {figures[name]:6.2f}   untranslated {plain:6.2f}   "
                 f"({figures[name] / plain:.0%})"
             )
     for name in ("cycle", "identity"):
-        lines.append(
-            f"  {name:<20} {figures[f'{name}_A']:6.2f} (A)   {figures[f'{name}_B']:6.2f} (B)"
-        )
+        if f"{name}_A" in figures:
+            lines.append(
+                f"  {name:<20} {figures[f'{name}_A']:6.2f} (A)   {figures[f'{name}_B']:6.2f} (B)"
+            )
     return "\n".join(lines)

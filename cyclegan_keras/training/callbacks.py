@@ -72,9 +72,10 @@ class ProgressBar(keras.callbacks.Callback):
             ("D", means.get("d_loss")),
             ("acc", means.get("d_acc")),
             ("G", means.get("g_loss")),
-            ("adv", _both(means, "valid")),
+            ("adv", _both(means, "valid") or means.get("valid_loss")),
             ("cycle", _both(means, "reconstr")),
             ("id", _both(means, "img", "_id")),
+            ("L1", means.get("fake_loss")),
         ]
         epoch = f"epoch {self._epoch + 1}/{self.params['epochs']}"
         return " ".join([epoch, *(f"{name} {x:.3f}" for name, x in losses if x is not None)])
@@ -144,8 +145,7 @@ class SampleGrid(_EveryFewSteps):
 
     def act(self, batch: int) -> None:
         """Makes the picture and shows it."""
-        model = self.model
-        grid = plotting.cycle_grid(model.g_AB, model.g_BA, self._imgs_A, self._imgs_B)
+        grid = plotting.grid_of(self.model.translators, self._imgs_A, self._imgs_B)
         self._show(grid, self.epoch, batch)
 
 

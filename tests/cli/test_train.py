@@ -40,7 +40,9 @@ def test_flags_come_on_top_of_the_settings_file(tmp_path):
     path = tmp_path / "config.json"
     path.write_text(TrainConfig(epochs=7, gf=4, data_dir="there").to_json())
     config = config_from("--config", str(path), "--epochs", "8", "--lambda-id", "0.25")
-    assert config == TrainConfig(epochs=8, gf=4, data_dir="there", lambda_id=0.25)
+    # Half of seven epochs was written down as three.
+    expected = TrainConfig(epochs=8, decay_epochs=3, gf=4, data_dir="there", lambda_id=0.25)
+    assert config == expected
     assert config_from("--config", str(path), "--dataset", "fruit").data_dir is None
     assert config_from() == TrainConfig()
     # The old run's folder is no setting of the new run.

@@ -83,6 +83,44 @@ def test_more_pictures_do_not_change_the_first_ones(
             assert more[name] == data, name
 
 
+def test_pairs_to_train_on_change_nothing_but_the_oranges(
+    folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    paired = contents(
+        fruit.write_fruit(
+            tmp_path / "p", num_train=6, num_test=4, size=48, seed=3, train_pairs=True
+        )
+    )
+    unpaired = contents(folder)
+    assert paired.keys() == unpaired.keys()
+    changed = sorted(name for name in paired if paired[name] != unpaired[name])
+    assert changed == ["dataset.json", *(f"trainB/{i:04d}.png" for i in range(6))]
+    about, plain = json.loads(paired["dataset.json"]), json.loads(unpaired["dataset.json"])
+    assert about == {**plain, "name": "fruit_pairs", "train_pairs": True}
+    for i in range(6):
+        apple, orange = (pixels(tmp_path / "p" / f"train{d}" / f"{i:04d}.png") for d in "AB")
+        # The scenes are the same, the fruit is not.
+        np.testing.assert_array_equal(apple[:6, :6], orange[:6, :6])
+        assert np.mean(apple[..., 1] < orange[..., 1]) > 0.1
+        assert np.mean(np.any(apple != orange, axis=-1)) < 0.8
+
+
+def test_a_set_is_drawn_by_name_where_it_is_missing(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    monkeypatch.setattr(
+        fruit, "write_fruit", lambda directory, **options: drawn.append((directory, options))
+    )
+    for name in ("fruit", "fruit_pairs", "facades"):
+        fruit.draw_by_name(name, tmp_path / "missing")
+        fruit.draw_by_name(name, tmp_path)
+    assert drawn == [
+        (tmp_path / "missing", {"train_pairs": False}),
+        (tmp_path / "missing", {"train_pairs": True}),
+    ]
+
+
 def test_an_empty_folder_is_filled(tmp_path: pathlib.Path) -> None:
     target = tmp_path / "empty"
     target.mkdir()

@@ -10,6 +10,25 @@ import data_loader
 from cyclegan_keras.data.loader import DataLoader
 
 
+def shaded(number: int, height: int, width: int) -> np.ndarray:
+    """A picture whose every pixel is known: number, row and column are its channels."""
+    places = np.meshgrid(10 * np.arange(height), 10 * np.arange(width), indexing="ij")
+    return np.stack([np.full((height, width), number), *places], -1).astype(np.uint8)
+
+
+@pytest.fixture
+def side_by_side(tmp_path):
+    """5 pairs to train on, 2 to test on; A is numbered from 0, and B is A with 100 more red."""
+    for folder, count in (("train", 5), ("val", 2)):
+        (tmp_path / "pairs" / folder).mkdir(parents=True)
+        for number in range(count):
+            halves = [shaded(number, 6, 10), shaded(number + 100, 6, 10)]
+            Image.fromarray(np.concatenate(halves, 1)).save(
+                tmp_path / "pairs" / folder / f"{number}.png"
+            )
+    return tmp_path
+
+
 @pytest.fixture
 def coloured(tmp_path):
     """5 images of A and 3 of B; the red of each left half is its number, the right half is 200."""
@@ -35,6 +54,12 @@ def numbers(imgs) -> list[int]:
 
 def mirrored(imgs) -> list[bool]:
     return [bool(img[0, 0, 0] > img[0, -1, 0]) for img in imgs]
+
+
+def check_partners(imgs_A, imgs_B) -> None:
+    """Of `side_by_side`: the same row and column at every pixel, and 100 apart in red."""
+    expected = np.broadcast_to(np.float32([100 / 127.5, 0, 0]), imgs_A.shape)
+    np.testing.assert_allclose(imgs_B - imgs_A, expected, rtol=1e-6, atol=1e-6)
 
 
 def epoch(loader, batch_size=1, **options):
@@ -257,20 +282,21 @@ def test_wrong_options_are_named(options):
         DataLoader("set", **options)
 
 
-def test_the_default_set_is_drawn_when_first_wanted(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "train_pairs"), [("fruit", False), ("fruit_pairs", True)])
+def test_the_default_sets_are_drawn_when_first_wanted(name, train_pairs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     drawn = []
 
-    def draw(directory):
-        drawn.append(directory)
+    def draw(directory, **options):
+        drawn.append((str(directory), options))
         raise FileExistsError("another process was faster")
 
     monkeypatch.setattr("cyclegan_keras.data.fruit.write_fruit", draw)
-    loader = DataLoader()
+    loader = DataLoader(name)
     assert drawn == []
     with pytest.raises(FileNotFoundError):
         loader.load_batch()
-    assert [str(path) for path in drawn] == ["data/fruit"]
+    assert drawn == [(f"data/{name}", {"train_pairs": train_pairs})]
 
 
 def test_known_truth_is_declared_by_the_data_set(loader, coloured):
@@ -287,9 +313,161 @@ def test_known_truth_is_declared_by_the_data_set(loader, coloured):
         _ = other.test_pairs
 
 
+def test_training_images_are_parts_of_larger_ones(side_by_side):
+    """Against a transcription of the dealing in plain loops."""
+    loader = DataLoader("pairs", (4, 8), side_by_side, seed=2, load_res=(6, 10))
+    pixels = loader.pixels("A")
+    np.testing.assert_array_equal(pixels, np.stack([shaded(n, 6, 10) for n in range(5)]))
+    rng = np.random.default_rng((2, 0)).spawn(2)[0]
+    order = rng.permutation(5)
+    expected = []
+    for first in (0, 3):
+        chosen = order[first : first + 3]
+        tops = rng.integers(0, 3, len(chosen))
+        lefts = rng.integers(0, 3, len(chosen))
+        flips = rng.random(len(chosen)) < 0.5
+        for number, top, left, flip in zip(chosen, tops, lefts, flips, strict=True):
+            part = pixels[number, top : top + 4, left : left + 8]
+            expected.append(part[:, ::-1] if flip else part)
+    dealt = np.concatenate([imgs_A for imgs_A, _ in loader.load_batch(3)])
+    np.testing.assert_array_equal(np.rint((dealt + 1) * 127.5), expected)
+    again = np.concatenate([imgs_A for imgs_A, _ in loader.load_batch(3)])
+    parts = [{img[..., 1:].tobytes() for img in imgs} for imgs in (dealt, again)]
+    assert parts[0] != parts[1]
+
+
+def test_images_are_scaled_before_they_are_cut(coloured):
+    loader = DataLoader("set", (2, 4), coloured, load_res=(4, 6), seed=0)
+    assert loader.pixels("A").shape == (5, 4, 6, 3)
+    assert next(loader.load_batch(2))[0].shape == (2, 2, 4, 3)
+    assert loader.load_data("B", 3).shape == (3, 2, 4, 3)
+    assert loader.load_img(loader.paths("A")[0]).shape == (1, 2, 4, 3)
+
+
+def test_evaluation_takes_no_chances(coloured, side_by_side, loader):
+    np.testing.assert_array_equal(loader.evaluation_pixels("B"), loader.pixels("B", True))
+    paired = DataLoader("pairs", (4, 8), side_by_side, load_res=(6, 10))
+    np.testing.assert_array_equal(paired.evaluation_pixels("A"), paired.pixels("A", True))
+    assert paired.evaluation_pixels("A").shape == (2, 4, 8, 3)
+    shutil.rmtree(side_by_side / "pairs" / "val")
+    paired = DataLoader("pairs", (4, 8), side_by_side, load_res=(6, 10))
+    expected = np.stack([shaded(n + 100, 6, 10)[1:5, 1:9] for n in range(5)])
+    np.testing.assert_array_equal(paired.evaluation_pixels("B"), expected)
+    without = make(coloured)
+    np.testing.assert_array_equal(without.evaluation_pixels("A"), without.pixels("A"))
+
+
+def test_a_size_to_cut_out_of_must_be_large_enough():
+    with pytest.raises(ValueError, match=r"`load_res` must be at least `img_res`"):
+        DataLoader("set", (4, 8), load_res=(8, 7))
+
+
+def test_pictures_side_by_side_are_two_domains(side_by_side):
+    loader = DataLoader("pairs", (6, 10), side_by_side)
+    assert loader.paths("A") == loader.paths("B")
+    assert [path.name for path in loader.paths("A")] == [f"{number}.png" for number in range(5)]
+    for domain, red in (("A", 0), ("B", 100)):
+        for testing, count in ((False, 5), (True, 2)):
+            expected = np.stack([shaded(number + red, 6, 10) for number in range(count)])
+            np.testing.assert_array_equal(loader.pixels(domain, testing), expected)
+            assert not loader.pixels(domain, testing).flags.writeable
+    assert loader.has_test_images
+    assert loader.test_pairs
+    assert loader.imread(loader.paths("A")[0]).shape == (6, 20, 3)
+    assert loader.n_batches == 5
+    with pytest.raises(ValueError, match=r"has 5 in train\. Use a batch size of 5 or less"):
+        loader.load_batch(6)
+
+
+def test_a_file_of_a_pair_is_decoded_once(side_by_side, monkeypatch):
+    loader = DataLoader("pairs", (6, 10), side_by_side)
+    assert loader.pixels_place("A") is None
+    expected = DataLoader("pairs", (6, 10), side_by_side).pixels("B")
+    loader.pixels("A")
+    assert loader.pixels_place("B") == "memory"
+    shutil.rmtree(side_by_side / "pairs" / "train")
+    np.testing.assert_array_equal(loader.pixels("B"), expected)
+
+
+def test_halves_are_whole_even_of_large_photos(side_by_side):
+    """Decoded at a half, 642 pixels would be 321, and a column of the middle in both halves."""
+    picture = np.zeros((160, 642, 3), np.uint8)
+    picture[:, :321] = 255
+    for path in (side_by_side / "pairs" / "train").iterdir():
+        path.unlink()
+    Image.fromarray(picture).save(side_by_side / "pairs" / "train" / "0.jpg", quality=95)
+    loader = DataLoader("pairs", (16, 32), side_by_side)
+    assert loader.pixels("A").min() > 250
+    assert loader.pixels("B").max() < 5
+
+
+def test_a_pair_without_a_middle_is_named(side_by_side):
+    Image.new("RGB", (21, 6)).save(side_by_side / "pairs" / "train" / "odd.png")
+    with pytest.raises(ValueError, match=r"odd\.png.*even.*width=21"):
+        DataLoader("pairs", (6, 10), side_by_side).pixels("A")
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_paired_batches_are_pairs(batch_size, side_by_side):
+    loader = DataLoader("pairs", (4, 8), side_by_side, load_res=(6, 10), paired=True, seed=0)
+    shown = []
+    for _ in range(4):
+        for imgs_A, imgs_B in epoch(loader, batch_size):
+            check_partners(imgs_A, imgs_B)
+            shown += [int(red) for red in np.rint((imgs_A[:, 0, 0, 0] + 1) * 127.5)]
+    assert [sorted(shown[first : first + 5]) for first in (0, 5, 10, 15)] == [[0, 1, 2, 3, 4]] * 4
+    assert len({tuple(shown[first : first + 5]) for first in (0, 5, 10, 15)}) > 1
+
+
+def test_unpaired_batches_of_pairs_are_none(side_by_side):
+    loader = DataLoader("pairs", (4, 8), side_by_side, load_res=(6, 10), seed=0)
+    reds = [imgs_B[0, 0, 0, 0] - imgs_A[0, 0, 0, 0] for imgs_A, imgs_B in epoch(loader)]
+    assert len({round(float(red) * 127.5) for red in reds} - {100}) > 0
+
+
+def test_the_same_seed_draws_partners(side_by_side):
+    loader = DataLoader("pairs", (4, 8), side_by_side, load_res=(6, 10), seed=0)
+    imgs_A, imgs_B = (loader.load_data(domain, 4, seed=7) for domain in "AB")
+    check_partners(imgs_A, imgs_B)
+
+
+def test_pairs_in_two_folders_go_by_name(coloured):
+    loader = make(coloured, paired=True, seed=0)
+    with pytest.raises(ValueError, match=r"5 and 3 images; without a partner: 3, 4\."):
+        loader.load_batch()
+    for number in (3, 4):
+        (coloured / "set" / "trainA" / f"{number}.png").unlink()
+    loader = make(coloured, paired=True, seed=0)
+    for imgs_A, imgs_B in epoch(loader, 2):
+        np.testing.assert_array_equal(imgs_A, imgs_B)
+    assert not loader.test_pairs
+    for domain in "AB":
+        shutil.copytree(coloured / "set" / f"train{domain}", coloured / "set" / f"test{domain}")
+    assert loader.test_pairs
+    assert not make(coloured).test_pairs
+    (coloured / "set" / "testA" / "2.png").rename(coloured / "set" / "testA" / "3.png")
+    assert not make(coloured, paired=True).test_pairs
+
+
+def test_the_drawn_fruit_is_not_taken_for_pairs(fruit_dir):
+    paired = DataLoader(fruit_dir.name, (32, 32), fruit_dir.parent, paired=True)
+    with pytest.raises(ValueError, match=r"test images only.*fruit_pairs"):
+        paired.load_batch()
+
+
 @pytest.mark.parametrize("name", ["apple2orange_web", "summer2winter_subset"])
 def test_real_photos(name, real_images):
     loader = DataLoader(name, (64, 64), real_images, seed=0)
     imgs_A, imgs_B = next(loader.load_batch(4))
     assert imgs_A.shape == imgs_B.shape == (4, 64, 64, 3)
     assert imgs_A.std() > 0.1
+
+
+def test_real_facades_are_pairs_of_photo_and_labels(real_images):
+    loader = DataLoader("facades_paired", (64, 64), real_images, seed=0, load_res=(72, 72))
+    assert loader.pixels("A", is_testing=True).shape == (106, 64, 64, 3)
+    photos, labels = (loader.evaluation_pixels(domain).astype(float) for domain in "AB")
+    # Most of what is labelled is wall, which is blue.
+    blueness = [np.median(pixels[..., 2] - pixels[..., 0]) for pixels in (photos, labels)]
+    assert blueness[0] < 20
+    assert blueness[1] > 200

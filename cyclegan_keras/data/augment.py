@@ -1,0 +1,108 @@
+"""Chance in training batches: which images, which part of each, and which way round."""
+
+import numpy as np
+
+Size = tuple[int, int]
+
+
+def checked_sizes(img_res: Size, load_res: Size | None) -> tuple[Size, Size | None]:
+    """Returns the sizes that a loader was given, or raises an error that teaches.
+
+    Args:
+        img_res: `(height, width)` of the images that are dealt out.
+        load_res: `(height, width)` of those that they are cut out of, or `None`.
+
+    Returns:
+        Both, as tuples.
+
+    Raises:
+        ValueError: If one is no size, or the second does not contain the first.
+    """
+    for name, res in (("img_res", img_res), ("load_res", load_res)):
+        wanted = name == "img_res" or res is not None
+        if wanted and (not isinstance(res, tuple | list) or len(res) != 2 or min(res) < 1):
+            raise ValueError(
+                f"`{name}` must be (height, width), each at least one pixel. Received: {name}={res}"
+            )
+    height, width = img_res
+    if load_res is None:
+        return (height, width), None
+    if load_res[0] < height or load_res[1] < width:
+        paper = tuple(round(side * 286 / 256) for side in img_res)
+        raise ValueError(
+            "`load_res` must be at least `img_res` in height and in width, because parts of that "
+            f"size are cut out. Received: load_res={load_res}, img_res={img_res}. In the paper's "
+            f"proportion, 286 to 256, it would be load_res={paper}."
+        )
+    return (height, width), (load_res[0], load_res[1])
+
+
+def shuffled(num_images: int, length: int, rng: np.random.Generator) -> np.ndarray:
+    """Shuffles a domain, again and again until there are enough.
+
+    Args:
+        num_images: In the domain.
+        length: Of the epoch, in images.
+        rng: Where chance comes from.
+
+    Returns:
+        `(length,)`, places in the domain. None comes twice before all came once.
+    """
+    rounds = -(-length // num_images)
+    return np.concatenate([rng.permutation(num_images) for _ in range(rounds)])[:length]
+
+
+def draw(
+    pixels: np.ndarray,
+    chosen: np.ndarray,
+    img_res: Size,
+    flip: bool,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Picks images, cuts a random part out of each if they are larger, and mirrors some.
+
+    Args:
+        pixels: The domain, `(count, height, width, 3)`, uint8.
+        chosen: Places in it.
+        img_res: `(height, width)` of the result, at most that of the images.
+        flip: Whether each image is mirrored, left to right, with a chance of one half.
+        rng: Where chance comes from.
+
+    Returns:
+        A new array, `(len(chosen), *img_res, 3)`, uint8.
+    """
+    batch = _random_parts(pixels, chosen, img_res, rng)
+    if flip:
+        for index in np.flatnonzero(rng.random(len(batch)) < 0.5):
+            batch[index] = batch[index, :, ::-1]
+    return batch
+
+
+def centre(pixels: np.ndarray, img_res: Size) -> np.ndarray:
+    """Cuts the middle out of images.
+
+    Args:
+        pixels: `(count, height, width, 3)`.
+        img_res: `(height, width)` of the result, at most that of the images.
+
+    Returns:
+        `(count, *img_res, 3)`, a view; where the margins cannot be equal, those above and on the
+        left are a pixel smaller.
+    """
+    top, left = ((have - want) // 2 for have, want in zip(pixels.shape[1:3], img_res, strict=True))
+    return pixels[:, top : top + img_res[0], left : left + img_res[1]]
+
+
+def _random_parts(
+    pixels: np.ndarray, chosen: np.ndarray, img_res: Size, rng: np.random.Generator
+) -> np.ndarray:
+    (_, full_height, full_width, _), (height, width) = pixels.shape, img_res
+    # Where there is no choice, NumPy leaves `rng` as it was.
+    tops = rng.integers(0, full_height - height, len(chosen), endpoint=True)
+    lefts = rng.integers(0, full_width - width, len(chosen), endpoint=True)
+    return np.stack(
+        [
+            pixels[place, top : top + height, left : left + width]
+            for place, top, left in zip(chosen, tops, lefts, strict=True)
+        ]
+    )

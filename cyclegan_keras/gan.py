@@ -1,0 +1,310 @@
+"""What `CycleGAN` and `Pix2Pix` have in common: discriminators, tracing, averages, training."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from cyclegan_keras.data.loader import DataLoader
+from cyclegan_keras.losses import OBJECTIVES
+from cyclegan_keras.optimizers import FusedAdam
+from cyclegan_keras.random_stream import RandomStream
+from cyclegan_keras.training import loop
+from cyclegan_keras.training.callbacks import book_callbacks
+from cyclegan_keras.updates import update_jointly, update_separately
+
+
+class GAN(keras.Model):
+    """Generators and discriminators that are trained against each other.
+
+    A subclass makes the networks, `combined` (through which the generators are trained), and
+    `_step`. All are ordinary Keras models; what is compiled into them is what `train_step` uses.
+
+    Args:
+        img_shape: `(height, width, channels)`.
+        data_loader: A `DataLoader` for `train`; `None` means the drawn default set.
+        objective: "least_squares", "log_likelihood", "hinge" or "wasserstein".
+        lambda_penalty: Weight of the gradient penalty, which only "wasserstein" has.
+        discriminator_update: "separate": one on real images and then one on translations;
+            "joint": one on the mean of both losses.
+        learning_rate: Of the Adam optimizers.
+        beta_1: Of the Adam optimizers.
+        ema: Share that the moving average of the generators' weights keeps at each step, in [0, 1);
+            0 takes no average.
+        seed: Of all randomness; `None` draws another one each time.
+        name: Of the model.
+
+    Raises:
+        ValueError: If there is no such objective or update, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        img_shape: tuple[int, int, int],
+        data_loader: DataLoader | None,
+        *,
+        objective: str,
+        lambda_penalty: float,
+        discriminator_update: str,
+        learning_rate: float,
+        beta_1: float,
+        ema: float,
+        seed: int | None,
+        name: str,
+    ) -> None:
+        super().__init__(name=name)
+        # TensorFlow 2.21's remapper fails on a convolution with bias and LeakyReLU once their
+        # gradient is taken, and prints an error at each tracing; it would gain nothing here.
+        tf.config.optimizer.set_experimental_options({"remapping": False})
+        check_choice("objective", objective, tuple(OBJECTIVES))
+        check_choice("discriminator_update", discriminator_update, ("separate", "joint"))
+        if not 0 <= ema < 1:
+            raise ValueError(f"`ema` must be in [0, 1). Received: ema={ema}")
+        height, width, channels = img_shape
+        self.img_shape = (height, width, channels)
+        self.data_loader = data_loader
+        self.objective = objective
+        self.lambda_penalty = lambda_penalty
+        self.discriminator_update = discriminator_update
+        self.seed = seed
+        self._adam = {"learning_rate": learning_rate, "beta_1": beta_1}
+        self._ema = ema
+        self._num_seeds = 0
+        self._traced: _TracedStep | None = None
+        self._averaged = _Copies()
+
+    def _next_seed(self) -> int | None:
+        """A seed for the next network, far from those of its neighbours' layers."""
+        self._num_seeds += 1
+        return None if self.seed is None else 4000 * self.seed + 1000 * self._num_seeds
+
+    def _compile_discriminator(self, d: keras.Model) -> None:
+        """Compiles as in listing 9.3, with the loss of the objective."""
+        objective = OBJECTIVES[self.objective]
+        accuracy: Any = "accuracy"
+        if objective.threshold != 0.5:
+            accuracy = keras.metrics.BinaryAccuracy("accuracy", threshold=objective.threshold)
+        d.compile(
+            loss=objective.discriminator, optimizer=FusedAdam(**self._adam), metrics=[accuracy]
+        )
+
+    def _compile_combined(self, losses: Sequence[Any], weights: Sequence[float]) -> None:
+        average = {"use_ema": True, "ema_momentum": self._ema} if self._ema else {}
+        self.combined.compile(
+            loss=list(losses),
+            loss_weights=list(weights),
+            optimizer=FusedAdam(**self._adam, **average),
+        )
+
+    def _finish(self) -> None:
+        """Ends the making of the model, once all is compiled."""
+        if OBJECTIVES[self.objective].has_penalty:
+            self.mixing = RandomStream(self._next_seed(), name="mixing")
+        # An optimizer that is not built when it is saved or loaded loses its state.
+        for model in self.compiled_models:
+            model.optimizer.build(model.trainable_variables)
+        self.built = True
+
+    @property
+    def compiled_models(self) -> list[keras.Model]:
+        """The discriminators and `combined`."""
+        raise NotImplementedError
+
+    @property
+    def generators(self) -> dict[str, keras.Model]:
+        """The generators that are trained, by name: `g_AB`, `g_BA` or both."""
+        raise NotImplementedError
+
+    @property
+    def optimizers(self) -> list[keras.optimizers.Optimizer]:
+        """The optimizers of the discriminators and of `combined`, in this order."""
+        return [model.optimizer for model in self.compiled_models]
+
+    @property
+    def translators(self) -> dict[str, keras.Model]:
+        """The generators to translate with, by name.
+
+        With `ema`, these are copies that have the moving averages of the weights; else they are
+        the generators themselves. The copies are brought up to date each time they are asked for.
+        """
+        optimizer = self.combined.optimizer
+        # Mixed precision puts an optimizer that scales losses around the one that averages.
+        averaging = getattr(optimizer, "inner_optimizer", optimizer)
+        if not averaging.use_ema or not int(averaging.iterations):
+            return self.generators
+        copies = self._averaged.of(self.generators)
+        variables = [v for copy in copies.values() for v in copy.trainable_variables]
+        averaging.finalize_variable_values(variables)
+        return copies
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Returns the outputs of `combined`."""
+        return self.combined(inputs, training=training)
+
+    def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
+        """Trains all networks on one batch.
+
+        Args:
+            data: `(imgs_A, imgs_B)`, each float32 in [-1, 1], `(batch, height, width, channels)`.
+
+        Returns:
+            A dict of scalar tensors: `d_loss` and `d_acc` (means over the discriminators),
+            `g_loss`, and the unweighted losses of `combined` under Keras's names, `valid_A_loss`
+            and so on.
+        """
+        imgs_A, imgs_B = (
+            ops.convert_to_tensor(imgs, self.combined.variable_dtype) for imgs in data
+        )
+        return self._current_step()(imgs_A, imgs_B)
+
+    def _current_step(self) -> Any:
+        """The traced step; traced anew once any of the models is compiled anew."""
+        models = self.compiled_models
+        # `compile` makes a new loss each time, whatever it is given.
+        compiled = [part for model in models for part in (model.optimizer, model._compile_loss)]
+        if self._traced is None or not self._traced.is_for(compiled):
+            for model in models:
+                if not model.optimizer.built:  # Built again, it would forget its loss scale.
+                    model.optimizer.build(model.trainable_variables)
+            # The first batch size gets its own graph; a second one, a graph for all the others.
+            function = tf.function(self._step, reduce_retracing=True)
+            self._traced = _TracedStep(function, compiled)
+        return self._traced.function
+
+    def _step(self, imgs_A: Any, imgs_B: Any) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def update_discriminator(self, d: keras.Model, real: Any, fake: Any) -> dict[str, Any]:
+        """Moves one discriminator towards 1 on real images and towards 0 on translations.
+
+        Args:
+            d: The discriminator.
+            real: Images of its domain.
+            fake: As many translations into its domain.
+
+        Returns:
+            `loss` and `acc`, each the mean over real and fake, measured before the update that it
+            belongs to; and `penalty`, if the objective has one.
+        """
+        objective = OBJECTIVES[self.objective]
+        update = update_jointly if self.discriminator_update == "joint" else update_separately
+        if not objective.has_penalty:
+            return update(d, real, fake, objective.threshold)
+        shares = self.mixing.uniform((ops.shape(real)[0], 1, 1, 1))
+        return update(d, real, fake, objective.threshold, shares, self.lambda_penalty)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Refuses: what is kept is the translators, or the weights of all networks.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError(
+            "Save the translators, `gan.g_AB.save('g_AB.keras')` and likewise `g_BA`; or, to go on "
+            "training, all weights: `gan.save_weights('gan.weights.h5')`."
+        )
+
+    def _default_loader(self) -> DataLoader:
+        """The drawn set to train on when no data loader is given."""
+        raise NotImplementedError
+
+    def train(
+        self,
+        epochs: int = 100,
+        batch_size: int = 64,
+        sample_interval: int = 10,
+        *,
+        callbacks: Iterable[keras.callbacks.Callback] | None = None,
+        seed: int | None = None,
+    ) -> keras.callbacks.History:
+        """Trains on the data loader's images, epoch by epoch.
+
+        Args:
+            epochs: Passes over the data.
+            batch_size: Images of each domain in one step.
+            sample_interval: Steps between two sample grids.
+            callbacks: Keras callbacks to hang on the loop, in place of the book's, which are a
+                progress bar, and a grid of samples in `images/<dataset>/` every `sample_interval`
+                steps. Callbacks that want one `model.optimizer` do not fit: there are several, in
+                `optimizers`.
+            seed: Of the order and the flips; `None` means the data loader's own.
+
+        Returns:
+            A `History`, whose `history` has the mean losses of each epoch.
+
+        Raises:
+            FileNotFoundError: If there is no such data set.
+            ValueError: If its images have another size, or there are too few or broken ones.
+
+        Reference:
+            *GANs in Action*, listing 9.6.
+        """
+        loop.check_epochs(epochs)
+        if self.data_loader is None:
+            self.data_loader = self._default_loader()
+        if (*self.data_loader.img_res, 3) != self.img_shape:
+            raise ValueError(
+                "The data loader must give images of the networks' shape. Received: `img_res` "
+                f"{self.data_loader.img_res} with 3 channels for `img_shape` {self.img_shape}"
+            )
+        if callbacks is None:
+            callbacks = book_callbacks(self.data_loader, sample_interval)
+        return loop.run(self, self.data_loader, epochs, batch_size, callbacks, seed=seed)
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raises an error that teaches if a setting is none of those that there are.
+
+    Args:
+        name: Of the setting.
+        value: What was given.
+        choices: What there is.
+
+    Raises:
+        ValueError: If it is not among them.
+    """
+    if value not in choices:
+        raise ValueError(
+            f"`{name}` must be one of {', '.join(choices)}. Received: {name}={value!r}"
+        )
+
+
+def named(model: keras.Model, name: str) -> keras.Model:
+    """Gives a network the name that `combined`, its summary and its file will show.
+
+    Args:
+        model: The network.
+        name: "g_AB", "d_A" and so on.
+
+    Returns:
+        The network itself.
+    """
+    model.name = name
+    return model
+
+
+class _TracedStep:
+    """A traced step and what it was traced with, where Keras does not look for variables."""
+
+    def __init__(self, function: Any, compiled: list[Any]) -> None:
+        self.function = function
+        self._compiled = compiled
+
+    def is_for(self, compiled: list[Any]) -> bool:
+        return all(mine is theirs for mine, theirs in zip(self._compiled, compiled, strict=True))
+
+
+class _Copies:
+    """Copies of generators, where Keras does not look for weights to train and to save."""
+
+    def __init__(self) -> None:
+        self._copies: dict[str, keras.Model] = {}
+
+    def of(self, generators: dict[str, keras.Model]) -> dict[str, keras.Model]:
+        for name, g in generators.items():
+            if name not in self._copies:
+                self._copies[name] = named(keras.models.clone_model(g), name)
+            self._copies[name].set_weights(g.get_weights())
+        return dict(self._copies)

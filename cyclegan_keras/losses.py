@@ -1,0 +1,108 @@
+"""What discriminators and generators are told by the scores: the adversarial objectives."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from cyclegan_keras._registration import PACKAGE
+
+Loss = str | Callable[[Any, Any], Any]
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+def log_likelihood(target: Any, scores: Any) -> Any:
+    """The cross-entropy of scores taken as log-odds; for a generator, the non-saturating form.
+
+    Args:
+        target: 1 for real and 0 for translated; a generator gives 1.
+        scores: Log-odds of being real, any float.
+
+    Returns:
+        `-log(p)` where the target is 1 and `-log(1 - p)` where it is 0, of the scores' shape.
+
+    Reference:
+        [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661), section 3.
+    """
+    # log(1 + exp(s)) - t·s, which overflows nowhere.
+    return ops.softplus(scores) - target * scores
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+def hinge(target: Any, scores: Any) -> Any:
+    """Wants scores of at least 1 for real images and of at most -1 for translated ones.
+
+    Args:
+        target: 1 for real and 0 for translated.
+        scores: Any float.
+
+    Returns:
+        `max(0, 1 - s)` where the target is 1 and `max(0, 1 + s)` where it is 0.
+
+    Reference:
+        [Lim & Ye, 2017](https://arxiv.org/abs/1705.02894).
+    """
+    return ops.relu(1 - (2 * target - 1) * scores)
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+def wasserstein(target: Any, scores: Any) -> Any:
+    """Wants scores as high as can be for real images and as low as can be for translated ones.
+
+    Args:
+        target: 1 for real and 0 for translated; a generator gives 1.
+        scores: Any float.
+
+    Returns:
+        `-s` where the target is 1 and `s` where it is 0.
+
+    Reference:
+        [Arjovsky et al., 2017](https://arxiv.org/abs/1701.07875).
+    """
+    return (1 - 2 * target) * scores
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """What the two sides of the game minimise.
+
+    Attributes:
+        discriminator: A loss of the target (1 real, 0 translated) and the scores, for `compile`.
+        generator: The same for the generators, who give 1 as the target.
+        threshold: Scores above it count as "real" in the accuracy that is shown.
+        has_penalty: Whether the discriminators' slope is held at one, which is what makes the
+            Wasserstein objective work.
+    """
+
+    discriminator: Loss
+    generator: Loss
+    threshold: float
+    has_penalty: bool = False
+
+
+OBJECTIVES = {
+    # [Mao et al., 2016](https://arxiv.org/abs/1611.04076); the book's and the paper's.
+    "least_squares": Objective("mse", "mse", threshold=0.5),
+    "log_likelihood": Objective(log_likelihood, log_likelihood, threshold=0.0),
+    "hinge": Objective(hinge, wasserstein, threshold=0.0),
+    "wasserstein": Objective(wasserstein, wasserstein, threshold=0.0, has_penalty=True),
+}
+
+
+def penalty(slopes: Any) -> Any:
+    """Measures how far a discriminator's slope is from one.
+
+    Args:
+        slopes: Gradients of each image's mean score by the image, `(batch, ...)`.
+
+    Returns:
+        The mean over the images of `(norm - 1)²`, a scalar.
+
+    Reference:
+        [Gulrajani et al., 2017](https://arxiv.org/abs/1704.00028), section 4.
+    """
+    squares = ops.sum(ops.square(slopes), axis=tuple(range(1, len(slopes.shape))))
+    # The root's own slope is infinite at zero.
+    return ops.mean(ops.square(ops.sqrt(squares + keras.config.epsilon() ** 2) - 1))

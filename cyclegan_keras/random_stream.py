@@ -1,0 +1,46 @@
+"""Random numbers that are part of what is saved."""
+
+import random
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+
+class RandomStream(keras.layers.Layer):
+    """Deals out random numbers; its seed and its place in the stream are weights.
+
+    So weights that were saved and loaded go on with the numbers that would have come next. Keras
+    does not save the state of its own `SeedGenerator`.
+
+    Args:
+        seed: Of the stream; `None` draws another one each time.
+        **kwargs: Of `keras.layers.Layer`.
+    """
+
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        seed = random.getrandbits(31) if seed is None else seed
+        self.state = self.add_weight(
+            shape=(2,),
+            dtype="int64",
+            initializer=lambda shape, dtype=None: ops.array([seed, 0], dtype=dtype),
+            trainable=False,
+            autocast=False,
+            name="state",
+        )
+        self.built = True
+
+    def uniform(self, shape: Any) -> Any:
+        """Draws numbers and moves on in the stream.
+
+        Args:
+            shape: Of what is wanted, a tuple or a tensor of whole numbers.
+
+        Returns:
+            float32 in [0, 1).
+        """
+        state = tf.convert_to_tensor(self.state)
+        self.state.assign(state + tf.constant([0, 1], tf.int64))
+        return tf.random.stateless_uniform(shape, seed=state)

@@ -1,0 +1,152 @@
+"""How a discriminator is moved: the book's way and the paper's."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from cyclegan_keras.losses import penalty
+from cyclegan_keras.networks import treats_images_alone
+
+REAL, FAKE = 1.0, 0.0
+
+
+def update_separately(
+    d: keras.Model,
+    real: Any,
+    fake: Any,
+    threshold: float = 0.5,
+    shares: Any = None,
+    lambda_penalty: float = 0.0,
+) -> dict[str, Any]:
+    """Moves a discriminator twice: on real images, and then on translations.
+
+    The factor 0.5 of the book scales only what is reported, not the gradients. A penalty, if there
+    is one, belongs to the second update.
+
+    Args:
+        d: The discriminator, compiled.
+        real: Images of its domain.
+        fake: As many translations into its domain.
+        threshold: Scores above it count as "real" in the accuracy.
+        shares: Of the real image in the mixtures that the slope is measured at, in [0, 1],
+            `(batch, 1, 1, 1)`; `None` for no gradient penalty.
+        lambda_penalty: Weight of the penalty.
+
+    Returns:
+        `loss` and `acc`, each the mean of both updates', measured before each; `penalty`, if
+        there is one.
+
+    Reference:
+        *GANs in Action*, listing 9.6.
+    """
+    logs: dict[str, Any] = {"loss": 0.0, "acc": 0.0}
+    for imgs, label in ((real, REAL), (fake, FAKE)):
+        with tf.GradientTape() as tape:
+            loss, acc = _judge(d, imgs, d(imgs, training=True), label, threshold)
+            whole_loss = loss
+            if shares is not None and label == FAKE:
+                logs["penalty"] = gradient_penalty(d, real, fake, shares)
+                whole_loss = loss + lambda_penalty * logs["penalty"]
+            scaled_loss = d.optimizer.scale_loss(whole_loss)
+        d.optimizer.apply(tape.gradient(scaled_loss, d.trainable_variables))
+        logs["loss"] += 0.5 * loss
+        logs["acc"] += 0.5 * acc
+    return logs
+
+
+def update_jointly(
+    d: keras.Model,
+    real: Any,
+    fake: Any,
+    threshold: float = 0.5,
+    shares: Any = None,
+    lambda_penalty: float = 0.0,
+) -> dict[str, Any]:
+    """Moves a discriminator once, on half the sum of both losses, and of the penalty if any.
+
+    Args:
+        d: The discriminator, compiled.
+        real: Images of its domain.
+        fake: As many translations into its domain.
+        threshold: As for `update_separately`.
+        shares: As for `update_separately`.
+        lambda_penalty: As for `update_separately`.
+
+    Returns:
+        `loss` (without the penalty) and `acc`, measured before the update; `penalty`, if there is
+        one.
+
+    Reference:
+        [Zhu et al., 2017](https://arxiv.org/abs/1703.10593), section 4; [Isola et al.,
+        2017](https://arxiv.org/abs/1611.07004), section 3.3.
+    """
+    logs: dict[str, Any] = {}
+    with tf.GradientTape() as tape:
+        real_scores, fake_scores = call_on_both(d, real, fake)
+        real_loss, real_acc = _judge(d, real, real_scores, REAL, threshold)
+        fake_loss, fake_acc = _judge(d, fake, fake_scores, FAKE, threshold)
+        loss = logs["loss"] = 0.5 * (real_loss + fake_loss)
+        logs["acc"] = 0.5 * (real_acc + fake_acc)
+        if shares is not None:
+            logs["penalty"] = gradient_penalty(d, real, fake, shares)
+            loss = loss + 0.5 * lambda_penalty * logs["penalty"]
+        scaled_loss = d.optimizer.scale_loss(loss)
+    d.optimizer.apply(tape.gradient(scaled_loss, d.trainable_variables))
+    return logs
+
+
+def _judge(
+    d: keras.Model, imgs: Any, scores: Any, label: float, threshold: float
+) -> tuple[Any, Any]:
+    """Measures the loss that `d` was compiled with, and the accuracy."""
+    target = ops.full_like(scores, label)
+    acc = ops.mean(keras.metrics.binary_accuracy(target, scores, threshold))
+    return d.compute_loss(imgs, target, scores, training=True), acc
+
+
+def gradient_penalty(d: keras.Model, real: Any, fake: Any, shares: Any) -> Any:
+    """Measures how far the slope of a discriminator is from one, between real and translated.
+
+    Args:
+        d: The discriminator; the mean of an image's scores is what should have slope one.
+        real: Images of its domain.
+        fake: As many translations into its domain.
+        shares: Of the real image in each mixture, in [0, 1], `(batch, 1, 1, 1)`.
+
+    Returns:
+        A scalar.
+
+    Reference:
+        [Gulrajani et al., 2017](https://arxiv.org/abs/1704.00028), algorithm 1.
+    """
+    shares = ops.cast(shares, real.dtype)
+    between = shares * real + (1 - shares) * fake
+    with tf.GradientTape() as tape:
+        tape.watch(between)
+        scores = d(between, training=True)
+        total = ops.sum(scores)
+    # Of the sum, since 16-bit gradients of a mean would vanish; then of each image's mean.
+    slopes = tape.gradient(total, between)
+    num_scores = ops.cast(ops.size(scores) / ops.shape(scores)[0], slopes.dtype)
+    return penalty(slopes / num_scores)
+
+
+def call_on_both(network: keras.Model, first: Any, second: Any) -> tuple[Any, Any]:
+    """Calls a network on two batches, for training; at once, if that changes nothing.
+
+    Args:
+        network: A model of images.
+        first: A batch.
+        second: Another batch, of any size.
+
+    Returns:
+        What the network makes of each.
+    """
+    if not treats_images_alone(network):
+        return network(first, training=True), network(second, training=True)
+    both = network(ops.concatenate([first, second]), training=True)
+    # Not by slices, whose gradients fill the other half up with zeros and add.
+    results = tf.split(both, [ops.shape(imgs)[0] for imgs in (first, second)])
+    return results[0], results[1]

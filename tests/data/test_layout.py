@@ -1,0 +1,158 @@
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cyclegan_keras.data import layout
+
+
+def folders(directory: pathlib.Path, *names: str) -> layout.Layout:
+    for name in names:
+        (directory / name).mkdir(parents=True)
+    return layout.find_layout(directory)
+
+
+def paths(*names: str) -> list[pathlib.Path]:
+    return [pathlib.Path(name) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("names", "side_by_side", "train", "test", "has_tests"),
+    [
+        ("trainA trainB", False, "trainA trainB", "testA testB", False),
+        ("trainA trainB testA testB", False, "trainA trainB", "testA testB", True),
+        ("trainA trainB testA", False, "trainA trainB", "testA testB", False),
+        ("testA testB", False, "trainA trainB", "testA testB", True),
+        ("trainA trainB test val", False, "trainA trainB", "testA testB", False),
+        ("train", True, "train train", "test test", False),
+        ("train test", True, "train train", "test test", True),
+        ("train val", True, "train train", "val val", True),
+        ("train val test", True, "train train", "test test", True),
+        ("test", True, "train train", "test test", True),
+        ("val", True, "train train", "val val", True),
+    ],
+)
+def test_what_lies_where(names, side_by_side, train, test, has_tests, tmp_path):
+    found = folders(tmp_path, *names.split())
+    assert found.side_by_side == side_by_side
+    assert [found.folder(domain, False) for domain in "AB"] == train.split()
+    assert [found.folder(domain, True) for domain in "AB"] == test.split()
+    assert found.has_test_images == has_tests
+    assert found.test_pairs == (side_by_side and has_tests)
+
+
+def test_files_are_not_folders(tmp_path):
+    (tmp_path / "train").write_text("a list of names")
+    assert not folders(tmp_path, "trainA", "trainB").side_by_side
+
+
+def test_no_data_set_is_named_with_the_remedy(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"No data set .*nowhere.*'trainA' and 'trainB'"):
+        layout.find_layout(tmp_path / "nowhere")
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"'trainA' and 'trainB' or, .* its folder 'train'"):
+        layout.find_layout(tmp_path)
+
+
+def test_two_layouts_at_once_are_named(tmp_path):
+    expected = r"either .* or .*Received both: \['trainA', 'testB', 'train', 'val'\]\. Take one"
+    with pytest.raises(ValueError, match=expected):
+        folders(tmp_path, "trainA", "testB", "train", "val")
+
+
+def test_files_are_those_of_the_folder_sorted(tmp_path):
+    apart, together = folders(tmp_path / "1", "trainA", "trainB"), folders(tmp_path / "2", "train")
+    for folder in (tmp_path / "1" / "trainB", tmp_path / "2" / "train"):
+        for name in ("b.png", "a.jpg", ".hidden.png", "list.txt"):
+            (folder / name).touch()
+    assert [path.name for path in apart.files("B", False)] == ["a.jpg", "b.png"]
+    with pytest.raises(ValueError, match=r"No images in .*trainA"):
+        apart.files("A", False)
+    assert together.files("A", False) == together.files("B", False)
+    assert [path.name for path in together.files("A", False)] == ["a.jpg", "b.png"]
+    with pytest.raises(FileNotFoundError, match=r"No folder .*test"):
+        together.files("A", True)
+    with pytest.raises(ValueError, match="'A' or 'B'"):
+        together.files("C", False)
+
+
+def test_pairs_of_test_images_are_declared_by_a_file(tmp_path):
+    found = folders(tmp_path, "trainA", "trainB", "testA", "testB")
+    description = tmp_path / "dataset.json"
+    for text, expected in (
+        ('{"test_pairs": true}', True),
+        ('{"test_pairs": false}', False),
+        ('{"test_pairs": "yes"}', False),
+        ("[1]", False),
+    ):
+        description.write_text(text)
+        assert found.test_pairs == expected
+    description.write_text("{")
+    with pytest.raises(ValueError, match=r"dataset\.json.* is not JSON.*Mend it"):
+        _ = found.test_pairs
+
+
+def test_a_pair_is_split_in_the_middle(tmp_path):
+    pixels = np.arange(3 * 10 * 3, dtype=np.uint8).reshape(3, 10, 3)
+    Image.fromarray(pixels).save(tmp_path / "pair.png")
+    left, right = layout.read_pair(tmp_path / "pair.png")
+    np.testing.assert_array_equal(np.asarray(left), pixels[:, :5])
+    np.testing.assert_array_equal(np.asarray(right), pixels[:, 5:])
+
+
+@pytest.mark.parametrize("width", [1, 7])
+def test_a_picture_without_a_middle_is_named(width, tmp_path):
+    Image.new("RGB", (width, 4)).save(tmp_path / "odd.png")
+    with pytest.raises(ValueError, match=rf"odd\.png.* even number.*Received: width={width}\. "):
+        layout.read_pair(tmp_path / "odd.png")
+
+
+@pytest.mark.parametrize(
+    ("names_A", "names_B", "odd"),
+    [
+        ("1.png 2.png", "1.jpg 2.jpg", []),
+        ("1_A.jpg 2_A.jpg", "1_B.jpg 2_B.jpg", []),
+        ("1_B.jpg", "1_A.jpg", ["1_A", "1_B"]),
+        ("1.png 2.png 3.png", "1.png 4.png 3.png", ["2", "4"]),
+        ("1.png", "1.png 2.png", ["2"]),
+        ("1.jpg 1.png", "1.png 2.png", ["1", "2"]),
+        ("1.jpg 1.png", "1.jpg", ["1"]),
+        # All have partners, but at other places.
+        ("x.bmp x.p.png", "x.p.png x.webp", ["x", "x.p"]),
+    ],
+)
+def test_partners_have_the_same_names(names_A, names_B, odd):
+    assert layout.without_partner(paths(*names_A.split()), paths(*names_B.split())) == odd
+
+
+def test_images_of_different_names_are_no_training_pairs(tmp_path):
+    found = folders(tmp_path, "trainA", "trainB")
+    same, other = paths("1.png", "2.png"), paths("1.png", "3.png", "4.png", "5.png")
+    found.check_train_pairs(same, same)
+    with pytest.raises(
+        ValueError, match=r"same names.*2 and 4 images.*partner: 2, 3, 4, \.\.\.\. "
+    ):
+        found.check_train_pairs(same, other)
+    folders(tmp_path / "pairs", "train").check_train_pairs(same, other)
+
+
+def test_a_set_may_say_that_equal_names_mean_nothing(tmp_path):
+    """As the drawn fruit does, whose training scenes are numbered alike in both domains."""
+    found, same = folders(tmp_path, "trainA", "trainB"), paths("1.png")
+    description = tmp_path / "dataset.json"
+    description.write_text(json.dumps({"test_pairs": True}))
+    with pytest.raises(ValueError, match=r'test images only.*"train_pairs": true.*fruit_pairs'):
+        found.check_train_pairs(same, same)
+    for said in ({"test_pairs": True, "train_pairs": True}, {"name": "mine"}):
+        description.write_text(json.dumps(said))
+        found.check_train_pairs(same, same)
+
+
+def test_real_facades(real_images):
+    found = layout.find_layout(real_images / "facades_paired")
+    assert found.side_by_side
+    assert found.test_pairs
+    assert (len(found.files("A", False)), len(found.files("B", True))) == (400, 106)
+    assert {half.size for half in layout.read_pair(found.files("A", True)[0])} == {(256, 256)}

@@ -1,0 +1,137 @@
+"""What recipes change in a step, and what is kept of it."""
+
+import keras
+import numpy as np
+import pytest
+
+from cyclegan_keras import CycleGAN, TrainConfig
+from cyclegan_keras.losses import OBJECTIVES
+
+SHAPE = (32, 32, 3)
+NETWORKS = ("g_AB", "g_BA", "d_A", "d_B")
+# The paper's recipe as small as it can be.
+SMALL = {"recipe": "paper", "image_size": 32, "gf": 2, "df": 2, "num_blocks": 1, "seed": 0}
+
+
+def small(**settings):
+    return CycleGAN(**TrainConfig.make(**{**SMALL, **settings}).model_settings())
+
+
+@pytest.fixture
+def data(random_images):
+    return random_images(2, *SHAPE), random_images(2, *SHAPE, seed=1)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_the_papers_recipe_trains_in_every_precision(precision, dtype_policy, data):
+    dtype_policy(precision)
+    gan = small(ema=0.5)
+    before = {name: getattr(gan, name).get_weights() for name in NETWORKS}
+    losses = [{k: float(v) for k, v in gan.train_step(data).items()} for _ in range(12)]
+    assert np.isfinite([list(logs.values()) for logs in losses]).all()
+    assert losses[-1]["g_loss"] < losses[0]["g_loss"]
+    assert losses[-1]["d_loss"] < losses[0]["d_loss"]
+    for name, old in before.items():
+        new = getattr(gan, name).get_weights()
+        assert not any(np.array_equal(a, b) for a, b in zip(old[:1], new[:1], strict=True)), name
+    for g in gan.translators.values():
+        assert all(np.isfinite(w).all() for w in g.get_weights())
+
+
+@pytest.mark.parametrize("objective", [name for name in OBJECTIVES if name != "least_squares"])
+def test_discriminators_learn_by_every_objective(objective, data):
+    gan = small(objective=objective, lambda_gan=0.0, learning_rate=2e-3)
+    gan.combined.compile(  # Generators that stand still.
+        loss=gan.combined.loss, loss_weights=[0.0] * 6, optimizer=keras.optimizers.SGD(0.0)
+    )
+    logs = [{k: float(v) for k, v in gan.train_step(data).items()} for _ in range(25)]
+    assert logs[-1]["d_loss"] < logs[0]["d_loss"]
+    assert logs[-1]["d_acc"] > 0.9 > logs[0]["d_acc"]
+    assert ("d_A_penalty" in logs[0]) == (objective == "wasserstein")
+
+
+def test_an_identity_loss_without_weight_is_not_computed_and_changes_nothing(data):
+    without, with_zero = small(lambda_id=0.0), small(lambda_id=0.0)
+    for gan in (without, with_zero):
+        settings = gan.combined.get_compile_config()
+        weights = settings["loss_weights"]
+        if gan is with_zero:
+            # Not the plain number zero, so that it is computed and then does not count.
+            weights = [*weights[:4], np.float32(0), np.float32(0)]
+        # Adam's first step has the same size for any gradient; plain descent's does not.
+        gan.combined.compile(
+            loss=settings["loss"], loss_weights=weights, optimizer=keras.optimizers.SGD(0.01)
+        )
+    logs = [gan.train_step(data) for gan in (without, with_zero)]
+    assert set(logs[1]) - set(logs[0]) == {"img_A_id_loss", "img_B_id_loss"}
+    assert float(logs[0]["g_loss"]) == pytest.approx(float(logs[1]["g_loss"]), rel=1e-6)
+    for name in ("g_AB", "g_BA"):
+        weights = (getattr(gan, name).get_weights() for gan in (without, with_zero))
+        for a, b in zip(*weights, strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
+
+
+def test_each_term_has_a_weight_of_its_own():
+    gan = small(lambda_gan=0.5, lambda_cycle=4.0, lambda_cycle_B=3.0, lambda_id=0.25)
+    assert gan.combined.loss_weights == [0.5, 0.5, 4.0, 3.0, 0.25, 0.25]
+
+
+def test_translators_have_the_moving_averages(data, tmp_path):
+    gan = small(ema=0.75)
+    assert gan.translators["g_AB"] is gan.g_AB  # Nothing to take an average of yet.
+    expected = None
+    for _ in range(3):
+        gan.train_step(data)
+        weights = gan.g_AB.get_weights()
+        if expected is None:
+            expected = weights
+        else:
+            expected = [0.75 * a + 0.25 * w for a, w in zip(expected, weights, strict=True)]
+    translator = gan.translators["g_AB"]
+    for ours, theirs in zip(translator.get_weights(), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+    for ours, theirs in zip(gan.g_AB.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert translator.name == "g_AB"
+    # The copies are no part of what is trained or saved.
+    gan.save_weights(tmp_path / "gan.weights.h5")
+    again = small(ema=0.75, seed=1)
+    again.load_weights(tmp_path / "gan.weights.h5")
+    for name, g in gan.translators.items():
+        for a, b in zip(g.get_weights(), again.translators[name].get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_without_an_average_the_translators_are_the_generators(tiny_gan):
+    assert tiny_gan.translators == {"g_AB": tiny_gan.g_AB, "g_BA": tiny_gan.g_BA}
+
+
+def test_the_pool_is_part_of_what_is_saved(data, tmp_path):
+    one, other = small(pool_size=3), small(pool_size=3, seed=1)
+    for _ in range(2):
+        one.train_step(data)
+    one.save_weights(tmp_path / "gan.weights.h5")
+    other.load_weights(tmp_path / "gan.weights.h5")
+    for pool in ("pool_A", "pool_B"):
+        stored = [np.asarray(getattr(gan, pool).images) for gan in (one, other)]
+        assert stored[0].any()
+        np.testing.assert_array_equal(*stored)
+    for _ in range(3):  # The pool is full, so its random numbers decide.
+        logs = [{k: float(v) for k, v in gan.train_step(data).items()} for gan in (one, other)]
+        assert logs[0] == logs[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"objective": "loudest"}, "`objective` must be one of least_squares, "),
+        ({"discriminator_update": "never"}, "`discriminator_update` must be one of separate"),
+        ({"update_first": "me"}, "`update_first` must be one of discriminators, generators"),
+        ({"ema": 1.0}, r"`ema` must be in \[0, 1\). Received: ema=1.0"),
+        ({"generator": "vgg"}, "`generator` must be one of unet, resnet, deep_unet"),
+        ({"discriminator": "patch9"}, "`discriminator` must be one of book, patch1"),
+    ],
+)
+def test_settings_that_there_are_not(settings, message):
+    with pytest.raises(ValueError, match=message):
+        CycleGAN(SHAPE, gf=2, df=2, **settings)

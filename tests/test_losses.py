@@ -1,0 +1,77 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cyclegan_keras.losses import OBJECTIVES, hinge, log_likelihood, penalty, wasserstein
+
+
+@pytest.mark.parametrize(
+    ("loss", "target", "score", "expected"),
+    [
+        (log_likelihood, 1, 0.0, math.log(2)),
+        (log_likelihood, 0, 0.0, math.log(2)),
+        (log_likelihood, 1, 2.0, math.log(1 + math.exp(-2))),
+        (log_likelihood, 0, 2.0, 2 + math.log(1 + math.exp(-2))),
+        (log_likelihood, 0, 1000.0, 1000.0),
+        (log_likelihood, 1, -1000.0, 1000.0),
+        (log_likelihood, 1, 1000.0, 0.0),
+        (hinge, 1, 0.25, 0.75),
+        (hinge, 1, 1.5, 0.0),
+        (hinge, 0, 0.25, 1.25),
+        (hinge, 0, -1.5, 0.0),
+        (wasserstein, 1, 3.0, -3.0),
+        (wasserstein, 0, 3.0, 3.0),
+    ],
+)
+def test_by_hand(loss, target, score, expected):
+    result = loss(tf.constant(float(target)), tf.constant(score))
+    assert float(result) == pytest.approx(expected, rel=1e-6, abs=1e-7)
+
+
+def test_the_log_likelihood_is_keras_cross_entropy_of_log_odds(random_images):
+    scores = 5 * random_images(2, 4, 4, 1, dtype="float64")
+    target = (random_images(2, 4, 4, 1, seed=1) > 0).astype("float64")
+    expected = keras.losses.BinaryCrossentropy(from_logits=True)(target, scores)
+    assert np.mean(log_likelihood(target, scores)) == pytest.approx(float(expected), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_objective_pulls_each_side_its_way(name):
+    objective = OBJECTIVES[name]
+    score = tf.constant([0.4])  # Where no side has won.
+
+    def slope(loss, target):
+        with tf.GradientTape() as tape:
+            tape.watch(score)
+            value = keras.losses.get(loss)(tf.constant([target]), score)
+        return float(tape.gradient(value, score)[0])
+
+    assert slope(objective.discriminator, 1.0) < 0 < slope(objective.discriminator, 0.0)
+    assert slope(objective.generator, 1.0) < 0
+
+
+def test_the_generators_log_likelihood_does_not_saturate():
+    # Where the discriminator is sure, log(1 - p) is flat and -log(p) is steepest.
+    score = tf.constant(-10.0)
+    with tf.GradientTape() as tape:
+        tape.watch(score)
+        value = OBJECTIVES["log_likelihood"].generator(tf.constant(1.0), score)
+    assert float(tape.gradient(value, score)) == pytest.approx(-1, abs=1e-4)
+
+
+def test_the_penalty_by_hand():
+    slopes = np.zeros((2, 2, 2, 1), "float32")
+    slopes[0, 0, 0], slopes[0, 1, 1] = 3.0, 4.0  # of norm 5
+    slopes[1, 0, 1] = 1.0  # of norm 1
+    assert float(penalty(tf.constant(slopes))) == pytest.approx((16 + 0) / 2, rel=1e-6)
+
+
+def test_the_penalty_has_a_slope_even_where_there_is_none():
+    slopes = tf.zeros((1, 2, 2, 1))
+    with tf.GradientTape() as tape:
+        tape.watch(slopes)
+        value = penalty(slopes)
+    assert np.isfinite(tape.gradient(value, slopes)).all()
