@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-VERBS = ("train", "translate")
+VERBS = ("train", "translate", "data")
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | None = None) -> int:
