@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-VERBS = ("train", "translate", "data")
+VERBS = ("train", "ablate", "translate", "data")
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | None = None) -> int:

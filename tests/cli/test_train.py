@@ -224,3 +224,48 @@ def test_the_memory_budget_reaches_the_loader(fruit_dir, monkeypatch, capsys):
     command = ["--data-dir", str(fruit_dir), "--cache-memory", "0.5"]
     assert main(command, "train.py", "train") == 2
     assert "a budget of 0.5" in capsys.readouterr().err
+
+
+def test_pix2pix_from_pictures_side_by_side(fruit_dir, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("train", "test"):
+        (tmp_path / "pairs" / folder).mkdir(parents=True)
+        for path in sorted((fruit_dir / "testA").iterdir()):
+            both = Image.new("RGB", (64, 32))
+            for side, domain in enumerate("AB"):
+                with Image.open(fruit_dir / f"test{domain}" / path.name) as image:
+                    both.paste(image, (32 * side, 0))
+            both.save(tmp_path / "pairs" / folder / path.name)
+    command = "train --model pix2pix --direction B-to-A --data-dir pairs --run-dir r --epochs 1"
+    assert main([*command.split(), *TINY[:-2], "--sample-interval", "1"]) == 0
+    names = {path.name for path in (tmp_path / "r").iterdir()}
+    assert "g_BA.keras" in names
+    assert "g_AB.keras" not in names
+    output = capsys.readouterr().out
+    assert "B → A to the truth" in output
+    assert "A → B" not in output
+    figures = json.loads((tmp_path / "r" / "metrics.json").read_text())
+    assert {"truth_BA", "untranslated"} <= figures.keys()
+    assert not {"truth_AB", "cycle_A"} & figures.keys()
+    with Image.open(tmp_path / "r" / "samples" / "0_1.png") as image:
+        assert image.width < 4 * 128  # Three columns: source, translation, truth.
+    pictures = [str(tmp_path / "pairs" / "test")]
+    arguments = ["translate", "--model", "r/g_BA.keras", "--output", "out", *pictures]
+    assert main(arguments) == 0
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_the_papers_recipe_with_an_average(fruit_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = f"train --recipe paper --data-dir {fruit_dir} --run-dir r --epochs 1 --ema 0.9"
+    assert main([*command.split(), *TINY[:6], "--num-blocks", "1"]) == 0
+    config = TrainConfig.from_json(tmp_path / "r" / "config.json")
+    assert (config.recipe, config.generator, config.pool_size) == ("paper", "resnet", 50)
+    assert (config.gf, config.num_blocks, config.ema, config.decay_epochs) == (2, 1, 0.9, 0)
+    kinds = {type(x).__name__ for x in load_generator(tmp_path / "r" / "g_AB.keras").layers}
+    assert "ReflectionPadding2D" in kinds
+
+
+def test_settings_of_the_other_model_end_it(capsys):
+    assert main("train --model pix2pix --pool-size 5".split()) == 2
+    assert "`pool_size` is no setting of pix2pix" in capsys.readouterr().err

@@ -1,0 +1,191 @@
+"""Train with parts of the losses left out, for as many steps each, and compare with the truth."""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+from cyclegan_keras.cli import train
+from cyclegan_keras.config import TrainConfig
+
+HELP = "train with parts of the losses left out, and compare"
+FIVE: dict[str, dict[str, Any]] = {
+    "cycle_alone": {"lambda_gan": 0.0},
+    "gan_alone": {"lambda_cycle": 0.0},
+    "gan_forward": {"lambda_cycle_B": 0.0},
+    "gan_backward": {"lambda_cycle_A": 0.0},
+    "all": {},
+}
+BASELINES: dict[str, dict[str, Any]] = {
+    "book": {"recipe": "book"},
+    "paper": {"recipe": "paper"},
+    "pix2pix_AB": {"model": "pix2pix", "direction": "A-to-B"},
+    "pix2pix_BA": {"model": "pix2pix", "direction": "B-to-A"},
+}
+TITLES = {
+    "cycle_alone": "cycle alone",
+    "gan_alone": "GAN alone",
+    "gan_forward": "GAN + forward cycle",
+    "gan_backward": "GAN + backward cycle",
+    "all": "GAN + both cycles",
+    "book": "the book's recipe",
+    "paper": "the paper's recipe",
+    "pix2pix_AB": "pix2pix, A to B, from true pairs",
+    "pix2pix_BA": "pix2pix, B to A, from true pairs",
+}
+# What a baseline takes from the command line, so that all see the same images for as many steps.
+SHARED = (
+    "dataset",
+    "data_dir",
+    "image_size",
+    "flip",
+    "epoch_length",
+    "cache_memory",
+    "batch_size",
+    "epochs",
+    "decay_epochs",
+    "precision",
+    "seed",
+    "sample_interval",
+)
+COLUMNS = {"truth_AB": "A → B", "truth_BA": "B → A", "cycle_A": "cycle A", "cycle_B": "cycle B"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Takes the flags of `train`, which hold for every setting, and the choice of settings.
+
+    Args:
+        parser: Of this verb.
+    """
+    train.add_arguments(parser)
+    parser.add_argument(
+        "--settings",
+        nargs="+",
+        choices=(*FIVE, *BASELINES),
+        default=list(FIVE),
+        help="which to train (default: the five of the ablation table)",
+    )
+
+
+def configs(arguments: argparse.Namespace) -> dict[str, TrainConfig]:
+    """Gives the settings of each training.
+
+    The five have no identity loss, as in the paper's table, unless `--lambda-id` asks for it.
+
+    Args:
+        arguments: What the parser made of the command line.
+
+    Returns:
+        Settings by name, each with a `run_dir` of its own.
+
+    Raises:
+        FileNotFoundError: If there is no such settings file.
+        ValueError: If a setting is wrong.
+    """
+    base = train.config_from(arguments)
+    if base.model != "cyclegan":
+        raise ValueError(
+            "What is ablated is a CycleGAN; for pix2pix beside it, give --settings pix2pix_AB. "
+            f"Received: model={base.model!r}"
+        )
+    parent = pathlib.Path(base.run_dir or "runs/ablation")
+    lambda_id = getattr(arguments, "lambda_id", 0.0)
+    found = {}
+    for name in arguments.settings:
+        place = {"run_dir": str(parent / name)}
+        if name in FIVE:
+            found[name] = _ablated(base, {"lambda_id": lambda_id, **FIVE[name], **place})
+            continue
+        shared = {key: getattr(base, key) for key in SHARED}
+        if BASELINES[name].get("model") == "pix2pix":
+            del shared["epoch_length"]
+            if shared["data_dir"] is None and shared["dataset"] == "fruit":
+                shared["dataset"] = "fruit_pairs"
+        found[name] = TrainConfig.make(**{**BASELINES[name], **shared, **place})
+    return found
+
+
+def _ablated(base: TrainConfig, changes: dict[str, Any]) -> TrainConfig:
+    if "lambda_cycle" in changes:  # Both ways, though each has a weight of its own by now.
+        changes = {"lambda_cycle_A": 0.0, "lambda_cycle_B": 0.0, **changes}
+    return dataclasses.replace(base, **changes)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains each setting and prints the table.
+
+    A setting whose folder has its figures already is not trained again, so that the same command
+    goes on where it was interrupted.
+
+    Args:
+        arguments: What the parser made of the command line.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        FileExistsError: If a folder has a run of other settings, or an unfinished one.
+        FileNotFoundError: If there is no such data.
+        ValueError: If a setting or an image is wrong, or no true translations are known.
+    """
+    found = configs(arguments)
+    base = next(iter(found.values()))
+    if not train.make_loader(base).test_pairs:
+        raise ValueError(
+            "An ablation is measured against true translations, so testA and testB must be pairs: "
+            'images of equal names, and "test_pairs": true in dataset.json. '
+            f"Received: {str(train.make_loader(base).directory)!r}"
+        )
+    results = {}
+    for name, config in found.items():
+        figures = _finished(config)
+        if figures is None:
+            print(f"\n{TITLES[name]}", flush=True)
+            figures = train.train(config)
+            if figures is None:
+                return train.INTERRUPTED
+            _forget_models()
+        results[name] = figures
+    page = table(results)
+    (pathlib.Path(base.run_dir or ".").parent / "ablation.md").write_text(page, "utf-8")
+    print(f"\n{page}", end="")
+    return 0
+
+
+def _finished(config: TrainConfig) -> dict[str, float] | None:
+    """Reads the figures of a run of the very same settings, if there is one."""
+    folder = pathlib.Path(config.run_dir or "")
+    try:
+        figures = json.loads((folder / "metrics.json").read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    if TrainConfig.from_json(folder / "config.json") != config:
+        raise FileExistsError(
+            f"{str(folder)!r} has a run of other settings. Give another --run-dir, or move it away."
+        )
+    return figures
+
+
+def _forget_models() -> None:
+    import keras
+
+    keras.utils.clear_session()
+
+
+def table(results: dict[str, dict[str, float]]) -> str:
+    """Sets figures side by side.
+
+    Args:
+        results: The figures of each training, by the name of its setting.
+
+    Returns:
+        A Markdown table of mean absolute errors on test images, in levels of 0 to 255.
+    """
+    rows = [["trained with", *COLUMNS.values()], ["---"] + ["---:"] * len(COLUMNS)]
+    untranslated = next(iter(results.values()))["untranslated"]
+    rows.append(["(untranslated)", f"{untranslated:.2f}", f"{untranslated:.2f}", "", ""])
+    for name, figures in results.items():
+        cells = [f"{figures[key]:.2f}" if key in figures else "" for key in COLUMNS]
+        rows.append([TITLES[name], *cells])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)

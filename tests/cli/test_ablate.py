@@ -1,0 +1,130 @@
+import argparse
+import json
+
+import pytest
+
+from cyclegan_keras.cli import ablate, train
+from cyclegan_keras.cli.main import main
+from cyclegan_keras.config import TrainConfig
+
+TINY = "--image-size 32 --gf 2 --df 2 --batch-size 6 --epochs 1".split()
+
+
+def configs(*argv):
+    parser = argparse.ArgumentParser()
+    ablate.add_arguments(parser)
+    return ablate.configs(parser.parse_args(argv))
+
+
+def weights(config):
+    terms = ("lambda_gan", "lambda_cycle_A", "lambda_cycle_B", "lambda_id")
+    return tuple(getattr(config, term) for term in terms)
+
+
+def test_the_five_settings_of_the_table():
+    found = configs("--lambda-cycle", "5", "--epochs", "3", "--run-dir", "r")
+    assert {name: weights(config) for name, config in found.items()} == {
+        "cycle_alone": (0.0, 5.0, 5.0, 0.0),
+        "gan_alone": (1.0, 0.0, 0.0, 0.0),
+        "gan_forward": (1.0, 5.0, 0.0, 0.0),
+        "gan_backward": (1.0, 0.0, 5.0, 0.0),
+        "all": (1.0, 5.0, 5.0, 0.0),
+    }
+    assert all(config.epochs == 3 for config in found.values())
+    assert found["all"].run_dir == "r/all"
+
+
+def test_an_identity_loss_if_it_is_asked_for():
+    found = configs("--lambda-id", "2", "--settings", "all", "gan_alone")
+    assert [weights(config)[-1] for config in found.values()] == [2.0, 2.0]
+    assert list(found) == ["all", "gan_alone"]
+
+
+def test_the_five_go_by_any_recipe():
+    found = configs("--recipe", "paper", "--image-size", "64", "--epochs", "1")
+    assert {config.generator for config in found.values()} == {"resnet"}
+
+
+def test_baselines_are_their_recipes_on_the_same_images_for_as_many_steps():
+    found = configs(
+        *("--image-size", "32", "--epochs", "4", "--batch-size", "2", "--gf", "3"),
+        *("--settings", "book", "paper", "pix2pix_AB", "pix2pix_BA"),
+    )
+    for config in found.values():
+        assert (config.image_size, config.epochs, config.batch_size) == (32, 4, 2)
+        assert (config.decay_epochs, config.seed) == (2, 0)
+    assert weights(found["book"]) == (1.0, 10.0, 10.0, 9.0)
+    assert weights(found["paper"]) == (1.0, 10.0, 10.0, 5.0)
+    assert (found["book"].gf, found["paper"].gf, found["paper"].generator) == (32, 64, "resnet")
+    # An epoch of the paper's may be longer; here all have the same.
+    assert found["paper"].epoch_length == "shorter"
+    assert found["pix2pix_BA"].direction == "B-to-A"
+    assert [found[name].dataset for name in ("book", "pix2pix_AB")] == ["fruit", "fruit_pairs"]
+
+
+def test_pix2pix_is_not_ablated(capsys):
+    assert main(["ablate", "--model", "pix2pix"]) == 2
+    assert "What is ablated is a CycleGAN" in capsys.readouterr().err
+
+
+@pytest.fixture
+def fake_training(monkeypatch):
+    """Trains nothing; leaves what a run leaves."""
+    trained = []
+
+    def pretend(config):
+        folder = train.pathlib.Path(config.run_dir)
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text(config.to_json())
+        figures = {"untranslated": 20.0, "truth_AB": 5.0 + len(trained), "cycle_A": 1.0}
+        (folder / "metrics.json").write_text(json.dumps(figures))
+        trained.append(folder.name)
+        return figures
+
+    monkeypatch.setattr(train, "train", pretend)
+    return trained
+
+
+def test_what_is_done_is_not_done_again(fruit_dir, tmp_path, monkeypatch, capsys, fake_training):
+    monkeypatch.chdir(tmp_path)
+    command = ["ablate", "--data-dir", str(fruit_dir), *TINY, "--settings"]
+    assert main([*command, "all", "gan_alone"]) == 0
+    assert main([*command, "all", "gan_alone", "cycle_alone"]) == 0
+    assert fake_training == ["all", "gan_alone", "cycle_alone"]
+    rows = (tmp_path / "runs" / "ablation" / "ablation.md").read_text().splitlines()
+    assert rows[0] == "| trained with | A → B | B → A | cycle A | cycle B |"
+    assert rows[2] == "| (untranslated) | 20.00 | 20.00 |  |  |"
+    assert rows[3] == "| GAN + both cycles | 5.00 |  | 1.00 |  |"
+    assert rows[5] == "| cycle alone | 7.00 |  | 1.00 |  |"
+    assert "\n".join(rows) in capsys.readouterr().out
+    # Other settings are another ablation.
+    assert main([*command, "all", "--seed", "1"]) == 2
+    assert "has a run of other settings" in capsys.readouterr().err
+
+
+def test_an_interrupted_ablation_ends_as_an_interrupted_run(fruit_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train, "train", lambda config: None)
+    assert main(["ablate", "--data-dir", str(fruit_dir), *TINY]) == 130
+
+
+def test_there_must_be_a_truth_to_compare_with(tmp_path, monkeypatch, capsys, fruit_dir):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("trainA", "trainB"):
+        target = tmp_path / "set" / folder
+        target.mkdir(parents=True)
+        for path in (fruit_dir / folder).iterdir():
+            (target / path.name).write_bytes(path.read_bytes())
+    assert main(["ablate", "--data-dir", "set", *TINY]) == 2
+    assert "testA and testB must be pairs" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_real_one(fruit_dir, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    command = ["ablate", "--data-dir", str(fruit_dir), *TINY, "--settings", "gan_forward"]
+    assert main(command) == 0
+    run = tmp_path / "runs" / "ablation" / "gan_forward"
+    assert weights(TrainConfig.from_json(run / "config.json")) == (1.0, 10.0, 0.0, 0.0)
+    figures = json.loads((run / "metrics.json").read_text())
+    assert f"| GAN + forward cycle | {figures['truth_AB']:.2f} |" in capsys.readouterr().out
