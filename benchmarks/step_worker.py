@@ -12,11 +12,12 @@ import time
 import numpy as np
 
 
-def make(name: str, size: int, batch_size: int):
+def make(name: str, recipe: str, size: int, batch_size: int):
     """Makes one implementation.
 
     Args:
         name: `book`, `ours`, `torch` or `torch_compile`.
+        recipe: `book` or `paper`: whose networks and step.
         size: Height and width of the images, in pixels.
         batch_size: Images of each domain in one step.
 
@@ -29,26 +30,31 @@ def make(name: str, size: int, batch_size: int):
         book = BookCycleGAN(size, batch_size)
         return book.num_weights, book.step
     if name == "ours":
-        from cyclegan_keras import CycleGAN
+        from cyclegan_keras import CycleGAN, TrainConfig
         from cyclegan_keras.training.devices import use_threads
 
         use_threads()
-        gan = CycleGAN((size, size, 3))
+        gan = CycleGAN(**TrainConfig.make(recipe=recipe, image_size=size).model_settings())
         networks = (gan.g_AB, gan.g_BA, gan.d_A, gan.d_B)
         num_weights = sum(network.count_params() for network in networks)
         return num_weights, lambda A, B: float(gan.train_step((A, B))["g_loss"])
-    from torch_step import TorchCycleGAN
+    if recipe == "paper":
+        from torch_paper_step import TorchPaperCycleGAN
 
-    other = TorchCycleGAN(size, batch_size, compiled=name == "torch_compile")
+        other = TorchPaperCycleGAN(compiled=name == "torch_compile")
+    else:
+        from torch_step import TorchCycleGAN
+
+        other = TorchCycleGAN(size, batch_size, compiled=name == "torch_compile")
     return other.num_weights, other.step
 
 
 def main() -> None:
     """Serves one implementation until it is told to end."""
-    name, size, batch_size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    name, recipe, size, batch_size = *sys.argv[1:3], int(sys.argv[3]), int(sys.argv[4])
     answers, sys.stdout = sys.stdout, sys.stderr
     started = time.perf_counter()
-    num_weights, step = make(name, size, batch_size)
+    num_weights, step = make(name, recipe, size, batch_size)
     rng = np.random.default_rng(0)
     batches = [
         [rng.uniform(-1, 1, (batch_size, size, size, 3)).astype("float32") for _ in "AB"]

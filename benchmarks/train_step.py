@@ -16,13 +16,12 @@ import pathlib
 import statistics
 import subprocess
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
+import arithmetic
 import numpy as np
-from arithmetic import step_multiplications
 
 HERE = pathlib.Path(__file__).parent
-CASES = ((64, 1), (128, 1), (128, 8))
 NAMES = {
     "ours": "cyclegan_keras",
     "book": "the book's loop",
@@ -31,21 +30,56 @@ NAMES = {
 }
 
 
+class Case(NamedTuple):
+    """What is timed.
+
+    Attributes:
+        recipe: `book`, with its U-Net, or `paper`, with its ResNet of 6 blocks.
+        size: Height and width of the images, in pixels.
+        batch_size: Images of each domain in one step.
+    """
+
+    recipe: str
+    size: int
+    batch_size: int
+
+    def __str__(self) -> str:
+        network = "U-Net" if self.recipe == "book" else "ResNet-6"
+        return f"{network}, {self.size}×{self.size}, batch {self.batch_size}"
+
+    @property
+    def multiplications(self) -> int:
+        """Those that one step cannot do without."""
+        if self.recipe == "book":
+            layers = arithmetic.generator_layers, arithmetic.discriminator_layers
+        else:
+            layers = arithmetic.resnet_layers, arithmetic.patch70_layers
+        g, d = (of_network(self.size) for of_network in layers)
+        return arithmetic.step_multiplications(g, d, self.batch_size)
+
+
+CASES = (
+    Case("book", 64, 1),
+    Case("book", 128, 1),
+    Case("book", 128, 8),
+    Case("paper", 128, 1),
+)
+
+
 class Worker:
     """A process that trains with one implementation.
 
     Args:
         name: Of the implementation, one of `NAMES`.
-        size: Height and width of the images, in pixels.
-        batch_size: Images of each domain in one step.
+        case: What it trains.
     """
 
-    def __init__(self, name: str, size: int, batch_size: int) -> None:
+    def __init__(self, name: str, case: Case) -> None:
         self.name = name
         self.seconds: list[float] = []
         environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
         self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "step_worker.py"), name, str(size), str(batch_size)],
+            [sys.executable, str(HERE / "step_worker.py"), name, *map(str, tuple(case))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -107,13 +141,12 @@ print(np.median(rates))
 
 
 def measure(
-    size: int, batch_size: int, names: tuple[str, ...], rounds: int, round_seconds: float
+    case: Case, names: tuple[str, ...], rounds: int, round_seconds: float
 ) -> dict[str, Any]:
     """Measures one case.
 
     Args:
-        size: Height and width of the images, in pixels.
-        batch_size: Images of each domain in one step.
+        case: What is timed.
         names: The implementations.
         rounds: How often each takes its turn.
         round_seconds: How long a turn lasts, about.
@@ -125,7 +158,7 @@ def measure(
     workers = []
     for name in names:
         try:
-            workers.append(Worker(name, size, batch_size))
+            workers.append(Worker(name, case))
         except RuntimeError as error:
             print(f"  {error}", flush=True)
     if len({worker.num_weights for worker in workers}) != 1:
@@ -149,16 +182,16 @@ def measure(
     return {**results, "matmul": float(np.mean(rates))}
 
 
-def table(results: dict[tuple[int, int], dict[str, Any]]) -> str:
+def table(results: dict[Case, dict[str, Any]]) -> str:
     """Writes the measurements as a Markdown table.
 
     Args:
-        results: What `measure` returned, by image size and batch size.
+        results: What `measure` returned, by case.
 
     Returns:
         The table.
     """
-    head = ["", *(f"{size}×{size}, batch {batch}" for size, batch in results)]
+    head = ["", *map(str, results)]
     rows = [head, ["---"] * len(head)]
     for name, words in NAMES.items():
         row = [f"seconds a step: {words}"]
@@ -183,9 +216,8 @@ def table(results: dict[tuple[int, int], dict[str, Any]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def _rate(case: tuple[int, int], result: dict[str, Any]) -> float:
-    size, batch_size = case
-    return 2 * step_multiplications(size, batch_size) / result["ours"]["median"] / 1e9
+def _rate(case: Case, result: dict[str, Any]) -> float:
+    return 2 * case.multiplications / result["ours"]["median"] / 1e9
 
 
 def main() -> None:
@@ -197,7 +229,7 @@ def main() -> None:
     print(table(measure_all(arguments.rounds, arguments.seconds)))
 
 
-def measure_all(rounds: int = 6, round_seconds: float = 2.0) -> dict[tuple[int, int], Any]:
+def measure_all(rounds: int = 6, round_seconds: float = 2.0) -> dict[Case, Any]:
     """Measures all cases with all implementations that can run here.
 
     Args:
@@ -205,16 +237,17 @@ def measure_all(rounds: int = 6, round_seconds: float = 2.0) -> dict[tuple[int, 
         round_seconds: How long a turn lasts, about.
 
     Returns:
-        What `measure` returns, by image size and batch size.
+        What `measure` returns, by case. The paper's step has no loop in the book.
     """
     has_torch = importlib.util.find_spec("torch") is not None
     if not has_torch:
         print("PyTorch is not installed: its rows stay empty.", flush=True)
     names = tuple(name for name in NAMES if has_torch or not name.startswith("torch"))
     results = {}
-    for size, batch_size in CASES:
-        print(f"{size}×{size}, batch {batch_size} …", flush=True)
-        results[size, batch_size] = measure(size, batch_size, names, rounds, round_seconds)
+    for case in CASES:
+        print(f"{case} …", flush=True)
+        some = tuple(name for name in names if name != "book" or case.recipe == "book")
+        results[case] = measure(case, some, rounds, round_seconds)
     return results
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cyclegan_keras import CycleGAN
+from cyclegan_keras import CycleGAN, TrainConfig
 
 torch = pytest.importorskip("torch", reason="needs PyTorch (benchmarks/requirements.txt)")
 SHAPE = (32, 32, 3)
@@ -15,6 +15,7 @@ def copy_weights(network, other) -> None:
     for parameter, weight in zip(parameters, network.weights, strict=True):
         value = np.asarray(weight)
         value = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value
+        assert parameter.shape == value.shape
         parameter.data.copy_(torch.from_numpy(np.ascontiguousarray(value)))
 
 
@@ -28,4 +29,18 @@ def test_the_same_losses_from_the_same_weights(random_images):
         imgs_A, imgs_B = (random_images(2, *SHAPE, seed=2 * step + i) for i in (0, 1))
         expected = float(gan.train_step((imgs_A, imgs_B))["g_loss"])
         # The two add Adam's epsilon in different places; hence no closer.
+        assert other.step(imgs_A, imgs_B) == pytest.approx(expected, rel=2e-3), step
+
+
+def test_the_same_losses_of_the_papers_step(random_images):
+    from benchmarks.torch_paper_step import TorchPaperCycleGAN
+
+    small = {"image_size": SHAPE[0], "gf": 2, "df": 2, "num_blocks": 1, "seed": 0}
+    gan = CycleGAN(**TrainConfig.make(recipe="paper", **small).model_settings())
+    other = TorchPaperCycleGAN(gf=2, df=2, num_blocks=1)
+    for name, network in zip(("g_AB", "g_BA", "d_A", "d_B"), other.networks, strict=True):
+        copy_weights(getattr(gan, name), network)
+    for step in range(3):
+        imgs_A, imgs_B = (random_images(2, *SHAPE, seed=2 * step + i) for i in (0, 1))
+        expected = float(gan.train_step((imgs_A, imgs_B))["g_loss"])
         assert other.step(imgs_A, imgs_B) == pytest.approx(expected, rel=2e-3), step
