@@ -12,7 +12,6 @@ from cyclegan_keras.gan import GAN, check_choice, named
 from cyclegan_keras.image_pool import ImagePool
 from cyclegan_keras.layers import kernels_regrouped_once
 from cyclegan_keras.losses import OBJECTIVES
-from cyclegan_keras.networks import build_discriminator, build_generator
 from cyclegan_keras.updates import call_on_both
 
 
@@ -114,6 +113,14 @@ class CycleGAN(GAN):
     ) -> None:
         super().__init__(
             img_shape,
+            {
+                "gf": gf,
+                "kind": generator,
+                "num_blocks": num_blocks,
+                "upsampling": upsampling,
+                "dropout": dropout,
+            },
+            {"df": df, "kind": discriminator},
             data_loader,
             objective=objective,
             lambda_penalty=lambda_penalty,
@@ -130,15 +137,6 @@ class CycleGAN(GAN):
         self.lambda_cycle = lambda_cycle
         self.lambda_id = 0.9 * lambda_cycle if lambda_id is None else lambda_id
         self.update_first = update_first
-        self._networks: dict[str, dict[str, Any]] = {
-            "generator": {
-                "kind": generator,
-                "num_blocks": num_blocks,
-                "upsampling": upsampling,
-                "dropout": dropout,
-            },
-            "discriminator": {"kind": discriminator},
-        }
 
         self.d_A = named(self.build_discriminator(), "d_A")
         self.d_B = named(self.build_discriminator(), "d_B")
@@ -169,24 +167,6 @@ class CycleGAN(GAN):
             if pool is not None:
                 pool.build((None, *self.img_shape))
         self._finish()
-
-    def build_generator(self) -> keras.Model:
-        """Builds one generator. Override it to train another network.
-
-        Returns:
-            A model from images to images of the same shape, in [-1, 1].
-        """
-        settings = self._networks["generator"]
-        return build_generator(self.img_shape, self.gf, seed=self._next_seed(), **settings)
-
-    def build_discriminator(self) -> keras.Model:
-        """Builds one discriminator. Override it to train another network.
-
-        Returns:
-            A model from images to scores, of any shape after the batch's.
-        """
-        settings = self._networks["discriminator"]
-        return build_discriminator(self.img_shape, self.df, seed=self._next_seed(), **settings)
 
     @property
     def compiled_models(self) -> list[keras.Model]:

@@ -9,6 +9,7 @@ from keras import ops
 
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.losses import OBJECTIVES
+from cyclegan_keras.networks import build_discriminator, build_generator
 from cyclegan_keras.optimizers import FusedAdam
 from cyclegan_keras.random_stream import RandomStream
 from cyclegan_keras.training import loop
@@ -24,6 +25,8 @@ class GAN(keras.Model):
 
     Args:
         img_shape: `(height, width, channels)`.
+        generator: What `networks.build_generator` is called with, besides shape and seed.
+        discriminator: What `networks.build_discriminator` is called with, likewise.
         data_loader: A `DataLoader` for `train`; `None` means the drawn default set.
         objective: "least_squares", "log_likelihood", "hinge" or "wasserstein".
         lambda_penalty: Weight of the gradient penalty, which only "wasserstein" has.
@@ -43,6 +46,8 @@ class GAN(keras.Model):
     def __init__(
         self,
         img_shape: tuple[int, int, int],
+        generator: dict[str, Any],
+        discriminator: dict[str, Any],
         data_loader: DataLoader | None,
         *,
         objective: str,
@@ -69,11 +74,35 @@ class GAN(keras.Model):
         self.lambda_penalty = lambda_penalty
         self.discriminator_update = discriminator_update
         self.seed = seed
+        self._generator_settings = generator
+        self._discriminator_settings = discriminator
         self._adam = {"learning_rate": learning_rate, "beta_1": beta_1}
         self._ema = ema
         self._num_seeds = 0
         self._traced: _TracedStep | None = None
         self._averaged = _Copies()
+
+    def build_generator(self) -> keras.Model:
+        """Builds one generator. Override it to train another network.
+
+        Returns:
+            A model from images to images of the same shape, in [-1, 1].
+        """
+        return build_generator(self.img_shape, seed=self._next_seed(), **self._generator_settings)
+
+    def build_discriminator(self) -> keras.Model:
+        """Builds one discriminator. Override it to train another network.
+
+        Returns:
+            A model from what is judged to scores, of any shape after the batch's.
+        """
+        settings = self._discriminator_settings
+        return build_discriminator(self._judged_shape, seed=self._next_seed(), **settings)
+
+    @property
+    def _judged_shape(self) -> tuple[int, int, int]:
+        """Shape of what a discriminator sees of one image."""
+        return self.img_shape
 
     def _next_seed(self) -> int | None:
         """A seed for the next network, far from those of its neighbours' layers."""

@@ -11,7 +11,6 @@ from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.gan import GAN, check_choice, named
 from cyclegan_keras.layers import kernels_regrouped_once
 from cyclegan_keras.losses import OBJECTIVES
-from cyclegan_keras.networks import build_discriminator, build_generator
 
 DIRECTIONS = ("A-to-B", "B-to-A")
 
@@ -89,6 +88,14 @@ class Pix2Pix(GAN):
     ) -> None:
         super().__init__(
             img_shape,
+            {
+                "gf": gf,
+                "kind": generator,
+                "num_blocks": num_blocks,
+                "upsampling": upsampling,
+                "dropout": dropout,
+            },
+            {"df": df, "kind": discriminator},
             data_loader,
             objective=objective,
             lambda_penalty=lambda_penalty,
@@ -103,15 +110,6 @@ class Pix2Pix(GAN):
         self.gf = gf
         self.df = df
         self.direction = direction
-        self._networks: dict[str, dict[str, Any]] = {
-            "generator": {
-                "kind": generator,
-                "num_blocks": num_blocks,
-                "upsampling": upsampling,
-                "dropout": dropout,
-            },
-            "discriminator": {"kind": discriminator},
-        }
 
         self.d = named(self.build_discriminator(), "d")
         self.g = named(self.build_generator(), "g_AB" if direction == "A-to-B" else "g_BA")
@@ -124,25 +122,10 @@ class Pix2Pix(GAN):
         )
         self._finish()
 
-    def build_generator(self) -> keras.Model:
-        """Builds the generator. Override it to train another network.
-
-        Returns:
-            A model from images to images of the same shape, in [-1, 1].
-        """
-        settings = self._networks["generator"]
-        return build_generator(self.img_shape, self.gf, seed=self._next_seed(), **settings)
-
-    def build_discriminator(self) -> keras.Model:
-        """Builds the discriminator. Override it to train another network.
-
-        Returns:
-            A model from pairs, `(batch, height, width, 2 * channels)`, to scores.
-        """
+    @property
+    def _judged_shape(self) -> tuple[int, int, int]:
         height, width, channels = self.img_shape
-        settings = self._networks["discriminator"]
-        shape = (height, width, 2 * channels)
-        return build_discriminator(shape, self.df, seed=self._next_seed(), **settings)
+        return height, width, 2 * channels
 
     @property
     def compiled_models(self) -> list[keras.Model]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from PIL import Image
 
 from cyclegan_keras.data import images
+from cyclegan_keras.data.catalog import DATASETS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,9 +142,10 @@ def find_layout(directory: pathlib.Path) -> Layout:
         ValueError: If it has those of both layouts.
     """
     if not directory.is_dir():
+        known = f" Or get it: cyclegan data fetch {directory.name}"
         raise FileNotFoundError(
             f"No data set {str(directory)!r}. Make that folder, with the images of the two domains "
-            "in its folders 'trainA' and 'trainB'."
+            f"in its folders 'trainA' and 'trainB'.{known if directory.name in DATASETS else ''}"
         )
     apart = [name for name in ("trainA", "trainB", "testA", "testB") if _has(directory, name)]
     together = [name for name in ("train", "test", "val") if _has(directory, name)]

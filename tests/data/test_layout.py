@@ -156,3 +156,10 @@ def test_real_facades(real_images):
     assert found.test_pairs
     assert (len(found.files("A", False)), len(found.files("B", True))) == (400, 106)
     assert {half.size for half in layout.read_pair(found.files("A", True)[0])} == {(256, 256)}
+
+
+def test_a_known_set_that_is_missing_can_be_had(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"cyclegan data fetch horse2zebra$"):
+        layout.find_layout(tmp_path / "horse2zebra")
+    with pytest.raises(FileNotFoundError, match=r"'trainB'\.$"):
+        layout.find_layout(tmp_path / "mine")

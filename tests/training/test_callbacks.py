@@ -18,7 +18,7 @@ class Model:
 
     def __init__(self, gan=None):
         self.step, self.rates = 0, []
-        self.g_AB = self.g_BA = gan and gan.g_AB
+        self.translators = gan and gan.translators
         self.optimizers = [keras.optimizers.SGD(0.5), keras.optimizers.SGD(0.25)]
 
     def train_step(self, batch):
