@@ -198,7 +198,8 @@ class GAN(keras.Model):
                 if not model.optimizer.built:  # Built again, it would forget its loss scale.
                     model.optimizer.build(model.trainable_variables)
             # The first batch size gets its own graph; a second one, a graph for all the others.
-            function = tf.function(self._step, reduce_retracing=True)
+            # As in Keras, without autograph: there is nothing to convert, and looking takes time.
+            function = tf.function(self._step, reduce_retracing=True, autograph=False)
             self._traced = _TracedStep(function, compiled)
         return self._traced.function
 
