@@ -24,7 +24,7 @@ class CycleGAN(GAN):
     with. Compile them anew to change any of it.
 
     All defaults are the book's. Those of the paper:
-    `CycleGAN(**TrainConfig.from_recipe("paper").model_settings())`.
+    `CycleGAN(**TrainConfig.make(recipe="paper").model_settings())`.
 
     Args:
         img_shape: `(height, width, channels)`; what the networks can halve, four times by default.
