@@ -95,7 +95,7 @@ class Pix2Pix(GAN):
                 "upsampling": upsampling,
                 "dropout": dropout,
             },
-            {"df": df, "kind": discriminator},
+            {"df": df, "kind": discriminator, "affine": True},
             data_loader,
             objective=objective,
             lambda_penalty=lambda_penalty,

@@ -121,12 +121,13 @@ def resnet_generator(gf: int, num_blocks: int) -> nn.Module:
     return nn.Sequential(*encoder, *blocks, *decoder).double()
 
 
-def patch_discriminator(channels: int, df: int) -> nn.Module:
+def patch_discriminator(channels: int, df: int, affine: bool = False) -> nn.Module:
     """C64-C128-C256-C512 and scores, one for each patch of 70×70 pixels; 64 is `df` here."""
     network = [nn.Conv2d(channels, df, 4, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
     for filters, stride in ((2 * df, 2), (4 * df, 2), (8 * df, 1)):
-        convolution = nn.Conv2d(filters // 2, filters, 4, stride=stride, padding=1)
-        network += [convolution, norm(filters), nn.LeakyReLU(SLOPE)]
+        before = filters // 2
+        convolution = nn.Conv2d(before, filters, 4, stride, padding=1, bias=not affine)
+        network += [convolution, norm(filters, affine), nn.LeakyReLU(SLOPE)]
     return nn.Sequential(*network, nn.Conv2d(8 * df, 1, 4, padding=1)).double()
 
 
@@ -220,14 +221,11 @@ def log_likelihood(scores: Tensor, target: float) -> Tensor:
 
 
 class Pix2Pix:
-    """Section 3 without dropout, whose noise no two implementations share; L1 weighs 100.
-
-    The discriminator is CycleGAN's: the authors' normalises with factors and offsets here.
-    """
+    """Section 3 without dropout, whose noise no two implementations share; L1 weighs 100."""
 
     def __init__(self, gf: int, df: int, num_halvings: int):
         self.g = UNet(gf, num_halvings).double()
-        self.d = patch_discriminator(6, df)
+        self.d = patch_discriminator(6, df, affine=True)
         self.adam_g, self.adam_d = Adam(self.g), Adam(self.d)
 
     def step(self, imgs_A: Tensor, imgs_B: Tensor) -> dict[str, float]:

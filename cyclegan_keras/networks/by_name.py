@@ -47,7 +47,11 @@ def build_generator(
 
 
 def build_discriminator(
-    img_shape: tuple[int, int, int], df: int, kind: str = "book", seed: int | None = None
+    img_shape: tuple[int, int, int],
+    df: int,
+    kind: str = "book",
+    affine: bool = False,
+    seed: int | None = None,
 ) -> keras.Model:
     """Builds a discriminator.
 
@@ -55,6 +59,7 @@ def build_discriminator(
         img_shape: `(height, width, channels)`.
         df: Filters of the first layer.
         kind: "book", or by its receptive field, "patch1", "patch16", "patch70" or "patch286".
+        affine: Of the latter: whether their norms are as in pix2pix.
         seed: Of the initial weights; `None` draws other ones each time.
 
     Returns:
@@ -68,4 +73,4 @@ def build_discriminator(
             f"`discriminator` must be one of {', '.join(RECEPTIVE_FIELDS)}. "
             f"Received: discriminator={kind!r}"
         )
-    return build_patch_discriminator(img_shape, df, RECEPTIVE_FIELDS[kind], seed=seed)
+    return build_patch_discriminator(img_shape, df, RECEPTIVE_FIELDS[kind], affine, seed=seed)

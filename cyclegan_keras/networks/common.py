@@ -105,9 +105,9 @@ def _seeded(initializer: Callable[..., Any], seed: int | None) -> Iterator[Any]:
         seed = None if seed is None else seed + 1
 
 
-def plain_norm() -> keras.layers.Layer:
-    """The paper's normalisation, which has nothing to train."""
-    return InstanceNormalization(1e-5, center=False, scale=False)
+def paper_norm(affine: bool = False) -> keras.layers.Layer:
+    """The papers' normalisation: CycleGAN's has nothing to train, pix2pix's has."""
+    return InstanceNormalization(1e-5, center=affine, scale=affine)
 
 
 def full_precision(activation: str, name: str) -> keras.layers.Layer:

@@ -12,7 +12,7 @@ from cyclegan_keras.networks.common import (
     full_precision,
     glorot_initializers,
     normal_initializers,
-    plain_norm,
+    paper_norm,
 )
 
 # For each receptive field, in pixels: by how much `df` is multiplied, and the stride, of each
@@ -29,6 +29,7 @@ def build_patch_discriminator(
     img_shape: ImgShape = (128, 128, 3),
     df: int = 64,
     receptive_field: int | None = None,
+    affine: bool = False,
     seed: int | None = None,
     name: str | None = None,
 ) -> keras.Model:
@@ -44,6 +45,9 @@ def build_patch_discriminator(
         df: Filters of the first layer.
         receptive_field: Height and width of the patch that a score is given for, in pixels: 1, 16,
             70 or 286. `None` means the book's, whose patches have 94.
+        affine: Whether the paper's have factors and offsets in their norms and, for that, no biases
+            before them, which is what pix2pix's batch norm is at batch size 1. CycleGAN's have not;
+            the book's always have both.
         seed: Of the initial weights; `None` draws other ones each time.
         name: Of the model.
 
@@ -70,7 +74,7 @@ def build_patch_discriminator(
     if receptive_field is None:
         scores = _book_scores(img, df, seed)
     else:
-        scores = _paper_scores(img, df, receptive_field, seed)
+        scores = _paper_scores(img, df, receptive_field, affine, seed)
     return keras.Model(img, full_precision("linear", "validity")(scores), name=name)
 
 
@@ -102,18 +106,21 @@ def _check_receptive_field(receptive_field: int, img_shape: ImgShape) -> None:
     )
 
 
-def _paper_scores(img: Any, df: int, receptive_field: int, seed: int | None) -> Any:
+def _paper_scores(img: Any, df: int, receptive_field: int, affine: bool, seed: int | None) -> Any:
     kernels, x = normal_initializers(seed), img
     size = 1 if receptive_field == 1 else 4
     for index, (multiple, strides) in enumerate(_STAGES[receptive_field]):
-        x = _convolve(x, multiple * df, size, strides, next(kernels))
+        use_bias = index == 0 or not affine
+        x = _convolve(x, multiple * df, size, strides, next(kernels), use_bias)
         if index > 0:
-            x = plain_norm()(x)
+            x = paper_norm(affine)(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
     return _convolve(x, 1, size, 1, next(kernels))
 
 
-def _convolve(x: Any, filters: int, size: int, strides: int, kernel: Any) -> Any:
+def _convolve(
+    x: Any, filters: int, size: int, strides: int, kernel: Any, use_bias: bool = True
+) -> Any:
     """Convolves as PyTorch does with a padding of one pixel, or none for single pixels."""
     _, height, width, _ = x.shape
     halves_evenly = strides == 2 and None not in (height, width) and not (height % 2 or width % 2)
@@ -123,6 +130,11 @@ def _convolve(x: Any, filters: int, size: int, strides: int, kernel: Any) -> Any
         padding = "valid"
         x = layers.ZeroPadding2D(1)(x)
     convolution = LeanConv2D(
-        filters, size, strides=strides, padding=padding, kernel_initializer=kernel
+        filters,
+        size,
+        strides=strides,
+        padding=padding,
+        use_bias=use_bias,
+        kernel_initializer=kernel,
     )
     return convolution(x)

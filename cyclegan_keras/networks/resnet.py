@@ -12,7 +12,7 @@ from cyclegan_keras.networks.common import (
     check_img_shape,
     full_precision,
     normal_initializers,
-    plain_norm,
+    paper_norm,
 )
 
 UPSAMPLINGS = ("transposed", "resize")
@@ -88,7 +88,7 @@ def _check_choices(num_blocks: int, upsampling: str) -> None:
 
 
 def _norm_and_relu(x: Any) -> Any:
-    return layers.ReLU()(plain_norm()(x))
+    return layers.ReLU()(paper_norm()(x))
 
 
 def _reflect_and_convolve(x: Any, filters: int, size: int, kernels: Iterator[Any]) -> Any:
@@ -105,7 +105,7 @@ def _halve(x: Any, filters: int, kernels: Iterator[Any]) -> Any:
 
 def _residual_block(x: Any, filters: int, kernels: Iterator[Any]) -> Any:
     change = _norm_and_relu(_reflect_and_convolve(x, filters, 3, kernels))
-    change = plain_norm()(_reflect_and_convolve(change, filters, 3, kernels))
+    change = paper_norm()(_reflect_and_convolve(change, filters, 3, kernels))
     return layers.Add()([x, change])
 
 

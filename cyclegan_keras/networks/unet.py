@@ -12,6 +12,7 @@ from cyclegan_keras.networks.common import (
     full_precision,
     glorot_initializers,
     normal_initializers,
+    paper_norm,
 )
 
 
@@ -120,11 +121,11 @@ def build_deep_unet_generator(
         x = layers.LeakyReLU(negative_slope=0.2)(x)
         x = _halve_bare(x, num_filters, next(kernels))
         if level < num_halvings:  # Normalised, a single pixel would be 0, whatever it was.
-            x = InstanceNormalization(1e-5)(x)
+            x = paper_norm(affine=True)(x)
 
     for level, (num_filters, skip) in enumerate(zip(filters[-2::-1], skips[::-1], strict=True)):
         x = _double_bare(layers.ReLU()(x), num_filters, next(kernels))
-        x = InstanceNormalization(1e-5)(x)
+        x = paper_norm(affine=True)(x)
         if dropout and 1 <= level <= num_halvings - 5:
             x = layers.Dropout(dropout)(x)
         x = layers.Concatenate()([skip, x])
