@@ -71,7 +71,8 @@ class Objective:
     Attributes:
         discriminator: A loss of the target (1 real, 0 translated) and the scores, for `compile`.
         generator: The same for the generators, who give 1 as the target.
-        threshold: Scores above it count as "real" in the accuracy that is shown.
+        threshold: Scores above it count as "real" in the accuracy that is shown. Of "wasserstein"
+            it says little, since only differences of its scores have a meaning.
         has_penalty: Whether the discriminators' slope is held at one, which is what makes the
             Wasserstein objective work.
     """

@@ -176,9 +176,7 @@ def network_drawing(model: Any) -> Any:
     stages = [("image", tuple(model.input_shape[1:]))]
     for layer in model.layers:
         kind, shape = _kind(layer), tuple(layer.output.shape[1:])
-        if kind == "crop":  # what a transposed convolution makes at the border, and nobody sees
-            stages[-1] = (stages[-1][0], shape)
-        elif kind is not None:
+        if kind is not None:
             stages.append((kind, shape))
     figure = Figure(figsize=(max(11, 0.7 * len(stages)), 3.4), layout="constrained")
     axes = figure.subplots()
@@ -221,10 +219,8 @@ def network_drawing(model: Any) -> Any:
 def _kind(layer: Any) -> str | None:
     """What a layer does to the size of an image, if it convolves at all."""
     name = type(layer).__name__
-    if name in ("UpsampleConv2D", "Conv2DTranspose"):
+    if name in ("UpsampleConv2D", "TransposedConv2D", "Conv2DTranspose"):
         return "double"
-    if name == "Cropping2D":
-        return "crop"
     if name in ("Conv2D", "LeanConv2D"):
         return "halve" if layer.strides[0] == 2 else "keep"
     return None

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from cyclegan_keras import CycleGAN, TrainConfig
-from cyclegan_keras.losses import OBJECTIVES
 
 SHAPE = (32, 32, 3)
 NETWORKS = ("g_AB", "g_BA", "d_A", "d_B")
@@ -38,15 +37,18 @@ def test_the_papers_recipe_trains_in_every_precision(precision, dtype_policy, da
         assert all(np.isfinite(w).all() for w in g.get_weights())
 
 
-@pytest.mark.parametrize("objective", [name for name in OBJECTIVES if name != "least_squares"])
-def test_discriminators_learn_by_every_objective(objective, data):
+@pytest.mark.parametrize(
+    ("objective", "loss"), [("log_likelihood", 0.2), ("hinge", 0.05), ("wasserstein", -0.2)]
+)
+def test_discriminators_learn_by_every_objective(objective, loss, data):
     gan = small(objective=objective, lambda_gan=0.0, learning_rate=2e-3)
     gan.combined.compile(  # Generators that stand still.
         loss=gan.combined.loss, loss_weights=[0.0] * 6, optimizer=keras.optimizers.SGD(0.0)
     )
     logs = [{k: float(v) for k, v in gan.train_step(data).items()} for _ in range(25)]
-    assert logs[-1]["d_loss"] < logs[0]["d_loss"]
-    assert logs[-1]["d_acc"] > 0.9 > logs[0]["d_acc"]
+    assert logs[-1]["d_loss"] < loss < logs[0]["d_loss"]
+    if objective != "wasserstein":  # whose scores have no zero of their own
+        assert logs[-1]["d_acc"] > 0.9 > logs[0]["d_acc"]
     assert ("d_A_penalty" in logs[0]) == (objective == "wasserstein")
 
 

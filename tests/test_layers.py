@@ -11,6 +11,7 @@ from cyclegan_keras.layers import (
     InstanceNormalization,
     LeanConv2D,
     ReflectionPadding2D,
+    TransposedConv2D,
     UpsampleConv2D,
     kernels_regrouped_once,
 )
@@ -289,3 +290,35 @@ def test_lean_convolution_is_keras_convolution(options, random_images):
     np.testing.assert_array_equal(as_numpy(results[0][0]), as_numpy(results[1][0]))
     for ours, plain in zip(*results, strict=True):
         np.testing.assert_allclose(as_numpy(ours), as_numpy(plain), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 2, 3), (2, 5, 4, 1), (1, 1, 7, 2)])
+def test_transposed_convolution_is_keras_own_without_first_row_and_column(shape, random_images):
+    layer = TransposedConv2D(4, activation="relu", bias_initializer="ones")
+    plain = keras.layers.Conv2DTranspose(4, 3, strides=2, activation="relu")
+    x = tf.constant(random_images(*shape))
+    results = []
+    for model in (layer, plain):
+        model.build(shape)
+        model.set_weights(layer.get_weights())
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = model(x) if model is layer else model(x)[:, 1:, 1:]
+            loss = tf.reduce_sum(y**2)
+        weights = [weight.value for weight in model.trainable_weights]
+        results.append([y, *tape.gradient(loss, [x, *weights])])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=1e-5, atol=1e-5)
+    assert results[0][0].shape == (shape[0], 2 * shape[1], 2 * shape[2], 4)
+    assert layer.compute_output_shape((None, None, 3, shape[3])) == (None, None, 6, 4)
+
+
+def test_transposed_convolution_takes_any_size_and_comes_back_from_a_file(tmp_path, random_images):
+    img = keras.Input((None, None, 3))
+    model = keras.Model(img, TransposedConv2D(2, use_bias=False, name="up")(img))
+    assert model.output_shape == (None, None, None, 2)
+    model.save(tmp_path / "m.keras")
+    again = keras.saving.load_model(tmp_path / "m.keras")
+    x = random_images(2, 3, 5, 3)
+    np.testing.assert_array_equal(np.asarray(again(x)), np.asarray(model(x)))
+    assert again(x).shape == (2, 6, 10, 2)

@@ -11,6 +11,7 @@ from cyclegan_keras.layers import (
     InstanceNormalization,
     LeanConv2D,
     ReflectionPadding2D,
+    TransposedConv2D,
     UpsampleConv2D,
 )
 
@@ -22,13 +23,13 @@ _PER_IMAGE_LAYERS = (
     InstanceNormalization,
     LeanConv2D,
     ReflectionPadding2D,
+    TransposedConv2D,
     UpsampleConv2D,
     layers.Activation,
     layers.Add,
     layers.Concatenate,
     layers.Conv2D,
     layers.Conv2DTranspose,
-    layers.Cropping2D,
     layers.Dropout,
     layers.GroupNormalization,
     layers.InputLayer,

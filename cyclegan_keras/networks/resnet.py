@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from cyclegan_keras.layers import ReflectionPadding2D, UpsampleConv2D
+from cyclegan_keras.layers import ReflectionPadding2D, TransposedConv2D, UpsampleConv2D
 from cyclegan_keras.networks.common import (
     ImgShape,
     check_img_shape,
@@ -114,7 +114,5 @@ def _double(x: Any, filters: int, upsampling: str, kernels: Iterator[Any]) -> An
     if upsampling == "resize":
         x = UpsampleConv2D(filters, 3, kernel_initializer=kernel)(x)
     else:
-        x = layers.Conv2DTranspose(filters, 3, strides=2, kernel_initializer=kernel)(x)
-        # What PyTorch's padding=1, output_padding=1 cuts off. "same" would cut the other side.
-        x = layers.Cropping2D(((1, 0), (1, 0)))(x)
+        x = TransposedConv2D(filters, kernel_initializer=kernel)(x)
     return _norm_and_relu(x)
