@@ -6,6 +6,7 @@ import os
 import pathlib
 import types
 import typing
+from collections.abc import Callable
 from typing import Any
 
 from cyclegan_keras.recipes import RECIPES
@@ -233,15 +234,18 @@ class TrainConfig:
                 "The book has no pix2pix; `recipe` must be paper. Received: recipe='book'"
             )
         self._check_image_size()
-        self._decide("lambda_id", 0.9 * self.lambda_cycle)
-        self._decide("lambda_cycle_A", self.lambda_cycle)
-        self._decide("lambda_cycle_B", self.lambda_cycle)
-        self._decide("decay_epochs", self.epochs // 2)
-        self._decide("num_blocks", 6 if self.image_size < 256 else 9)
+        for name, decide in _DECIDED.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, decide(self))
 
     def _check_image_size(self) -> None:
         """The networks look closer; this is told before anything is loaded."""
         size = self.image_size
+        if self.discriminator == "patch286" and size < 96:
+            raise ValueError(
+                "`image_size` must be at least 96, because discriminator=patch286 leaves nothing "
+                f"to score of smaller images. Received: image_size={size}"
+            )
         factor, halvings = 4, "twice"
         if self.generator == "deep_unet":
             factor = 2 ** min(8, size.bit_length() - 1)
@@ -255,16 +259,13 @@ class TrainConfig:
                 f"{halvings}; {nearest} would do. Received: image_size={size}"
             )
 
-    def _decide(self, name: str, value: Any) -> None:
-        if getattr(self, name) is None:
-            object.__setattr__(self, name, value)
-
     @classmethod
     def make(cls, base: "TrainConfig | None" = None, **settings: Any) -> "TrainConfig":
         """Makes settings from other ones, or from those of a recipe, with some changed.
 
         Args:
-            base: Settings to start from; `None` means the defaults.
+            base: Settings to start from; `None` means the defaults. What another setting decided
+                there (`decay_epochs`, half of `epochs`, for one) is decided anew.
             **settings: Fields. `recipe` or `model` among them sets all that the recipe has, and
                 pix2pix always has its paper's networks and losses; the others come on top.
 
@@ -276,6 +277,9 @@ class TrainConfig:
                 model.
         """
         values = {} if base is None else dataclasses.asdict(base)
+        for name, decide in _DECIDED.items():
+            if base is not None and values[name] == decide(base):
+                values[name] = None
         model = settings.get("model", values.get("model", "cyclegan"))
         for field in dataclasses.fields(cls):
             if field.name in settings and model in BOTH and model not in field.metadata["models"]:
@@ -340,6 +344,16 @@ class TrainConfig:
             return cls(**settings)
         except ValueError as error:
             raise ValueError(f"In the settings file {name!r}: {error}") from None
+
+
+# What settings are if they are left out and others decide.
+_DECIDED: dict[str, Callable[[TrainConfig], Any]] = {
+    "lambda_id": lambda config: 0.9 * config.lambda_cycle,
+    "lambda_cycle_A": lambda config: config.lambda_cycle,
+    "lambda_cycle_B": lambda config: config.lambda_cycle,
+    "decay_epochs": lambda config: config.epochs // 2,
+    "num_blocks": lambda config: 6 if config.image_size < 256 else 9,
+}
 
 
 def _check_range(field: dataclasses.Field, value: Any) -> None:

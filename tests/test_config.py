@@ -44,6 +44,7 @@ def test_settings_cannot_be_changed():
         ({"generator": "vgg"}, "`generator` must be one of unet, resnet, deep_unet"),
         ({"generator": "deep_unet", "image_size": 96}, "divisible by 64.*; 128 would do"),
         ({"generator": "resnet", "image_size": 72}, "divisible by 16.*; 64 would do"),
+        ({"discriminator": "patch286", "image_size": 64}, "`image_size` must be at least 96"),
         ({"model": "pix2pix", "recipe": "book"}, "The book has no pix2pix"),
     ],
 )
@@ -170,3 +171,28 @@ def test_the_classes_defaults_are_the_recipes():
                 parameter.default is not None
             ):
                 assert parameter.default == getattr(config, name), name
+
+
+def test_what_was_decided_is_decided_anew_if_that_which_decides_is_changed(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(TrainConfig(lambda_cycle=10.0, epochs=6).to_json())
+    changed = TrainConfig.make(
+        TrainConfig.from_json(path), lambda_cycle=4.0, epochs=20, image_size=256
+    )
+    assert changed == TrainConfig(lambda_cycle=4.0, epochs=20, image_size=256)
+    assert (changed.lambda_cycle_A, changed.lambda_id, changed.decay_epochs) == (4.0, 3.6, 10)
+    # What was chosen stays.
+    path.write_text(TrainConfig(lambda_id=1.0, decay_epochs=2, lambda_cycle_B=3.0).to_json())
+    kept = TrainConfig.make(TrainConfig.from_json(path), lambda_cycle=4.0, epochs=20)
+    assert (kept.lambda_id, kept.decay_epochs, kept.lambda_cycle_B) == (1.0, 2, 3.0)
+    assert kept.lambda_cycle_A == 4.0
+
+
+@pytest.mark.parametrize("recipe", ["book", "paper"])
+def test_a_recipe_leaves_nothing_of_what_it_is_put_over(recipe):
+    other = TrainConfig(
+        **{"lambda_cycle": 3.0, "lambda_cycle_B": 0.0, "lambda_gan": 0.0, "ema": 0.9},
+        **{"upsampling": "resize", "num_blocks": 2, "dropout": 0.5, "beta_1": 0.1},
+        **{"learning_rate": 1.0, "objective": "hinge", "flip": False, "decay_epochs": 1},
+    )
+    assert TrainConfig.make(other, recipe=recipe) == TrainConfig.make(recipe=recipe)
