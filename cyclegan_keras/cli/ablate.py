@@ -1,7 +1,6 @@
 """Train with parts of the losses left out, for as many steps each, and compare with the truth."""
 
 import argparse
-import dataclasses
 import json
 import pathlib
 from typing import Any
@@ -95,7 +94,8 @@ def configs(arguments: argparse.Namespace) -> dict[str, TrainConfig]:
     for name in arguments.settings:
         place = {"run_dir": str(parent / name)}
         if name in FIVE:
-            found[name] = _ablated(base, {"lambda_id": lambda_id, **FIVE[name], **place})
+            changes = {"lambda_id": lambda_id, **FIVE[name], **place}
+            found[name] = TrainConfig.make(base, **changes)
             continue
         shared = {key: getattr(base, key) for key in SHARED}
         if BASELINES[name].get("model") == "pix2pix":
@@ -104,12 +104,6 @@ def configs(arguments: argparse.Namespace) -> dict[str, TrainConfig]:
                 shared["dataset"] = "fruit_pairs"
         found[name] = TrainConfig.make(**{**BASELINES[name], **shared, **place})
     return found
-
-
-def _ablated(base: TrainConfig, changes: dict[str, Any]) -> TrainConfig:
-    if "lambda_cycle" in changes:  # Both ways, though each has a weight of its own by now.
-        changes = {"lambda_cycle_A": 0.0, "lambda_cycle_B": 0.0, **changes}
-    return dataclasses.replace(base, **changes)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -163,6 +157,11 @@ def _finished(config: TrainConfig) -> dict[str, float] | None:
     if TrainConfig.from_json(folder / "config.json") != config:
         raise FileExistsError(
             f"{str(folder)!r} has a run of other settings. Give another --run-dir, or move it away."
+        )
+    if figures["interrupted"]:
+        raise FileExistsError(
+            f"{str(folder)!r} has a run that was interrupted, so it cannot be compared. Move it "
+            "away, and this one is trained again."
         )
     return figures
 

@@ -169,6 +169,7 @@ def train(config: TrainConfig) -> dict[str, float] | None:
     print(f"Saved   {' and '.join(map(str, saved))}", flush=True)
     images.write_image(run_dir / "translations.png", picture(translators, loader))
     figures = truth.evaluate(translators, loader)
+    figures["interrupted"] = interrupt.stopped
     runs.save_figures(figures, run_dir / "metrics.json")
     print(truth.in_words(figures))
     return None if interrupt.stopped else figures

@@ -56,6 +56,8 @@ def evaluate(translators: dict[str, Any], loader: DataLoader) -> dict[str, float
     }
     for source, target in ("AB", "BA"):
         g, g_back = (translators.get(f"g_{way}") for way in (source + target, target + source))
+        if g is None:
+            continue
         truths = pixels[target] if loader.test_pairs else None
         errors = _errors(g, g_back, pixels[source], truths)
         for name in ("cycle", "identity"):
@@ -72,15 +74,14 @@ def _errors(g: Any, g_back: Any, pixels: np.ndarray, truths: np.ndarray | None) 
     sums: dict[str, float] = defaultdict(float)
     for first in range(0, len(pixels), BATCH_SIZE):
         imgs = normalize(pixels[first : first + BATCH_SIZE])
+        translated = translate_images(g, imgs)
         pairs = {}
-        if g is not None:
-            translated = translate_images(g, imgs)
-            if g_back is not None:
-                pairs["cycle"] = translate_images(g_back, translated), imgs
-                pairs["identity"] = translate_images(g_back, imgs), imgs
-            if truths is not None:
-                truth = normalize(truths[first : first + BATCH_SIZE])
-                pairs |= {"truth": (translated, truth), "untranslated": (imgs, truth)}
+        if g_back is not None:
+            pairs["cycle"] = translate_images(g_back, translated), imgs
+            pairs["identity"] = translate_images(g_back, imgs), imgs
+        if truths is not None:
+            truth = normalize(truths[first : first + BATCH_SIZE])
+            pairs |= {"truth": (translated, truth), "untranslated": (imgs, truth)}
         for name, (one, other) in pairs.items():
             sums[name] += len(imgs) * mean_absolute_error(one, other)
     return {name: total / len(pixels) for name, total in sums.items()}

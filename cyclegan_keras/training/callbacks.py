@@ -72,7 +72,7 @@ class ProgressBar(keras.callbacks.Callback):
             ("D", means.get("d_loss")),
             ("acc", means.get("d_acc")),
             ("G", means.get("g_loss")),
-            ("adv", _both(means, "valid") or means.get("valid_loss")),
+            ("adv", _both(means, "valid")),
             ("cycle", _both(means, "reconstr")),
             ("id", _both(means, "img", "_id")),
             ("L1", means.get("fake_loss")),
@@ -82,9 +82,13 @@ class ProgressBar(keras.callbacks.Callback):
 
 
 def _both(means: dict[str, float], start: str, end: str = "") -> float | None:
-    """The mean of a loss over the two domains, if there is such a loss."""
+    """The mean of a loss over the two domains, or the loss itself, if there is such a one."""
     pair = [means.get(f"{start}_{domain}{end}_loss") for domain in "AB"]
-    return None if None in pair else float(np.mean([x for x in pair if x is not None]))
+    return (
+        means.get(f"{start}{end}_loss")
+        if None in pair
+        else float(np.mean([x for x in pair if x is not None]))
+    )
 
 
 class _EveryFewSteps(keras.callbacks.Callback):

@@ -77,6 +77,7 @@ def fake_training(monkeypatch):
         folder.mkdir(parents=True)
         (folder / "config.json").write_text(config.to_json())
         figures = {"untranslated": 20.0, "truth_AB": 5.0 + len(trained), "cycle_A": 1.0}
+        figures["interrupted"] = False
         (folder / "metrics.json").write_text(json.dumps(figures))
         trained.append(folder.name)
         return figures
@@ -100,6 +101,18 @@ def test_what_is_done_is_not_done_again(fruit_dir, tmp_path, monkeypatch, capsys
     # Other settings are another ablation.
     assert main([*command, "all", "--seed", "1"]) == 2
     assert "has a run of other settings" in capsys.readouterr().err
+
+
+def test_an_interrupted_run_is_not_taken_for_a_finished_one(
+    fruit_dir, tmp_path, monkeypatch, capsys, fake_training
+):
+    monkeypatch.chdir(tmp_path)
+    command = ["ablate", "--data-dir", str(fruit_dir), *TINY, "--settings", "all"]
+    assert main(command) == 0
+    path = tmp_path / "runs" / "ablation" / "all" / "metrics.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "interrupted": True}))
+    assert main(command) == 2
+    assert "was interrupted" in capsys.readouterr().err
 
 
 def test_an_interrupted_ablation_ends_as_an_interrupted_run(fruit_dir, tmp_path, monkeypatch):
