@@ -138,6 +138,12 @@ def train(config: TrainConfig) -> dict[str, float] | None:
         if loader.has_test_images:
             loader.pixels(domain, is_testing=True)
     truth.check_pairs(loader)
+    if loader.paired and loader.has_test_images and not loader.test_pairs:
+        raise ValueError(
+            "pix2pix shows test images beside the truth, so testA and testB must hold pairs, that "
+            f"is, images of equal names. Those in {str(loader.directory)!r} are none. Rename them, "
+            "or take both folders away."
+        )
     run_dir = runs.make_run_dir(config, loader.dataset_name)
     print(
         f"Data    {loader.directory}: {len(loader.paths('A'))} images of A, "

@@ -269,3 +269,13 @@ def test_the_papers_recipe_with_an_average(fruit_dir, tmp_path, monkeypatch):
 def test_settings_of_the_other_model_end_it(capsys):
     assert main("train --model pix2pix --pool-size 5".split()) == 2
     assert "`pool_size` is no setting of pix2pix" in capsys.readouterr().err
+
+
+def test_pix2pix_wants_pairs_to_test_on_too(fruit_dir, tmp_path, capsys):
+    for folder, source in (("trainA", "testA"), ("trainB", "testB"), ("testA", "testA")):
+        shutil.copytree(fruit_dir / source, tmp_path / "set" / folder)
+    shutil.copytree(fruit_dir / "trainB", tmp_path / "set" / "testB")
+    command = f"train --model pix2pix --data-dir {tmp_path / 'set'} --run-dir {tmp_path / 'r'}"
+    assert main([*command.split(), *TINY]) == 2
+    assert "testA and testB must hold pairs" in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
