@@ -100,9 +100,14 @@ def normal_initializers(seed: int | None) -> Iterator[Any]:
     return _seeded(functools.partial(keras.initializers.RandomNormal, stddev=0.02), seed)
 
 
-def _seeded(initializer: Callable[..., Any], seed: int | None) -> Iterator[Any]:
+def dropouts(share: float, seed: int | None) -> Iterator[keras.layers.Layer]:
+    """Yields dropout layers, each with chance of its own, so that a seed decides a whole run."""
+    return _seeded(functools.partial(layers.Dropout, share), seed)
+
+
+def _seeded(made: Callable[..., Any], seed: int | None) -> Iterator[Any]:
     while True:
-        yield initializer(seed=seed)
+        yield made(seed=seed)
         seed = None if seed is None else seed + 1
 
 

@@ -1,5 +1,6 @@
 """U-Net generators: the book's, and the deeper one of the pix2pix paper."""
 
+import itertools
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ from cyclegan_keras.layers import InstanceNormalization, LeanConv2D, UpsampleCon
 from cyclegan_keras.networks.common import (
     ImgShape,
     check_img_shape,
+    dropouts,
     full_precision,
     glorot_initializers,
     normal_initializers,
@@ -22,10 +24,12 @@ def _halve(x: Any, filters: int, initializer: Any) -> Any:
     return InstanceNormalization()(x)
 
 
-def _double(x: Any, skip: Any, filters: int, initializer: Any, dropout: float) -> Any:
+def _double(
+    x: Any, skip: Any, filters: int, initializer: Any, dropout: keras.layers.Layer | None
+) -> Any:
     x = UpsampleConv2D(filters, 4, activation="relu", kernel_initializer=initializer)(x)
-    if dropout:
-        x = layers.Dropout(dropout)(x)
+    if dropout is not None:
+        x = dropout(x)
     x = InstanceNormalization()(x)
     return layers.Concatenate()([x, skip])
 
@@ -47,7 +51,7 @@ def build_unet_generator(
             Either may be `None`: any such size.
         gf: Filters of the first layer.
         dropout: Share of the features dropped after each doubling, in [0, 1).
-        seed: Of the initial weights; `None` draws other ones each time.
+        seed: Of the initial weights and of dropout; `None` draws other ones each time.
         name: Of the model.
 
     Returns:
@@ -61,6 +65,7 @@ def build_unet_generator(
     """
     check_img_shape(img_shape, any_size=True)
     initializer = glorot_initializers(seed)
+    drop = dropouts(dropout, seed) if dropout else itertools.repeat(None)
     img = keras.Input(img_shape, name="img")
 
     d1 = _halve(img, gf, next(initializer))
@@ -68,9 +73,9 @@ def build_unet_generator(
     d3 = _halve(d2, 4 * gf, next(initializer))
     d4 = _halve(d3, 8 * gf, next(initializer))
 
-    u1 = _double(d4, d3, 4 * gf, next(initializer), dropout)
-    u2 = _double(u1, d2, 2 * gf, next(initializer), dropout)
-    u3 = _double(u2, d1, gf, next(initializer), dropout)
+    u1 = _double(d4, d3, 4 * gf, next(initializer), next(drop))
+    u2 = _double(u1, d2, 2 * gf, next(initializer), next(drop))
+    u3 = _double(u2, d1, gf, next(initializer), next(drop))
 
     output = UpsampleConv2D(img_shape[2], 4, kernel_initializer=next(initializer))(u3)
     return keras.Model(img, full_precision("tanh", "translation")(output), name=name)
@@ -98,7 +103,7 @@ def build_deep_unet_generator(
         gf: Filters of the first layer.
         dropout: Share of the features dropped in the inner doublings, between the innermost and
             those with fewer filters, in [0, 1): three at 256 pixels, none at 32.
-        seed: Of the initial weights, N(0, 0.02); `None` draws other ones each time.
+        seed: Of the initial weights, N(0, 0.02), and of dropout; `None` draws other ones each time.
         name: Of the model.
 
     Returns:
@@ -112,7 +117,7 @@ def build_deep_unet_generator(
     """
     num_halvings = _num_halvings(img_shape)
     filters = [gf * min(2**level, 8) for level in range(num_halvings)]
-    kernels = normal_initializers(seed)
+    kernels, drop = normal_initializers(seed), dropouts(dropout, seed)
     img = keras.Input(img_shape, name="img")
 
     x, skips = _halve_bare(img, gf, next(kernels)), []
@@ -127,7 +132,7 @@ def build_deep_unet_generator(
         x = _double_bare(layers.ReLU()(x), num_filters, next(kernels))
         x = paper_norm(affine=True)(x)
         if dropout and 1 <= level <= num_halvings - 5:
-            x = layers.Dropout(dropout)(x)
+            x = next(drop)(x)
         x = layers.Concatenate()([skip, x])
 
     x = _double_bare(layers.ReLU()(x), img_shape[2], next(kernels), use_bias=True)

@@ -161,3 +161,19 @@ def test_deep_is_the_one_in_pytorch(height, width, halvings, assert_same_as_torc
 def test_deep_refuses_sizes_that_cannot_be_halved(shape, wanted):
     with pytest.raises(ValueError, match=rf"{wanted}.* Received: img_shape="):
         build_deep_unet_generator(shape, gf=1)
+
+
+@pytest.mark.parametrize("build", [build_unet_generator, build_deep_unet_generator])
+def test_a_seed_decides_what_is_dropped(build, random_images):
+    size = 64  # At 32, the deep one drops nothing.
+    imgs = random_images(1, size, size, 3)
+    one, same, other = (build((size, size, 3), gf=2, dropout=0.5, seed=seed) for seed in (3, 3, 4))
+    for network in (same, other):
+        network.set_weights(one.get_weights())
+    first, again, unlike = (np.asarray(n(imgs, training=True)) for n in (one, same, other))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, unlike)
+    # Each layer has a chance of its own, and each call another one.
+    assert not np.array_equal(first, np.asarray(one(imgs, training=True)))
+    states = {tuple(v.numpy()) for v in one.variables if "seed" in v.name}
+    assert len(states) == kinds_of(one).count(layers.Dropout) >= 1
