@@ -1,5 +1,7 @@
 """Chance in training batches: which images, which part of each, and which way round."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 Size = tuple[int, int]
@@ -52,6 +54,66 @@ def shuffled(num_images: int, length: int, rng: np.random.Generator) -> np.ndarr
     return np.concatenate([rng.permutation(num_images) for _ in range(rounds)])[:length]
 
 
+class Chances(NamedTuple):
+    """What chance decided for the images of one batch.
+
+    Attributes:
+        tops: `(count,)`, the first row of the part that is cut out of each.
+        lefts: `(count,)`, the first column.
+        mirrored: `(count,)`, whether each is mirrored, left to right.
+    """
+
+    tops: np.ndarray
+    lefts: np.ndarray
+    mirrored: np.ndarray
+
+
+def throw(
+    count: int, full_res: Size, img_res: Size, flip: bool, rng: np.random.Generator
+) -> Chances:
+    """Throws the dice for one batch, without touching an image.
+
+    Args:
+        count: Images in the batch.
+        full_res: `(height, width)` of the images that parts are cut out of.
+        img_res: `(height, width)` of the parts, at most that of the images.
+        flip: Whether each image is mirrored with a chance of one half.
+        rng: Where chance comes from.
+
+    Returns:
+        What to cut out and to mirror.
+    """
+    # Where there is no choice, NumPy leaves `rng` as it was.
+    tops = rng.integers(0, full_res[0] - img_res[0], count, endpoint=True)
+    lefts = rng.integers(0, full_res[1] - img_res[1], count, endpoint=True)
+    mirrored = rng.random(count) < 0.5 if flip else np.zeros(count, bool)
+    return Chances(tops, lefts, mirrored)
+
+
+def cut(pixels: np.ndarray, chosen: np.ndarray, img_res: Size, chances: Chances) -> np.ndarray:
+    """Picks images, cuts a part out of each if they are larger, and mirrors some.
+
+    Args:
+        pixels: The domain, `(count, height, width, 3)`, uint8.
+        chosen: Places in it.
+        img_res: `(height, width)` of the result, at most that of the images.
+        chances: From `throw`, for as many images.
+
+    Returns:
+        A new array, `(len(chosen), *img_res, 3)`, uint8.
+    """
+    height, width = img_res
+    batch = np.stack(
+        [
+            pixels[place, top : top + height, left : left + width]
+            for place, top, left in zip(chosen, chances.tops, chances.lefts, strict=True)
+        ]
+    )
+    for index in np.flatnonzero(chances.mirrored):
+        batch[index] = batch[index, :, ::-1]
+    return batch
+
+
 def draw(
     pixels: np.ndarray,
     chosen: np.ndarray,
@@ -59,23 +121,20 @@ def draw(
     flip: bool,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Picks images, cuts a random part out of each if they are larger, and mirrors some.
+    """Throws the dice and cuts accordingly.
 
     Args:
         pixels: The domain, `(count, height, width, 3)`, uint8.
         chosen: Places in it.
         img_res: `(height, width)` of the result, at most that of the images.
-        flip: Whether each image is mirrored, left to right, with a chance of one half.
+        flip: Whether each image is mirrored with a chance of one half.
         rng: Where chance comes from.
 
     Returns:
         A new array, `(len(chosen), *img_res, 3)`, uint8.
     """
-    batch = _random_parts(pixels, chosen, img_res, rng)
-    if flip:
-        for index in np.flatnonzero(rng.random(len(batch)) < 0.5):
-            batch[index] = batch[index, :, ::-1]
-    return batch
+    full_res = (pixels.shape[1], pixels.shape[2])
+    return cut(pixels, chosen, img_res, throw(len(chosen), full_res, img_res, flip, rng))
 
 
 def centre(pixels: np.ndarray, img_res: Size) -> np.ndarray:
@@ -91,18 +150,3 @@ def centre(pixels: np.ndarray, img_res: Size) -> np.ndarray:
     """
     top, left = ((have - want) // 2 for have, want in zip(pixels.shape[1:3], img_res, strict=True))
     return pixels[:, top : top + img_res[0], left : left + img_res[1]]
-
-
-def _random_parts(
-    pixels: np.ndarray, chosen: np.ndarray, img_res: Size, rng: np.random.Generator
-) -> np.ndarray:
-    (_, full_height, full_width, _), (height, width) = pixels.shape, img_res
-    # Where there is no choice, NumPy leaves `rng` as it was.
-    tops = rng.integers(0, full_height - height, len(chosen), endpoint=True)
-    lefts = rng.integers(0, full_width - width, len(chosen), endpoint=True)
-    return np.stack(
-        [
-            pixels[place, top : top + height, left : left + width]
-            for place, top, left in zip(chosen, tops, lefts, strict=True)
-        ]
-    )

@@ -1,16 +1,36 @@
 """Reading, writing and scaling single images."""
 
+import errno
 import os
 import pathlib
-from typing import Any
+import stat
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from cyclegan_keras.data import hush, intact
+from cyclegan_keras.files import PathLike, written_whole
+
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 WHITE = (255, 255, 255, 255)
 
-PathLike = str | os.PathLike[str]
+# What Pillow may read, whatever the suffix says. It knows many more; some of those start other
+# programs, as PostScript does, and few are ever tested.
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+
+# 16,384 × 4,096: a panorama or a photo of 60 megapixels is still read. Seen: one read of so many
+# takes at most 1.4 GB, a WebP with transparency.
+MAX_PIXELS = 2**26
+# Scaling takes 32 bytes for each column or row, however few pixels there are.
+MAX_SIDE = 2**20
+# As much as MAX_PIXELS take uncompressed, with 16 bits for each of four channels.
+MAX_BYTES = 8 * MAX_PIXELS
+
+# The computer's troubles and not the image's: the next image would have them, too.
+SYSTEM_ERRORS = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ENODEV, errno.ESTALE}
+)
 
 
 def list_images(directory: PathLike) -> list[pathlib.Path]:
@@ -18,7 +38,7 @@ def list_images(directory: PathLike) -> list[pathlib.Path]:
 
     Args:
         directory: The folder. Hidden files and files that are not images by suffix are left out,
-            and so are folders in it.
+            and so are folders in it. A link to nothing is listed, so that reading it tells.
 
     Returns:
         Sorted paths.
@@ -33,7 +53,7 @@ def list_images(directory: PathLike) -> list[pathlib.Path]:
     paths = sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir()
     )
     if not paths:
         raise ValueError(
@@ -47,7 +67,9 @@ def read_image(path: PathLike, at_least: tuple[int, int] | None = None) -> Image
     """Reads an image as a viewer would show it.
 
     Turns it as its EXIF orientation says, lays transparency on white, makes grayscale, palette,
-    CMYK and 16-bit images 8-bit RGB, and takes the first frame of an animation.
+    CMYK and 16-bit images 8-bit RGB, and takes the first frame of an animation. The content says
+    which format it is, and not the suffix. What is visibly damaged is refused, even where it could
+    be shown in part; see `intact` for what cannot be seen.
 
     Args:
         path: Of the image.
@@ -60,26 +82,62 @@ def read_image(path: PathLike, at_least: tuple[int, int] | None = None) -> Image
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not an image, is damaged, or is absurdly large.
+        OSError: If the computer fails, and not the file: too many open files, a broken disk.
+        ValueError: If it is not an image, may not be read, is damaged, or is absurdly large.
     """
+    name = os.fspath(path)
     try:
-        with Image.open(path) as image:
-            if at_least is not None:
-                # The EXIF orientation may yet swap height and width, so both sides get the larger.
-                # `None` keeps the mode. Formats other than JPEG know no draft and do nothing.
-                side = 2 * max(at_least)
-                image.draft(None, (side, side))
-            image.load()
-            return to_rgb(image)
+        with _open(name) as file, hush.hushed():
+            return _decode(file, at_least)
     except FileNotFoundError:
-        raise FileNotFoundError(f"No image {os.fspath(path)!r}.") from None
+        link = f" It is a link to {os.readlink(name)!r}." if os.path.islink(name) else ""
+        raise FileNotFoundError(f"No image {name!r}.{link}") from None
+    except MemoryError:
+        raise
     except UnidentifiedImageError:
-        reason = "it is not in a known image format"
+        reason = f"it is in none of the formats {', '.join(FORMATS)}"
+    except Image.DecompressionBombError:
+        reason = f"it has more than {MAX_PIXELS} pixels"
+    except OSError as error:
+        if error.errno in SYSTEM_ERRORS:
+            raise OSError(error.errno, error.strerror, name) from None
+        reason = error.strerror or str(error)
     except Exception as error:  # Pillow raises whatever the damage led to.
         reason = str(error) or type(error).__name__
-    raise ValueError(
-        f"Cannot read the image {os.fspath(path)!r}: {reason}. Replace it or take it out."
-    )
+    reason = " ".join(reason.split())[:200]
+    raise ValueError(f"Cannot read the image {name!r}: {reason}. Replace it or take it out.")
+
+
+def _open(name: str | bytes) -> IO[bytes]:
+    """Opens a file, and nothing else: a pipe would wait for ever, a device do who knows what."""
+    status = os.stat(name)
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"it is {'a folder' if stat.S_ISDIR(status.st_mode) else 'no file'}")
+    if not 0 < status.st_size <= MAX_BYTES:
+        raise ValueError(
+            f"it must have at most {MAX_BYTES} bytes, it has {status.st_size}"
+            if status.st_size
+            else "it is empty"
+        )
+    return open(name, "rb")
+
+
+def _decode(file: IO[bytes], at_least: tuple[int, int] | None) -> Image.Image:
+    with Image.open(file, formats=FORMATS) as image:
+        if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
+            raise ValueError(
+                f"it must have at most {MAX_PIXELS} pixels, and {MAX_SIDE} on a side; it has "
+                f"{image.width} × {image.height}"
+            )
+        intact.check(file, image)
+        if at_least is not None:
+            # The EXIF orientation may yet swap height and width, so both sides get the larger.
+            # `None` keeps the mode. Formats other than JPEG know no draft and do nothing.
+            side = 2 * max(at_least)
+            image.draft(None, (side, side))
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)  # In place: it may be large.
+        return _in_rgb(image)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -94,22 +152,32 @@ def to_rgb(image: Image.Image) -> Image.Image:
     Raises:
         ValueError: If its pixels are numbers of which nobody knows what is white.
     """
-    image = ImageOps.exif_transpose(image)
+    return _in_rgb(ImageOps.exif_transpose(image))
+
+
+def _in_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         # 16 bits per pixel; Pillow itself would cut everything above 255 off.
-        array = np.asarray(image).astype(np.int64)
-        if array.min() < 0 or array.max() > 65535:
+        integers = np.array(image, np.int32)
+        if integers.min() < 0 or integers.max() > 65535:
             raise ValueError(
-                f"integer pixels must be in [0, 65535], these are in [{array.min()}, {array.max()}]"
+                "integer pixels must be in [0, 65535], these are in "
+                f"[{integers.min()}, {integers.max()}]"
             )
-        image = Image.fromarray(((array + 128) // 257).astype(np.uint8))
+        if isinstance(transparent := image.info.get("transparency"), int):
+            integers[integers == transparent] = 65535
+        integers += 128
+        integers //= 257
+        image = Image.fromarray(integers.astype(np.uint8))
     elif image.mode == "F":
-        array = np.asarray(image)
-        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
+        shares = np.array(image)
+        if not (shares.min() >= 0 and shares.max() <= 1):  # Nor may they be no numbers.
             raise ValueError("float pixels must be in [0, 1]")
-        image = Image.fromarray(np.rint(255 * array).astype(np.uint8))
+        shares *= 255
+        image = Image.fromarray(np.rint(shares, out=shares).astype(np.uint8))
     if image.has_transparency_data:
-        image = image.convert("RGBA")
+        if image.mode != "RGBA":
+            image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
     return image.convert("RGB")
 
@@ -167,10 +235,5 @@ def write_image(path: PathLike, pixels: np.ndarray, compress_level: int = 6) -> 
         compress_level: How hard to try to make a PNG small, from 0 (fast) to 9; the pixels are the
             same at any level. 6 is Pillow's own.
     """
-    target = pathlib.Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}{target.suffix}")
-    try:
+    with written_whole(path) as partial:
         Image.fromarray(pixels).save(partial, compress_level=compress_level)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)

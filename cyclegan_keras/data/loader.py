@@ -48,10 +48,14 @@ class DataLoader:
         paired: Whether batches are pairs: each image of A comes with its partner of B, mirrored
             alike and with the same part cut out. Needs pictures with both side by side, or images
             of the same names in `trainA` and `trainB`.
+        skip_bad_images: Whether images that cannot be read are left out, and where they are pairs,
+            their partners with them. Which these are is known only when all have been read, so even
+            `n_batches` and `paths` then read them first.
 
     Attributes:
         n_batches: Batches in one epoch, at the batch size last given to `load_batch`, or one.
         directory: The folder of the data set.
+        skipped: What is wrong with each image that was left out so far, by its path.
 
     Reference:
         *GANs in Action*, section 9.5.1. Zhu et al., *Unpaired Image-to-Image Translation using
@@ -71,6 +75,7 @@ class DataLoader:
         cache_memory: float | None = 2.0,
         load_res: tuple[int, int] | None = None,
         paired: bool = False,
+        skip_bad_images: bool = False,
     ) -> None:
         self.img_res, self.load_res = augment.checked_sizes(img_res, load_res)
         if epoch_length not in ("shorter", "longer"):
@@ -85,14 +90,17 @@ class DataLoader:
         self.epoch_length = epoch_length
         self.seed = seed
         self.paired = paired
+        self.skip_bad_images = skip_bad_images
+        self.skipped: dict[pathlib.Path, str] = {}
         self._batch_size = 1
         self._epochs_begun = 0
         self._paths: dict[str, list[pathlib.Path]] = {}
+        self._settled: set[str] = set()
         self._store = PixelStore(cache_memory)
 
     @property
     def n_batches(self) -> int:
-        """Batches in one epoch, known without reading an image."""
+        """Batches in one epoch, known without reading an image unless bad ones are left out."""
         return self.num_batches(self._batch_size)
 
     @property
@@ -110,7 +118,7 @@ class DataLoader:
             return True
         if not self.paired or not self.has_test_images:
             return False
-        return not layout.without_partner(*(self.paths(domain, True) for domain in "AB"))
+        return not layout.without_partner(*(self._listed(domain, True) for domain in "AB"))
 
     @property
     def has_test_images(self) -> bool:
@@ -135,6 +143,11 @@ class DataLoader:
             FileNotFoundError: If the folder does not exist.
             ValueError: If it has no images, or there is no such domain.
         """
+        if self.skip_bad_images:
+            self._settle(domain, is_testing)
+        return self._listed(domain, is_testing)
+
+    def _listed(self, domain: str, is_testing: bool) -> list[pathlib.Path]:
         folder = self._layout.folder(domain, is_testing)
         # Listed once, as the images are read once: what is added later is not half noticed.
         if folder not in self._paths:
@@ -228,20 +241,25 @@ class DataLoader:
             )
         rng = np.random.default_rng(seed)
         chosen = rng.permutation(len(pixels))[:batch_size]
-        return images.normalize(pixels[chosen]) if is_testing else self._draw(pixels, chosen, rng)
+        if is_testing:
+            return images.normalize(pixels[chosen])
+        return images.normalize(augment.draw(pixels, chosen, self.img_res, self.flip, rng))
 
     def load_batch(
-        self, batch_size: int = 1, seed: Seed = None
+        self, batch_size: int = 1, seed: Seed = None, first_batch: int = 0
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Deals out one epoch of training images, the two domains shuffled apart unless `paired`.
 
         Args:
             batch_size: Images of each domain in one batch.
             seed: Of this epoch; `None` means the loader's own, and another epoch each time.
+            first_batch: How many batches to leave out at the beginning, where an epoch goes on that
+                was broken off; the others are those that they would have been.
 
         Returns:
-            An iterator of `n_batches` pairs `(imgs_A, imgs_B)`, each `(batch_size, height, width,
-            3)`, RGB, float32 in [-1, 1]. A thread makes the next two while one is in use.
+            An iterator of `n_batches` (less `first_batch`) pairs `(imgs_A, imgs_B)`, each
+            `(batch_size, height, width, 3)`, RGB, float32 in [-1, 1]. A thread makes the next two
+            while one is in use.
 
         Raises:
             FileNotFoundError: If a folder is missing.
@@ -254,33 +272,73 @@ class DataLoader:
         if seed is None and self.seed is not None:
             seed = (self.seed, self._epochs_begun)
         self._epochs_begun += 1
-        return self._deal(batch_size, num_batches, seed)
+        return self._deal(batch_size, range(first_batch, num_batches), seed)
+
+    def batch_paths(
+        self, batch_size: int, seed: Seed, index: int
+    ) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
+        """Tells which files are in one batch of an epoch, for an error to name them.
+
+        Args:
+            batch_size: Images of each domain in one batch.
+            seed: Of the epoch, as `load_batch` got it.
+            index: Of the batch in the epoch, from zero.
+
+        Returns:
+            The files of A and those of B, in the order of the batch.
+
+        Raises:
+            FileNotFoundError: If a folder is missing.
+        """
+        batch = slice(index * batch_size, (index + 1) * batch_size)
+        orders = [order[batch] for _, order in self._shuffled(seed)]
+        files_A, files_B = (
+            [self.paths(domain)[place] for place in order]
+            for domain, order in zip("AB", orders, strict=True)
+        )
+        return files_A, files_B
 
     def _deal(
-        self, batch_size: int, num_batches: int, seed: Seed
+        self, batch_size: int, wanted: range, seed: Seed
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         # Decoded here and not ahead, in the thread of whoever wants the batches: Ctrl-C ends it.
-        pixels_A, pixels_B = self.pixels("A"), self.pixels("B")
-        yield from ahead(self._batches(pixels_A, pixels_B, batch_size, num_batches, seed))
+        pixels = [self.pixels(domain) for domain in "AB"]
+        yield from ahead(self._batches(pixels, batch_size, wanted, seed))
 
     def _batches(
-        self,
-        pixels_A: np.ndarray,
-        pixels_B: np.ndarray,
-        batch_size: int,
-        num_batches: int,
-        seed: Seed,
+        self, pixels: list[np.ndarray], batch_size: int, wanted: range, seed: Seed
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        domains = list(zip(pixels, self._shuffled(seed), strict=True))
+        full_res = (pixels[0].shape[1], pixels[0].shape[2])
+        for index in range(wanted.stop):
+            batch = slice(index * batch_size, (index + 1) * batch_size)
+            # The dice are thrown for batches that are left out too: the others come out the same.
+            plans = [
+                (
+                    domain,
+                    order[batch],
+                    augment.throw(len(order[batch]), full_res, self.img_res, self.flip, rng),
+                )
+                for domain, (rng, order) in domains
+            ]
+            if index in wanted:
+                imgs_A, imgs_B = (
+                    images.normalize(augment.cut(domain, chosen, self.img_res, chances))
+                    for domain, chosen, chances in plans
+                )
+                yield imgs_A, imgs_B
+
+    def _shuffled(self, seed: Seed) -> list[tuple[np.random.Generator, np.ndarray]]:
+        """The order of each domain in one epoch, and where chance comes from after that."""
         rng_A, rng_B = np.random.default_rng(seed).spawn(2)
         if self.paired:
             rng_B = copy.deepcopy(rng_A)  # The same order, parts and flips.
-        length = self._epoch_length(len(pixels_A), len(pixels_B))
-        order_A = augment.shuffled(len(pixels_A), length, rng_A)
-        order_B = augment.shuffled(len(pixels_B), length, rng_B)
-        for first in range(0, num_batches * batch_size, batch_size):
-            batch = slice(first, first + batch_size)
-            imgs_A = self._draw(pixels_A, order_A[batch], rng_A)
-            yield imgs_A, self._draw(pixels_B, order_B[batch], rng_B)
+        num_A, num_B = (len(self.paths(domain)) for domain in "AB")
+        length = self._epoch_length(num_A, num_B)
+        return [
+            (rng, augment.shuffled(count, length, rng))
+            for rng, count in ((rng_A, num_A), (rng_B, num_B))
+        ]
 
     def pixels(self, domain: str, is_testing: bool = False) -> np.ndarray:
         """Gives all images of one domain, in the order of `paths`, decoding them the first time.
@@ -298,15 +356,56 @@ class DataLoader:
             OSError: If they fit neither in `cache_memory` nor on the disk.
             ValueError: If it has no images, or one that cannot be read.
         """
-        paths, folder = self.paths(domain, is_testing), self._layout.folder(domain, is_testing)
-        res = self.img_res if is_testing or self.load_res is None else self.load_res
+        if self.skip_bad_images:
+            self._settle(domain, is_testing)
+        pixels = self._decoded(domain, is_testing)
         if not self._layout.side_by_side:
-            return self._store.get(folder, paths, res, functools.partial(_read, res=res))
-        # A pair is kept as one image, B below A, so that its file is decoded once for both.
-        height, width = res
-        read_pair = functools.partial(_read_pair, res=res)
-        pairs = self._store.get(folder, paths, (2 * height, width), read_pair)
-        return pairs.reshape(len(paths), 2, height, width, 3)[:, "AB".index(domain)]
+            return pixels
+        height, width = self._res(is_testing)
+        return pixels.reshape(-1, 2, height, width, 3)[:, "AB".index(domain)]
+
+    def _decoded(self, domain: str, is_testing: bool) -> np.ndarray:
+        paths, folder = self._listed(domain, is_testing), self._layout.folder(domain, is_testing)
+        height, width = res = self._res(is_testing)
+        read = functools.partial(_read, res=res)
+        if self._layout.side_by_side:
+            # A pair is kept as one image, B below A, so that its file is decoded once for both.
+            read, res = functools.partial(_read_pair, res=res), (2 * height, width)
+        return self._store.get(folder, paths, res, read, self.skip_bad_images)
+
+    def _res(self, is_testing: bool) -> tuple[int, int]:
+        return self.img_res if is_testing or self.load_res is None else self.load_res
+
+    def _settle(self, domain: str, is_testing: bool) -> None:
+        """Reads the images the first time, and leaves out the bad ones and their partners."""
+        domains = [domain]
+        if not self._layout.side_by_side and (self.test_pairs if is_testing else self.paired):
+            domains = ["A", "B"]
+        folders = [self._layout.folder(each, is_testing) for each in domains]
+        if self._settled.issuperset(folders):
+            return
+        listed = [self._listed(each, is_testing) for each in domains]
+        if len(domains) == 2 and not is_testing:
+            self._layout.check_train_pairs(*listed)
+        for each in domains:
+            self._decoded(each, is_testing)
+        bad = [self._store.bad(folder) for folder in folders]
+        all_bad = {place: reason for each in bad for place, reason in each.items()}
+        for folder, paths, own in zip(folders, listed, bad, strict=True):
+            left = [place for place in range(len(paths)) if place not in own]
+            lonely = {now for now, place in enumerate(left) if place in all_bad}
+            self._store.drop(folder, lonely)
+            self.skipped |= {paths[place]: own[place] for place in own}
+            self.skipped |= {
+                paths[left[now]]: f"Its partner is bad: {all_bad[left[now]]}" for now in lonely
+            }
+            self._paths[folder] = [paths[p] for p in left if p not in all_bad]
+            if not self._paths[folder]:
+                raise ValueError(
+                    f"No pair of {str(self.directory)!r} can be used whole: of each, an image of A "
+                    f"or of B is bad. {next(iter(all_bad.values()))}"
+                )
+        self._settled.update(folders)
 
     def evaluation_pixels(self, domain: str) -> np.ndarray:
         """Gives the images of one domain to measure on: without chance, and in `img_res`.
@@ -351,9 +450,6 @@ class DataLoader:
 
     def _epoch_length(self, num_A: int, num_B: int) -> int:
         return max(num_A, num_B) if self.epoch_length == "longer" else min(num_A, num_B)
-
-    def _draw(self, pixels: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return images.normalize(augment.draw(pixels, chosen, self.img_res, self.flip, rng))
 
 
 def _read(path: images.PathLike, res: tuple[int, int]) -> np.ndarray:

@@ -7,13 +7,16 @@ import pathlib
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import IO, Any, Literal
 
 import numpy as np
 import tqdm
 
 GIB = 2**30
+
+# Bad images that an error names; of thousands, nobody would read more.
+NUM_NAMED = 3
 
 Place = Literal["memory", "disk"]
 Read = Callable[[pathlib.Path], np.ndarray]
@@ -41,11 +44,19 @@ class PixelStore:
                 f"Received: cache_memory={cache_memory}"
             )
         self.cache_memory = cache_memory
+        # What was decoded into, and what is shown of it, which nobody may write to.
+        self._decoded: dict[str, np.ndarray] = {}
         self._arrays: dict[str, np.ndarray] = {}
         self._places: dict[str, Place] = {}
+        self._bad: dict[str, dict[int, str]] = {}
 
     def get(
-        self, name: str, paths: Sequence[pathlib.Path], img_res: tuple[int, int], read: Read
+        self,
+        name: str,
+        paths: Sequence[pathlib.Path],
+        img_res: tuple[int, int],
+        read: Read,
+        skip_bad: bool = False,
     ) -> np.ndarray:
         """Gives the images of one set, decoding them the first time.
 
@@ -53,23 +64,56 @@ class PixelStore:
             name: Of the set, for the progress bar, which comes if it takes more than a second.
             paths: Of its images.
             img_res: `(height, width)` of each, in pixels.
-            read: Decodes one image to `(height, width, 3)`, uint8. It is called in many threads.
+            read: Decodes one image to `(height, width, 3)`, uint8. It is called in many threads. A
+                ValueError or FileNotFoundError of it means that this one image is bad; anything
+                else ends the decoding at once.
+            skip_bad: Whether bad images are left out; see `bad`.
 
         Returns:
-            `(len(paths), height, width, 3)`, uint8, in the order of `paths`. Not to be written to.
+            `(count, height, width, 3)`, uint8, in the order of `paths`. Not to be written to.
 
         Raises:
             OSError: If they fit neither in `cache_memory` nor on the disk.
-            ValueError: Or whatever else `read` raises: that of the first image that it cannot read.
+            ValueError: If images are bad and are not to be left out, or all are bad.
         """
         if name not in self._arrays:
             shape = (len(paths), *img_res, 3)
             place = self._place_for(shape)
             pixels = np.empty(shape, np.uint8) if place == "memory" else _on_disk(shape, name)
-            _fill(pixels, paths, read, f"Reading {name}")
-            pixels.flags.writeable = False
-            self._arrays[name], self._places[name] = pixels, place
+            bad = _fill(pixels, paths, read, f"Reading {name}")
+            if bad and (not skip_bad or len(bad) == len(paths)):
+                raise ValueError(_in_words(bad, len(paths), name))
+            self._decoded[name], self._arrays[name] = pixels, pixels
+            self._places[name], self._bad[name] = place, bad
+            self.drop(name, set(bad))
         return self._arrays[name]
+
+    def bad(self, name: str) -> dict[int, str]:
+        """Tells which images of a set were left out because they are bad.
+
+        Args:
+            name: Of the set, which has been decoded.
+
+        Returns:
+            What is wrong with each, by its place in `paths`.
+        """
+        return self._bad[name]
+
+    def drop(self, name: str, places: Set[int]) -> None:
+        """Takes images out of a set; the others move up, and no second array is needed.
+
+        Args:
+            name: Of the set, which has been decoded.
+            places: Of the images, as the set is now.
+        """
+        pixels, count = self._decoded[name], len(self._arrays[name])
+        stay = [place for place in range(count) if place not in places]
+        for to, place in enumerate(stay):
+            if to != place:
+                pixels[to] = pixels[place]
+        shown = pixels[: len(stay)]
+        shown.flags.writeable = False
+        self._arrays[name] = shown
 
     def place(self, name: str) -> Place | None:
         """Tells where a set lies.
@@ -85,15 +129,18 @@ class PixelStore:
     def _place_for(self, shape: tuple[int, ...]) -> Place:
         if self.cache_memory is None:
             return "memory"
-        in_memory = (a.nbytes for name, a in self._arrays.items() if self.place(name) == "memory")
+        in_memory = (a.nbytes for name, a in self._decoded.items() if self.place(name) == "memory")
         wanted = sum(in_memory) + _num_bytes(shape)
         return "memory" if wanted <= self.cache_memory * GIB else "disk"
 
 
-def _fill(pixels: np.ndarray, paths: Sequence[pathlib.Path], read: Read, title: str) -> None:
-    """Decodes each image into its row, and stops at the first error."""
+def _fill(
+    pixels: np.ndarray, paths: Sequence[pathlib.Path], read: Read, title: str
+) -> dict[int, str]:
+    """Decodes each image into its row, tells which are bad, and stops at any other error."""
     todo = enumerate(paths)
-    errors: dict[int, BaseException] = {}
+    errors: list[BaseException] = []
+    bad: dict[int, str] = {}
     lock, stopped = threading.Lock(), threading.Event()
     # In a file or a pipe a bar would be noise; tqdm finds out itself if it is told None.
     bar: Any = tqdm.tqdm(
@@ -114,8 +161,11 @@ def _fill(pixels: np.ndarray, paths: Sequence[pathlib.Path], read: Read, title: 
                 return
             try:
                 pixels[index] = read(path)
+            except (ValueError, FileNotFoundError) as error:
+                # In words: an error would keep alive what is in its traceback.
+                bad[index] = str(error)
             except BaseException as error:
-                errors[index] = error
+                errors.append(error)
                 stopped.set()
                 return
             with lock:
@@ -127,11 +177,22 @@ def _fill(pixels: np.ndarray, paths: Sequence[pathlib.Path], read: Read, title: 
         finally:
             stopped.set()  # After Ctrl-C the threads must not go on to the last image.
     if errors:
-        # Images are begun in order: all before the first broken one were read to their end.
         try:
-            raise errors[min(errors)]
+            raise errors[0]
         finally:
             errors.clear()  # Else a circle through the traceback would keep the array alive.
+    return dict(sorted(bad.items()))
+
+
+def _in_words(bad: dict[int, str], count: int, name: str) -> str:
+    first = " ".join(list(bad.values())[:NUM_NAMED])
+    more = f" And {len(bad) - NUM_NAMED} more." if len(bad) > NUM_NAMED else ""
+    if len(bad) == count:
+        return f"None of the {count} images of {name} can be used. {first}{more}"
+    return (
+        f"{len(bad)} of the {count} images of {name} cannot be used. {first}{more} Or go on "
+        "without them: `skip_bad_images` (--skip-bad-images)."
+    )
 
 
 def _on_disk(shape: tuple[int, ...], name: str) -> np.ndarray:

@@ -146,6 +146,30 @@ def test_a_seed_gives_the_same_batches_and_other_epochs_others(coloured):
     np.testing.assert_array_equal(one.load_data("A", 2, seed=4), other.load_data("A", 2, seed=4))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"flip": False}, {"epoch_length": "longer"}, {"load_res": (5, 11)}, {"drop_last": True}],
+)
+def test_an_epoch_goes_on_where_it_was_broken_off(options, coloured):
+    loader = make(coloured, **options)
+    whole = list(loader.load_batch(2, seed=(3, 1)))
+    for first in range(len(whole) + 1):
+        rest = list(loader.load_batch(2, seed=(3, 1), first_batch=first))
+        assert len(rest) == len(whole) - first
+        for mine, theirs in zip(rest, whole[first:], strict=True):
+            for one, other in zip(mine, theirs, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+def test_the_files_of_a_batch_can_be_named(coloured):
+    loader = make(coloured, epoch_length="longer", flip=False)
+    for index, batch in enumerate(loader.load_batch(2, seed=(3, 1))):
+        files = loader.batch_paths(2, (3, 1), index)
+        for domain, imgs, paths in zip("AB", batch, files, strict=True):
+            assert [int(path.stem) for path in paths] == numbers(imgs)
+            assert {path.parent.name for path in paths} == {f"train{domain}"}
+
+
 def test_nothing_global_is_seeded(coloured):
     np.random.seed(1)
     before = np.random.get_state()[1].copy()
@@ -471,3 +495,116 @@ def test_real_facades_are_pairs_of_photo_and_labels(real_images):
     blueness = [np.median(pixels[..., 2] - pixels[..., 0]) for pixels in (photos, labels)]
     assert blueness[0] < 20
     assert blueness[1] > 200
+
+
+def break_images(directory, *names: str) -> None:
+    for name in names:
+        (directory / name).write_bytes(b"?")
+
+
+def test_bad_images_are_counted_by_default_and_left_out_on_request(coloured):
+    break_images(coloured / "set" / "trainA", "1.png", "4.png")
+    with pytest.raises(
+        ValueError, match=r"2 of the 5 images of trainA.*1\.png.*4\.png.*--skip-bad"
+    ):
+        make(coloured).pixels("A")
+    loader = make(coloured, skip_bad_images=True, seed=0, epoch_length="longer")
+    assert loader.num_batches(3) == 1  # Without reading, it would be 2.
+    assert [path.name for path in loader.paths("A")] == ["0.png", "2.png", "3.png"]
+    assert loader.pixels("A")[:, 0, 0, 0].tolist() == [0, 20, 30]
+    assert sorted(numbers(next(loader.load_batch(3))[0])) == [0, 2, 3]
+    assert loader.load_data("A", 3).shape == loader.evaluation_pixels("A").shape == (3, 4, 8, 3)
+    assert [path.name for path in loader.skipped] == ["1.png", "4.png"]
+    assert all("none of the formats" in reason for reason in loader.skipped.values())
+    with pytest.raises(ValueError, match="has 3 in trainA and 3 in trainB"):
+        loader.load_batch(4)
+
+
+@pytest.mark.parametrize("first", ["A", "B"])
+def test_partners_of_bad_images_are_left_out_too(first, coloured):
+    for number in (3, 4):
+        shutil.copy(coloured / "set" / "trainA" / f"{number}.png", coloured / "set" / "trainB")
+    for domain in "AB":
+        shutil.copytree(coloured / "set" / f"train{domain}", coloured / "set" / f"test{domain}")
+    break_images(coloured / "set", "trainA/0.png", "trainA/2.png", "trainB/2.png", "trainB/3.png")
+    break_images(coloured / "set", "testB/1.png")
+    loader = make(coloured, skip_bad_images=True, paired=True, seed=0)
+    assert loader.pixels(first)[:, 0, 0, 0].tolist() == [10, 40]
+    for domain in "AB":
+        assert [path.name for path in loader.paths(domain)] == ["1.png", "4.png"]
+        assert loader.pixels(domain)[:, 0, 0, 0].tolist() == [10, 40]
+        assert loader.pixels(domain, is_testing=True)[:, 0, 0, 0].tolist() == [0, 20, 30, 40]
+    assert loader.test_pairs
+    for imgs_A, imgs_B in epoch(loader, 2):
+        np.testing.assert_array_equal(imgs_A, imgs_B)
+    left_out = sorted(f"{path.parent.name}/{path.name}" for path in loader.skipped)
+    assert left_out == [
+        *("testA/1.png", "testB/1.png"),
+        *("trainA/0.png", "trainA/2.png", "trainA/3.png"),
+        *("trainB/0.png", "trainB/2.png", "trainB/3.png"),
+    ]
+    partner = loader.skipped[coloured / "set" / "trainA" / "3.png"]
+    assert partner.startswith("Its partner is bad: Cannot read the image ")
+    assert "trainB/3.png" in partner
+
+
+def test_unpaired_domains_lose_only_their_own(coloured):
+    break_images(coloured / "set", "trainA/0.png", "trainB/1.png")
+    loader = make(coloured, skip_bad_images=True)
+    assert [len(loader.pixels(domain)) for domain in "AB"] == [4, 2]
+
+
+def test_a_bad_picture_of_a_pair_is_gone_from_both_domains(side_by_side):
+    break_images(side_by_side / "pairs" / "train", "1.png")
+    Image.new("RGB", (21, 6)).save(side_by_side / "pairs" / "train" / "3.png")
+    loader = DataLoader("pairs", (6, 10), side_by_side, skip_bad_images=True)
+    for domain, red in (("A", 0), ("B", 100)):
+        expected = np.stack([shaded(number + red, 6, 10) for number in (0, 2, 4)])
+        np.testing.assert_array_equal(loader.pixels(domain), expected)
+    assert loader.n_batches == len(loader.paths("B")) == 3
+    assert [path.name for path in loader.skipped] == ["1.png", "3.png"]
+
+
+def test_nothing_left_is_told(coloured):
+    break_images(coloured / "set" / "trainB", "0.png", "1.png", "2.png")
+    with pytest.raises(ValueError, match=r"None of the 3 images of trainB can be used\."):
+        make(coloured, skip_bad_images=True).load_batch()
+    for number in (3, 4):
+        (coloured / "set" / "trainA" / f"{number}.png").unlink()
+    shutil.copy(coloured / "set" / "trainA" / "0.png", coloured / "set" / "trainB" / "0.png")
+    break_images(coloured / "set" / "trainA", "0.png")
+    with pytest.raises(ValueError, match=r"No pair of .*set' can be used whole.* is bad\. Cannot"):
+        make(coloured, skip_bad_images=True, paired=True).load_batch()
+
+
+def test_the_computers_troubles_are_no_bad_images(coloured, monkeypatch):
+    def fails(*arguments):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("cyclegan_keras.data.images.read_image", fails)
+    with pytest.raises(OSError, match="Too many open files"):
+        make(coloured, skip_bad_images=True).pixels("A")
+
+
+def test_one_image_and_ten_thousand(tmp_path):
+    for domain, size, count in (("A", (1, 1), 1), ("B", (1, 500), 10_000)):
+        folder = tmp_path / "set" / f"train{domain}"
+        folder.mkdir(parents=True)
+        Image.new("RGB", size, (200, 100, 0)).save(folder / "0.bmp")
+        for number in range(1, count):
+            (folder / f"{number}.bmp").hardlink_to(folder / "0.bmp")
+    loader = DataLoader("set", (2, 2), tmp_path, seed=0)
+    assert [imgs.shape for pair in epoch(loader) for imgs in pair] == [(1, 2, 2, 3)] * 2
+    with pytest.raises(
+        ValueError, match=r"has 1 in trainA and 10000 in trainB\. Use a batch size of 1"
+    ):
+        loader.load_batch(2)
+    loader.epoch_length = "longer"
+    assert loader.num_batches(1) == 10_000
+    colour = np.float32([200 / 127.5 - 1, 100 / 127.5 - 1, -1])
+    shown = 0
+    for imgs_A, imgs_B in loader.load_batch():
+        np.testing.assert_allclose(imgs_A, imgs_B, rtol=0, atol=1e-6)
+        shown += 1
+    assert shown == 10_000
+    np.testing.assert_allclose(imgs_A[0, 1, 1], colour, rtol=0, atol=1e-6)

@@ -62,7 +62,7 @@ def test_the_budget_is_that_of_all_sets_in_memory_together(cache):
 
 def test_what_could_not_be_read_takes_nothing_of_the_budget(cache):
     store = PixelStore(NUM_BYTES / GIB)
-    with pytest.raises(ValueError, match="broken"):
+    with pytest.raises(ValueError, match=r"^1 of the 10 images of A cannot .*broken"):
         store.get("A", [*PATHS[:9], pathlib.Path("broken")], RES, read)
     assert store.place("A") is None
     store.get("B", PATHS, RES, read)
@@ -153,35 +153,93 @@ def test_room_that_another_took_meanwhile_is_told_alike(cache, monkeypatch):
     assert PixelStore(0).get("A", PATHS, RES, read)[5, 0, 0, 0] == 5
 
 
-def test_one_broken_image_ends_the_decoding_of_all(monkeypatch):
+def some_bad(*bad: int):
+    """Reads all but some."""
+
+    def read_or_fail(path):
+        if int(path.name) not in bad:
+            return read(path)
+        if path.name == "4":
+            raise FileNotFoundError("4 is gone.")
+        raise ValueError(f"{path} is bad.")
+
+    return read_or_fail
+
+
+@pytest.mark.parametrize("num_threads", [1, 4])
+def test_all_bad_images_are_counted_and_three_named(num_threads, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: num_threads)
+    for bad, said in (
+        ((7,), r"^1 of the 10 images of A cannot be used\. 7 is bad\. Or go on"),
+        ((1, 4, 5), r"^3 of the 10 .* used\. 1 is bad\. 4 is gone\. 5 is bad\. Or go on"),
+        ((1, 2, 4, 5, 9), r"^5 of .* used\. 1 is bad\. 2 is bad\. 4 is gone\. And 2 more\. Or "),
+    ):
+        with pytest.raises(ValueError, match=said + r".* without them: `skip_bad_images` \(--skip"):
+            PixelStore().get("A", PATHS, RES, some_bad(*bad))
+
+
+def test_bad_images_are_named_in_order(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    second_bad = threading.Event()
+
+    def all_bad(path):
+        # The first is found to be bad only after another.
+        assert path != PATHS[0] or second_bad.wait(30)
+        if path == PATHS[2]:
+            second_bad.set()
+        raise ValueError(f"{path} is bad.")
+
+    with pytest.raises(ValueError, match=r"used\. 0 is bad\. 1 is bad\. 2 is bad\. And 7 more\.$"):
+        PixelStore().get("A", PATHS, RES, all_bad)
+
+
+@pytest.mark.parametrize("cache_memory", [0, 2.0])
+def test_bad_images_can_be_left_out(cache_memory, cache):
+    store = PixelStore(cache_memory)
+    pixels = store.get("A", PATHS, RES, some_bad(0, 4, 5, 9), skip_bad=True)
+    assert pixels[:, 3, 7, 2].tolist() == [1, 2, 3, 6, 7, 8]
+    assert pixels.shape == (6, 4, 8, 3)
+    bad = {0: "0 is bad.", 4: "4 is gone.", 5: "5 is bad.", 9: "9 is bad."}
+    assert store.bad("A") == bad
+    assert list(store.bad("A")) == [0, 4, 5, 9]
+    assert not pixels.flags.writeable
+    store.drop("A", {0, 3})
+    dropped = store.get("A", PATHS, RES, read)
+    assert dropped[:, 0, 0, 0].tolist() == [2, 3, 7, 8]
+    # Still the array that was decoded into, of ten images: there is no second one.
+    assert dropped.base is not None
+    assert np.shares_memory(dropped, pixels)
+    assert dropped.ctypes.data == pixels.ctypes.data
+    assert not dropped.flags.writeable
+
+
+def test_where_all_are_bad_nothing_can_be_left_out():
+    with pytest.raises(
+        ValueError, match=r"^None of the 2 images of A can be used\. 1 is bad\. 3 is"
+    ):
+        PixelStore().get("A", [PATHS[1], PATHS[3]], RES, some_bad(1, 3), skip_bad=True)
+
+
+@pytest.mark.parametrize("skip_bad", [False, True])
+@pytest.mark.parametrize(
+    "error",
+    [OSError(24, "Too many open files"), MemoryError(), KeyboardInterrupt(), KeyError("bug")],
+)
+def test_anything_else_ends_the_decoding_of_all(error, skip_bad, monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     begun = []
 
-    def second_broken(path):
+    def second_fails(path):
         begun.append(path)
         if path == PATHS[1]:
-            raise ValueError("1 is broken")
+            raise error
         return read(path)
 
-    with pytest.raises(ValueError, match="1 is broken"):
-        PixelStore().get("A", PATHS * 20, RES, second_broken)
+    store = PixelStore()
+    with pytest.raises(type(error)):
+        store.get("A", PATHS * 20, RES, second_fails, skip_bad)
     assert begun == PATHS[:2]
-
-
-def test_of_many_broken_images_the_first_is_named(monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
-
-    for _ in range(20):
-        second_begun = threading.Event()
-
-        def all_broken(path, second_begun=second_begun):
-            # The first is found to be broken only after the second.
-            assert path == PATHS[1] or second_begun.wait(30)
-            second_begun.set()
-            raise ValueError(f"{path} is broken")
-
-        with pytest.raises(ValueError, match=r"^0 is broken"):
-            PixelStore().get("A", PATHS, RES, all_broken)
+    assert store.place("A") is None
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0.001, False), (5.0, True)])

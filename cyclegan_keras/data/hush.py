@@ -1,0 +1,59 @@
+"""Keeps what Pillow and its libraries remark about a file off the screen."""
+
+import contextlib
+import ctypes
+import functools
+import logging
+import pathlib
+import threading
+import warnings
+from collections.abc import Iterator
+
+import PIL
+
+# Whoever has set up logging still gets these; without that, Python would print the grave ones.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+_lock = threading.Lock()
+_inside: list[int] = []
+_filters: list[tuple] = []
+
+
+@contextlib.contextmanager
+def hushed() -> Iterator[None]:
+    """Ignores Pillow's warnings, in all threads, while at least one thread is inside.
+
+    They are about things that change no pixel: broken EXIF, odd tags, animations. What is too large
+    or damaged is an error anyway. `warnings.catch_warnings` is not for threads: whoever leaves it
+    last could put back the filters of another.
+    """
+    _hush_libtiff()
+    with _lock:
+        _inside.append(threading.get_ident())
+        if len(_inside) == 1:
+            # With a mark, lest a filter of somebody else be taken for this one and removed.
+            warnings.filterwarnings("ignore", module=r"PIL\.(?#cyclegan_keras)")
+            _filters.append(warnings.filters[0])
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside.remove(threading.get_ident())
+            if not _inside:
+                # Somebody else may have put other filters in place meanwhile.
+                with contextlib.suppress(ValueError):
+                    warnings.filters.remove(_filters.pop())  # type: ignore[attr-defined]
+
+
+@functools.cache
+def _hush_libtiff() -> None:
+    """Turns off that libtiff writes to stderr itself; Pillow raises an error all the same.
+
+    Pillow does so for libtiff's warnings only. It works where Pillow brings its own copy, as its
+    packages for Linux and macOS do.
+    """
+    folder = pathlib.Path(PIL.__file__).parent
+    copies = *folder.parent.glob("pillow.libs/libtiff*"), *folder.glob(".dylibs/libtiff*")
+    for copy in copies:
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(str(copy)).TIFFSetErrorHandler(None)
