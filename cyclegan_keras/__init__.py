@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from cyclegan_keras.cyclegan import CycleGAN
     from cyclegan_keras.data.loader import DataLoader
     from cyclegan_keras.image_pool import ImagePool
-    from cyclegan_keras.inference.translate import load_generator, translate_image
+    from cyclegan_keras.inference.model_files import load_generator
+    from cyclegan_keras.inference.translate import translate_image
     from cyclegan_keras.layers import (
         InstanceNormalization,
         ReflectionPadding2D,
@@ -57,7 +58,7 @@ _HOMES = {
     "build_patch_discriminator": "networks",
     "build_resnet_generator": "networks",
     "build_unet_generator": "networks",
-    "load_generator": "inference.translate",
+    "load_generator": "inference.model_files",
     "translate_image": "inference.translate",
 }
 

@@ -1,53 +1,18 @@
 """Translating pictures with a saved generator."""
 
-import os
 import pathlib
-import zipfile
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import keras
 import numpy as np
 import tqdm
 from PIL import Image
 
-from cyclegan_keras import layers  # noqa: F401, registers the layers that the file names
 from cyclegan_keras.data import images
 from cyclegan_keras.inference import files
+from cyclegan_keras.inference.model_files import load_generator
 
-
-def load_generator(path: images.PathLike) -> keras.Model:
-    """Loads a translator that training has saved, running no code from the file.
-
-    Args:
-        path: Of a `.keras` file.
-
-    Returns:
-        A model from images to images of the same shape, float32 in [-1, 1].
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is not a Keras model, or not one from RGB images to RGB images.
-    """
-    name = os.fspath(path)
-    if not os.path.exists(path):
-        raise FileNotFoundError(f"No model {name!r}. Train one with `python train.py`.")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{name!r} is not a .keras file. Give a g_AB.keras or g_BA.keras.")
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises whatever the damage led to.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"Cannot load the model {name!r}: {reason}") from error
-    shapes: list[Any] = [getattr(model, f"{end}_shape", None) for end in ("input", "output")]
-    if not all(isinstance(shape, tuple) and len(shape) == 4 for shape in shapes) or (
-        shapes[0] != shapes[1] or shapes[0][3] != 3
-    ):
-        raise ValueError(
-            f"The model {name!r} is no translator: it must turn RGB images into RGB images of the "
-            f"same size. Received: input shape {shapes[0]}, output shape {shapes[1]}"
-        )
-    return model
+__all__ = ["load_generator", "plan", "translate_files", "translate_image"]
 
 
 def translate_image(generator: keras.Model, image: Image.Image) -> Image.Image:
@@ -97,7 +62,7 @@ def plan(
                     f"{str(jobs[target])!r} and {str(source)!r} would both become "
                     f"{str(target)!r}. Rename one, or translate them into two folders."
                 )
-            if target.exists() and target.samefile(source):
+            if target.exists() and source.exists() and target.samefile(source):
                 raise ValueError(
                     f"The translation of {str(source)!r} would replace it. Give another --output."
                 )
