@@ -4,26 +4,12 @@ import dataclasses
 import json
 import os
 import pathlib
-import types
 import typing
 from collections.abc import Callable
 from typing import Any
 
 from cyclegan_keras.recipes import RECIPES
-
-BOTH, CYCLEGAN, PIX2PIX = ("cyclegan", "pix2pix"), ("cyclegan",), ("pix2pix",)
-
-
-def _setting(
-    group: str,
-    default: Any,
-    help_text: str,
-    choices: tuple[str, ...] | None = None,
-    least: float | None = None,
-    models: tuple[str, ...] = BOTH,
-) -> Any:
-    about = {"group": group, "help": help_text, "choices": choices, "least": least}
-    return dataclasses.field(default=default, metadata={**about, "models": models})
+from cyclegan_keras.settings import BOTH, CYCLEGAN, PIX2PIX, check_range, checked, setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,14 +25,14 @@ class TrainConfig:
         ValueError: If a value is of the wrong type or out of range.
     """
 
-    model: str = _setting(
+    model: str = setting(
         "model",
         "cyclegan",
         "cyclegan, from two sets of images, or pix2pix, from pairs (its settings are then those "
         "of its paper)",
         choices=BOTH,
     )
-    recipe: str | None = _setting(
+    recipe: str | None = setting(
         "model",
         None,
         "sets networks, losses, training, size and epochs as the book or the paper have them; "
@@ -54,98 +40,107 @@ class TrainConfig:
         "pix2pix, its paper's), on small images and for few epochs",
         choices=("book", "paper"),
     )
-    direction: str = _setting(
+    direction: str = setting(
         "model",
         "A-to-B",
         "which way pix2pix translates",
         choices=("A-to-B", "B-to-A"),
         models=PIX2PIX,
     )
-    dataset: str = _setting(
+    dataset: str = setting(
         "data",
         "fruit",
         "name of a data set in ./data; 'fruit' and 'fruit_pairs' are drawn if need be",
+        may_change=True,
     )
-    data_dir: str | None = _setting(
+    data_dir: str | None = setting(
         "data",
         None,
         "a folder with trainA and trainB and, if you have them, testA and testB; or with train "
         "and test, in which each image is a pair, side by side",
+        may_change=True,
     )
-    image_size: int = _setting("data", 64, "height and width to train at, in pixels", least=32)
-    enlarge: float = _setting(
+    image_size: int = setting("data", 64, "height and width to train at, in pixels", least=32)
+    enlarge: float = setting(
         "data",
         1.0,
         "training images are scaled to this many times the size, and a random part of the size "
         "is cut out each time",
         least=1,
     )
-    flip: bool = _setting("data", True, "mirror training images at random")
-    epoch_length: str = _setting(
+    flip: bool = setting("data", True, "mirror training images at random")
+    epoch_length: str = setting(
         "data",
         "shorter",
         "whether an epoch is as long as the smaller or as the larger of the two sets",
         choices=("shorter", "longer"),
         models=CYCLEGAN,
     )
-    cache_memory: float = _setting(
+    cache_memory: float = setting(
         "data",
         2.0,
         "GiB of memory that decoded images may take; above that they lie in a temporary file on "
         "disk",
         least=0,
+        may_change=True,
     )
-    generator: str = _setting(
+    skip_bad_images: bool = setting(
+        "data",
+        False,
+        "leave out images that cannot be read, instead of stopping there",
+        may_change=True,
+    )
+    generator: str = setting(
         "networks",
         "unet",
         "the book's U-Net, the paper's ResNet, or the deeper U-Net of pix2pix",
         choices=("unet", "resnet", "deep_unet"),
     )
-    gf: int = _setting("networks", 32, "filters of the generators' first layer", least=1)
-    num_blocks: int | None = _setting(
+    gf: int = setting("networks", 32, "filters of the generators' first layer", least=1)
+    num_blocks: int | None = setting(
         "networks",
         None,
         "residual blocks of a resnet; by default 6 below 256 pixels and 9 from there on",
         least=0,
     )
-    upsampling: str = _setting(
+    upsampling: str = setting(
         "networks", "transposed", "how a resnet doubles", choices=("transposed", "resize")
     )
-    dropout: float = _setting(
+    dropout: float = setting(
         "networks", 0.0, "share of the features that a U-Net drops, below 1", least=0
     )
-    discriminator: str = _setting(
+    discriminator: str = setting(
         "networks",
         "book",
         "the book's, or one whose scores each see so many pixels across",
         choices=("book", "patch1", "patch16", "patch70", "patch286"),
     )
-    df: int = _setting("networks", 64, "filters of the discriminators' first layer", least=1)
-    objective: str = _setting(
+    df: int = setting("networks", 64, "filters of the discriminators' first layer", least=1)
+    objective: str = setting(
         "losses",
         "least_squares",
         "what discriminators and generators play for",
         choices=("least_squares", "log_likelihood", "hinge", "wasserstein"),
     )
-    lambda_gan: float = _setting("losses", 1.0, "weight of each adversarial loss", least=0)
-    lambda_cycle: float = _setting(
+    lambda_gan: float = setting("losses", 1.0, "weight of each adversarial loss", least=0)
+    lambda_cycle: float = setting(
         "losses", 10.0, "weight of each cycle-consistency loss", least=0, models=CYCLEGAN
     )
-    lambda_cycle_A: float | None = _setting(
+    lambda_cycle_A: float | None = setting(
         "losses",
         None,
         "weight of the cycle from A to B and back, if it is to be another one",
         least=0,
         models=CYCLEGAN,
     )
-    lambda_cycle_B: float | None = _setting(
+    lambda_cycle_B: float | None = setting(
         "losses",
         None,
         "weight of the cycle from B to A and back, if it is to be another one",
         least=0,
         models=CYCLEGAN,
     )
-    lambda_id: float | None = _setting(
+    lambda_id: float | None = setting(
         "losses",
         None,
         "weight of each identity loss, absolute (not a share of --lambda-cycle); "
@@ -153,70 +148,101 @@ class TrainConfig:
         least=0,
         models=CYCLEGAN,
     )
-    lambda_l1: float = _setting(
+    lambda_l1: float = setting(
         "losses", 100.0, "weight of the error to the true translation", least=0, models=PIX2PIX
     )
-    lambda_penalty: float = _setting(
+    lambda_penalty: float = setting(
         "losses", 10.0, "weight of the gradient penalty of the wasserstein objective", least=0
     )
-    update_first: str = _setting(
+    update_first: str = setting(
         "training",
         "discriminators",
         "who is updated first in a step",
         choices=("discriminators", "generators"),
         models=CYCLEGAN,
     )
-    discriminator_update: str = _setting(
+    discriminator_update: str = setting(
         "training",
         "separate",
         "one update on real images and one on translations, or one on the mean of both losses",
         choices=("separate", "joint"),
     )
-    pool_size: int = _setting(
+    pool_size: int = setting(
         "training",
         0,
         "how many earlier translations each discriminator's pool holds",
         least=0,
         models=CYCLEGAN,
     )
-    ema: float = _setting(
+    ema: float = setting(
         "training",
         0.0,
         "share that a moving average of the generators' weights keeps at each step, such as "
         "0.999; the averages are then what is saved",
         least=0,
     )
-    batch_size: int = _setting("training", 1, "images of each domain in one step", least=1)
-    epochs: int = _setting("training", 9, "passes over the data", least=1)
-    decay_epochs: int | None = _setting(
+    batch_size: int = setting("training", 1, "images of each domain in one step", least=1)
+    epochs: int = setting("training", 9, "passes over the data", least=1, may_change=True)
+    decay_epochs: int | None = setting(
         "training",
         None,
         "the last so many epochs, over which the learning rate falls in a straight line; by "
         "default half of them",
         least=0,
+        may_change=True,
     )
-    learning_rate: float = _setting("training", 2e-4, "of the Adam optimizers")
-    beta_1: float = _setting("training", 0.5, "of the Adam optimizers, below 1", least=0)
-    precision: str = _setting(
+    learning_rate: float = setting("training", 2e-4, "of the Adam optimizers")
+    beta_1: float = setting("training", 0.5, "of the Adam optimizers, below 1", least=0)
+    precision: str = setting(
         "training",
         "float32",
         "of what is computed; weights are float32 always. The mixed ones are for processors with "
         "16-bit units",
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
     )
-    seed: int = _setting("training", 0, "of initial weights, order and flips", least=0)
-    sample_interval: int = _setting(
-        "results", 100, "steps between two sample grids and rows of history.csv", least=1
+    seed: int = setting("training", 0, "of initial weights, order and flips", least=0)
+    deterministic: bool = setting(
+        "training",
+        False,
+        "let a GPU, too, compute the same bits each time, which can take longer; on a CPU it does "
+        "so anyway",
     )
-    run_dir: str | None = _setting(
-        "results", None, "where all results go; by default a new folder in ./runs"
+    sample_interval: int = setting(
+        "results",
+        100,
+        "steps between two sample grids and rows of history.csv",
+        least=1,
+        may_change=True,
+    )
+    run_dir: str | None = setting(
+        "results",
+        None,
+        "where all results go, and where an unfinished run goes on; by default a new folder in "
+        "./runs",
+        may_change=True,
+    )
+    checkpoint_interval: float = setting(
+        "safety",
+        10.0,
+        "minutes between two checkpoints, besides those at each epoch's end",
+        least=0,
+        may_change=True,
+    )
+    keep: int = setting("safety", 2, "checkpoints to keep", least=1, may_change=True)
+    on_nan: str = setting(
+        "safety",
+        "stop",
+        "what to do when a loss is infinite or no number: stop, or go back to the last checkpoint "
+        "and on with the images in another order",
+        choices=("stop", "rollback"),
+        may_change=True,
     )
 
     def __post_init__(self) -> None:
         for name, kind in typing.get_type_hints(type(self)).items():
-            object.__setattr__(self, name, _checked(name, kind, getattr(self, name)))
+            object.__setattr__(self, name, checked(name, kind, getattr(self, name)))
         for field in dataclasses.fields(self):
-            _check_range(field, getattr(self, field.name))
+            check_range(field, getattr(self, field.name))
         for name in ("dataset", "data_dir", "run_dir"):
             if getattr(self, name) == "":
                 raise ValueError(f"`{name}` must not be empty. Received: {name}=''")
@@ -308,6 +334,23 @@ class TrainConfig:
         shape = (self.image_size, self.image_size, 3)
         return {"img_shape": shape, **{name: getattr(self, name) for name in names}}
 
+    def differences(self, other: "TrainConfig") -> dict[str, tuple[Any, Any]]:
+        """Compares with the settings that a run was begun with.
+
+        Args:
+            other: Those.
+
+        Returns:
+            For each setting that must not change in the middle of a run and differs, this value and
+            the other one.
+        """
+        return {
+            field.name: (getattr(self, field.name), getattr(other, field.name))
+            for field in dataclasses.fields(self)
+            if not field.metadata["may_change"]
+            and getattr(self, field.name) != getattr(other, field.name)
+        }
+
     def to_json(self) -> str:
         """Returns the settings as JSON, one a line."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
@@ -354,32 +397,3 @@ _DECIDED: dict[str, Callable[[TrainConfig], Any]] = {
     "decay_epochs": lambda config: config.epochs // 2,
     "num_blocks": lambda config: 6 if config.image_size < 256 else 9,
 }
-
-
-def _check_range(field: dataclasses.Field, value: Any) -> None:
-    least, choices = field.metadata["least"], field.metadata["choices"]
-    if value is None:
-        return
-    if least is not None and not least <= value < float("inf"):
-        raise ValueError(f"`{field.name}` must be at least {least}. Received: {field.name}={value}")
-    if choices and value not in choices:
-        raise ValueError(
-            f"`{field.name}` must be one of {', '.join(choices)}. Received: {field.name}={value!r}"
-        )
-
-
-def value_type(kind: Any) -> type:
-    """Gives the plain type of a field: `int` for `int | None`."""
-    if isinstance(kind, types.UnionType):
-        return next(choice for choice in typing.get_args(kind) if choice is not type(None))
-    return kind
-
-
-def _checked(name: str, kind: Any, value: Any) -> Any:
-    """Returns the value, a whole number as a float where a float is wanted."""
-    wanted = value_type(kind)
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if (isinstance(value, bool) and wanted is not bool) or not isinstance(value, kind):
-        raise ValueError(f"`{name}` must be of type {wanted.__name__}. Received: {name}={value!r}")
-    return value

@@ -46,6 +46,9 @@ def test_settings_cannot_be_changed():
         ({"generator": "resnet", "image_size": 72}, "divisible by 16.*; 64 would do"),
         ({"discriminator": "patch286", "image_size": 64}, "`image_size` must be at least 96"),
         ({"model": "pix2pix", "recipe": "book"}, "The book has no pix2pix"),
+        ({"keep": 0}, "`keep` must be at least 1"),
+        ({"checkpoint_interval": -1.0}, "`checkpoint_interval` must be at least 0"),
+        ({"on_nan": "ignore"}, "`on_nan` must be one of stop, rollback"),
     ],
 )
 def test_wrong_settings_are_named(setting, message):
@@ -196,3 +199,18 @@ def test_a_recipe_leaves_nothing_of_what_it_is_put_over(recipe):
         **{"learning_rate": 1.0, "objective": "hinge", "flip": False, "decay_epochs": 1},
     )
     assert TrainConfig.make(other, recipe=recipe) == TrainConfig.make(recipe=recipe)
+
+
+def test_what_may_change_in_the_middle_of_a_run():
+    begun = TrainConfig()
+    may = {"epochs": 20, "decay_epochs": 3, "sample_interval": 9, "checkpoint_interval": 0.5}
+    may |= {"keep": 5, "cache_memory": 1.0, "run_dir": "r", "data_dir": "d", "on_nan": "rollback"}
+    assert TrainConfig(**may).differences(begun) == {}
+    now = TrainConfig(gf=8, lambda_cycle=5.0, **may)
+    assert now.differences(begun) == {
+        "gf": (8, 32),
+        "lambda_cycle": (5.0, 10.0),
+        "lambda_cycle_A": (5.0, 10.0),
+        "lambda_cycle_B": (5.0, 10.0),
+        "lambda_id": (4.5, 9.0),
+    }

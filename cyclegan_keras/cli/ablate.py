@@ -1,7 +1,6 @@
 """Train with parts of the losses left out, for as many steps each, and compare with the truth."""
 
 import argparse
-import json
 import pathlib
 from typing import Any
 
@@ -109,8 +108,7 @@ def configs(arguments: argparse.Namespace) -> dict[str, TrainConfig]:
 def run(arguments: argparse.Namespace) -> int:
     """Trains each setting and prints the table.
 
-    A setting whose folder has its figures already is not trained again, so that the same command
-    goes on where it was interrupted.
+    The same command goes on where it was interrupted.
 
     Args:
         arguments: What the parser made of the command line.
@@ -119,9 +117,11 @@ def run(arguments: argparse.Namespace) -> int:
         The exit status.
 
     Raises:
-        FileExistsError: If a folder has a run of other settings, or an unfinished one.
+        FileExistsError: If a folder is in use.
         FileNotFoundError: If there is no such data.
-        ValueError: If a setting or an image is wrong, or no true translations are known.
+        KeyboardInterrupt: If SIGINT or SIGTERM asked to stop.
+        ValueError: If a setting or an image is wrong, a folder has a run of other settings, or no
+            true translations are known.
     """
     found = configs(arguments)
     base = next(iter(found.values()))
@@ -133,37 +133,13 @@ def run(arguments: argparse.Namespace) -> int:
         )
     results = {}
     for name, config in found.items():
-        figures = _finished(config)
-        if figures is None:
-            print(f"\n{TITLES[name]}", flush=True)
-            figures = train.train(config)
-            if figures is None:
-                return train.INTERRUPTED
-            _forget_models()
-        results[name] = figures
+        print(f"\n{TITLES[name]}", flush=True)
+        results[name] = train.train(config)
+        _forget_models()
     page = table(results)
     (pathlib.Path(base.run_dir or ".").parent / "ablation.md").write_text(page, "utf-8")
     print(f"\n{page}", end="")
     return 0
-
-
-def _finished(config: TrainConfig) -> dict[str, float] | None:
-    """Reads the figures of a run of the very same settings, if there is one."""
-    folder = pathlib.Path(config.run_dir or "")
-    try:
-        figures = json.loads((folder / "metrics.json").read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    if TrainConfig.from_json(folder / "config.json") != config:
-        raise FileExistsError(
-            f"{str(folder)!r} has a run of other settings. Give another --run-dir, or move it away."
-        )
-    if figures["interrupted"]:
-        raise FileExistsError(
-            f"{str(folder)!r} has a run that was interrupted, so it cannot be compared. Move it "
-            "away, and this one is trained again."
-        )
-    return figures
 
 
 def _forget_models() -> None:

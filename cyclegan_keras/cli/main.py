@@ -40,9 +40,12 @@ def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | 
         message = " ".join(str(error).split()) or type(error).__name__
         print(f"{prog}: error: {message}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except MemoryError:
+        print(f"{prog}: error: out of memory. Take a smaller batch or image size.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as interrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
-        return 130
+        return getattr(interrupt, "exit_status", 130)
 
 
 def _module(verb: str) -> Any:

@@ -8,9 +8,10 @@ import typing
 from typing import Any
 
 from cyclegan_keras.cli.quiet import without_startup_notes
-from cyclegan_keras.config import TrainConfig, value_type
+from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.settings import value_type
+from cyclegan_keras.training import runs
 
-INTERRUPTED = 130
 NUM_SHOWN = 6
 HELP = "train translators between two folders of images"
 
@@ -25,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config",
         metavar="FILE",
         help="start from the settings in this config.json; other flags come on top",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in --run-dir, with its settings",
     )
     groups: dict[str, Any] = {}
     kinds = typing.get_type_hints(TrainConfig)
@@ -75,10 +81,26 @@ def config_from(arguments: argparse.Namespace) -> TrainConfig:
     given = {name: value for name, value in vars(arguments).items() if name in names}
     if "dataset" in given:
         given["data_dir"] = None  # The one takes the other's place.
+    if arguments.resume:
+        if arguments.config or "run_dir" not in given:
+            raise ValueError(
+                "--resume takes its settings from a run. Say which, with --run-dir, and leave "
+                "--config out."
+            )
+        return TrainConfig.make(_settings_of_run(given["run_dir"]), **given)
     if not arguments.config:
         return TrainConfig.make(**given)
     # Where the old run went is no setting of the new one.
     return TrainConfig.make(TrainConfig.from_json(arguments.config), **{"run_dir": None, **given})
+
+
+def _settings_of_run(run_dir: str) -> TrainConfig:
+    path = pathlib.Path(run_dir) / "config.json"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"There is no run in {run_dir!r} to go on with. Leave --resume out to begin one."
+        )
+    return TrainConfig.from_json(path)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -93,46 +115,87 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         FileExistsError: If the run's folder is in use.
         FileNotFoundError: If there is no such data.
+        KeyboardInterrupt: If SIGINT or SIGTERM asked to stop.
         ValueError: If a setting or an image is wrong.
     """
-    return INTERRUPTED if train(config_from(arguments)) is None else 0
+    train(config_from(arguments))
+    return 0
 
 
-def train(config: TrainConfig) -> dict[str, float] | None:
-    """Trains as the settings say, and leaves everything in the run's folder.
+def train(config: TrainConfig) -> dict[str, float]:
+    """Trains as the settings say, from where the run in its folder stands if there is one.
 
     Args:
         config: The settings.
 
     Returns:
-        The figures at the end, or `None` if the training was interrupted.
+        The figures at the end.
 
     Raises:
         FileExistsError: If the run's folder is in use.
         FileNotFoundError: If there is no such data.
-        ValueError: If an image is wrong, or the data does not fit the settings.
+        KeyboardInterrupt: If SIGINT or SIGTERM asked to stop. All is saved then.
+        ValueError: If an image is wrong, the data does not fit the settings, the run was begun with
+            other ones, or a loss is no number.
     """
     if config.data_dir is not None and not pathlib.Path(config.data_dir).is_dir():
         raise FileNotFoundError(
             f"No folder {config.data_dir!r}. --data-dir must name one with trainA and trainB in it."
         )
+    runs.check_folder(config)
+    if (figures := runs.figures_if_finished(config)) is not None:
+        print(
+            f"The run in {config.run_dir} is finished. To train it further, give more --epochs "
+            f"than {figures['epochs']}."
+        )
+        return figures
     print("Loading TensorFlow …", flush=True)
     # Only now: this takes seconds, and wrong flags should be told at once.
     with without_startup_notes():
-        from cyclegan_keras.cyclegan import CycleGAN
-        from cyclegan_keras.data import images
+        from cyclegan_keras.data.images import write_image
         from cyclegan_keras.evaluation import truth
-        from cyclegan_keras.pix2pix import Pix2Pix
-        from cyclegan_keras.training import callbacks, devices, loop, runs
+        from cyclegan_keras.training import devices, saving, session
 
         devices.use_threads()
+        devices.compute_the_same(config.deterministic)
         found = devices.devices_in_words()
 
     loader = make_loader(config)
     if not loader.directory.exists() and config.dataset in ("fruit", "fruit_pairs"):
         print(f"Drawing the data set {config.dataset} into {loader.directory} …", flush=True)
-    num_batches = loader.num_batches(config.batch_size)
-    # All that can be wrong with the data is told now, and not after hours.
+    _check_data(loader)
+    if loader.skipped:
+        num_skipped, first = len(loader.skipped), next(iter(loader.skipped.items()))
+        print(
+            f"Skipped {num_skipped} image{'s' * (num_skipped != 1)} that cannot be used, "
+            f"such as {str(first[0])!r}: {first[1]}",
+            flush=True,
+        )
+    with runs.opened(config, loader.dataset_name) as run_dir:
+        print(
+            f"Data    {loader.directory}: {len(loader.paths('A'))} images of A, "
+            f"{len(loader.paths('B'))} of B"
+            f"\nDevice  {found}"
+            f"\nRun     {run_dir}: {config.epochs} epochs of "
+            f"{loader.num_batches(config.batch_size)} steps",
+            flush=True,
+        )
+        gan = make_model(config)
+        session.Session(gan, loader, config, run_dir).train()
+        translators = gan.translators
+        saved = saving.save_translators(translators, run_dir)
+        print(f"Saved   {' and '.join(map(str, saved))}", flush=True)
+        write_image(run_dir / "translations.png", picture(translators, loader))
+        figures = {"epochs": config.epochs, **truth.evaluate(translators, loader)}
+        saving.save_figures(figures, run_dir / runs.FIGURES)
+        print(truth.in_words(figures))
+        return figures
+
+
+def _check_data(loader: Any) -> None:
+    """All that can be wrong with the data is told now, and not after hours."""
+    from cyclegan_keras.evaluation import truth
+
     for domain in "AB":
         loader.pixels(domain)
         if loader.has_test_images:
@@ -144,41 +207,24 @@ def train(config: TrainConfig) -> dict[str, float] | None:
             f"is, images of equal names. Those in {str(loader.directory)!r} are none. Rename them, "
             "or take both folders away."
         )
-    run_dir = runs.make_run_dir(config, loader.dataset_name)
-    print(
-        f"Data    {loader.directory}: {len(loader.paths('A'))} images of A, "
-        f"{len(loader.paths('B'))} of B"
-        f"\nDevice  {found}"
-        f"\nRun     {run_dir}: {config.epochs} epochs of {num_batches} steps",
-        flush=True,
-    )
+
+
+def make_model(config: TrainConfig) -> Any:
+    """Makes the model of a run, with its initial weights.
+
+    Args:
+        config: The settings.
+
+    Returns:
+        A `CycleGAN` or a `Pix2Pix`.
+    """
+    from cyclegan_keras.cyclegan import CycleGAN
+    from cyclegan_keras.pix2pix import Pix2Pix
+    from cyclegan_keras.training import devices
+
     kind = Pix2Pix if config.model == "pix2pix" else CycleGAN
     with devices.precision(config.precision):
-        gan = kind(**config.model_settings(), data_loader=loader)
-    interrupt = callbacks.StopOnInterrupt()
-    hooks = [
-        callbacks.ProgressBar(),
-        callbacks.LearningRateDecay(config.decay_epochs or 0),
-        callbacks.HistoryCSV(run_dir / "history.csv", config.sample_interval),
-        callbacks.SampleGrid(
-            loader,
-            config.sample_interval,
-            callbacks.writes_samples_to(run_dir / "samples"),
-        ),
-        interrupt,
-    ]
-    loop.run(gan, loader, config.epochs, config.batch_size, hooks, seed=config.seed)
-    translators = gan.translators
-    saved = [run_dir / f"{name}.keras" for name in translators]
-    for translator, path in zip(translators.values(), saved, strict=True):
-        runs.save_whole(runs.in_full_precision(translator), path)
-    print(f"Saved   {' and '.join(map(str, saved))}", flush=True)
-    images.write_image(run_dir / "translations.png", picture(translators, loader))
-    figures = truth.evaluate(translators, loader)
-    figures["interrupted"] = interrupt.stopped
-    runs.save_figures(figures, run_dir / "metrics.json")
-    print(truth.in_words(figures))
-    return None if interrupt.stopped else figures
+        return kind(**config.model_settings())
 
 
 def make_loader(config: TrainConfig) -> Any:
@@ -204,6 +250,7 @@ def make_loader(config: TrainConfig) -> Any:
         epoch_length="longer" if config.epoch_length == "longer" else "shorter",
         paired=config.model == "pix2pix",
         cache_memory=config.cache_memory,
+        skip_bad_images=config.skip_bad_images,
     )
 
 

@@ -1,8 +1,6 @@
-"""What hangs on the training loop: progress, samples, history, and an orderly end."""
+"""What hangs on the training loop: progress, samples, and the learning rate."""
 
-import csv
 import pathlib
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -14,10 +12,12 @@ import tqdm
 from PIL import Image
 
 from cyclegan_keras import plotting
-from cyclegan_keras.data.images import PathLike, write_image
+from cyclegan_keras.data.images import write_image
 from cyclegan_keras.data.loader import DataLoader
+from cyclegan_keras.files import PathLike
 from cyclegan_keras.schedules import linear_decay
-from cyclegan_keras.training.loop import MeanLogs
+from cyclegan_keras.training.faults import tolerated
+from cyclegan_keras.training.intervals import EveryFewSteps
 from cyclegan_keras.training.runs import free_name
 
 NUM_SAMPLES = 4
@@ -41,33 +41,36 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Draws the empty bar."""
-        total = self.params["epochs"] * self.params["steps"]
-        self._bar = tqdm.tqdm(total=total, **self._kwargs)
+        steps, progress = self.params["steps"], self.params["progress"]
+        done = progress.epoch * steps + progress.step
+        total = self.params["epochs"] * steps
+        self._bar = tqdm.tqdm(total=total, initial=done, **self._kwargs)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Starts the means anew."""
-        self._epoch, self._means = epoch, MeanLogs()
+        """Remembers the epoch."""
+        self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Moves the bar on by one."""
-        self._means.add(logs)
         now = time.monotonic()
         if now - self._shown >= self._bar.mininterval:
-            self._bar.set_postfix_str(self._words(), refresh=False)
+            self._bar.set_postfix_str(self._words(self._means()), refresh=False)
             self._shown = now
         self._bar.update()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Shows the epoch's last figures."""
-        self._bar.set_postfix_str(self._words())
+        self._bar.set_postfix_str(self._words(logs))
 
     def on_train_end(self, logs: Any = None) -> None:
         """Leaves the bar as it stands."""
         self._bar.close()
 
-    def _words(self) -> str:
+    def _means(self) -> dict[str, float]:
+        return self.params["progress"].means.mean()
+
+    def _words(self, means: dict[str, float]) -> str:
         """The losses as the book prints them, in short."""
-        means = self._means.mean()
         losses = [
             ("D", means.get("d_loss")),
             ("acc", means.get("d_acc")),
@@ -91,33 +94,7 @@ def _both(means: dict[str, float], start: str, end: str = "") -> float | None:
     )
 
 
-class _EveryFewSteps(keras.callbacks.Callback):
-    """Calls `act` after every `interval` steps, counted over all epochs."""
-
-    def __init__(self, interval: int) -> None:
-        super().__init__()
-        if interval < 1:
-            raise ValueError(f"`interval` must be at least 1 step. Received: interval={interval}")
-        self.interval = interval
-        self.epoch = 0
-        self.num_steps = 0
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Remembers the epoch."""
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Counts the step, and acts if it is time."""
-        self.num_steps += 1
-        if self.num_steps % self.interval == 0:
-            self.act(batch)
-
-    def act(self, batch: int) -> None:
-        """Does what there is to do every `interval` steps."""
-        raise NotImplementedError
-
-
-class SampleGrid(_EveryFewSteps):
+class SampleGrid(EveryFewSteps):
     """Translates the same few images every so often, and hands the picture on.
 
     Takes test images, or training images where there are none to test with.
@@ -153,50 +130,6 @@ class SampleGrid(_EveryFewSteps):
         self._show(grid, self.epoch, batch)
 
 
-class HistoryCSV(_EveryFewSteps):
-    """Writes a row of mean losses every so often, and at the end of each epoch.
-
-    Args:
-        path: Of the file. Columns: `epoch` and `step` (both counted from one, steps over all
-            epochs), `seconds` since the start, and the mean of each loss since the row before.
-        interval: Steps between two rows.
-    """
-
-    def __init__(self, path: PathLike, interval: int) -> None:
-        super().__init__(interval)
-        self._path = pathlib.Path(path)
-        self._means = MeanLogs()
-        self._num_pending = 0
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Starts the clock."""
-        self._started = time.monotonic()
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Takes in one step's losses."""
-        self._means.add(logs)
-        self._num_pending += 1
-        super().on_train_batch_end(batch, logs)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Writes what has come in since the last row."""
-        if self._num_pending:
-            self.act(0)
-
-    def act(self, batch: int) -> None:
-        """Writes a row."""
-        seconds = round(time.monotonic() - self._started, 2)
-        means = {name: f"{value:.6g}" for name, value in self._means.mean().items()}
-        row = {"epoch": self.epoch + 1, "step": self.num_steps, "seconds": seconds, **means}
-        is_new = not self._path.exists()
-        with self._path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row), lineterminator="\n")
-            if is_new:
-                writer.writeheader()
-            writer.writerow(row)
-        self._means, self._num_pending = MeanLogs(), 0
-
-
 class LearningRateDecay(keras.callbacks.Callback):
     """Lets the learning rate of every optimizer fall in a straight line towards the end.
 
@@ -215,6 +148,14 @@ class LearningRateDecay(keras.callbacks.Callback):
         self._num_steps = self.params["epochs"] * self.params["steps"]
         self._epoch = 0
 
+    def state(self) -> dict[str, Any]:
+        """Returns the rates to begin with, which those in the optimizers no longer show."""
+        return {"rates": list(self._rates)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes over what `state` returned."""
+        self._rates = list(state["rates"])
+
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Remembers the epoch."""
         self._epoch = epoch
@@ -230,28 +171,6 @@ class LearningRateDecay(keras.callbacks.Callback):
                 optimizer.learning_rate = rate * factor
 
 
-class StopOnInterrupt(keras.callbacks.Callback):
-    """Makes the first Ctrl-C end the training in order, after the step that is being done.
-
-    A second one stops at once. Works in the main thread, where Python handles signals.
-    """
-
-    stopped = False
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Begins to listen."""
-        self._previous = signal.signal(signal.SIGINT, self._stop)
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Gives Ctrl-C its old meaning back."""
-        signal.signal(signal.SIGINT, self._previous)
-
-    def _stop(self, signum: int, frame: Any) -> None:
-        signal.signal(signal.SIGINT, self._previous)
-        self.stopped = True
-        self.model.stop_training = True
-
-
 def writes_samples_to(directory: PathLike) -> Callable[[np.ndarray, int, int], None]:
     """Makes a function that keeps the pictures of `SampleGrid` as PNG files.
 
@@ -264,8 +183,9 @@ def writes_samples_to(directory: PathLike) -> Callable[[np.ndarray, int, int], N
     folder = pathlib.Path(directory)
 
     def write(grid: np.ndarray, epoch: int, batch: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_image(folder / f"{epoch}_{batch}.png", grid)
+        with tolerated(f"the sample {folder / f'{epoch}_{batch}.png'}"):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_image(folder / f"{epoch}_{batch}.png", grid)
 
     return write
 

@@ -27,6 +27,18 @@ def use_threads() -> None:
         return
 
 
+def compute_the_same(deterministic: bool) -> None:
+    """Makes TensorFlow compute the same bits each time on a GPU too, if that is asked for.
+
+    On a CPU, all that this package computes with does so anyway, with the same number of threads.
+
+    Args:
+        deterministic: Whether it is asked for. It cannot be taken back within a process.
+    """
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
 @contextlib.contextmanager
 def precision(policy: str) -> Iterator[None]:
     """Gives the models that are built inside a precision to compute with.

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import keras
-import numpy as np
 
-Logs = dict[str, Any]
+from cyclegan_keras.training.progress import Progress
 
 
 class Batches(Protocol):
@@ -15,30 +14,8 @@ class Batches(Protocol):
     def num_batches(self, batch_size: int) -> int:
         """Counts the batches in one epoch."""
 
-    def load_batch(self, batch_size: int, seed: Any) -> Iterator[Any]:
-        """Deals out one epoch."""
-
-
-class MeanLogs:
-    """Collects the losses of many steps, and fetches them from the device only when asked."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, float] = {}
-        self._count = 0
-        self._pending: list[Logs] = []
-
-    def add(self, logs: Logs) -> None:
-        """Takes in one step's losses, scalars of any kind."""
-        self._pending.append(logs)
-
-    def mean(self) -> dict[str, float]:
-        """Returns the mean of each loss over all steps so far; empty before the first."""
-        for logs in self._pending:
-            for name, value in logs.items():
-                self._sums[name] = self._sums.get(name, 0.0) + float(np.asarray(value))
-        self._count += len(self._pending)
-        self._pending.clear()
-        return {name: total / self._count for name, total in self._sums.items()}
+    def load_batch(self, batch_size: int, seed: Any, first_batch: int = 0) -> Iterator[Any]:
+        """Deals out one epoch; `first_batch` is given only where an epoch goes on."""
 
 
 def run(
@@ -48,20 +25,25 @@ def run(
     batch_size: int,
     callbacks: Iterable[keras.callbacks.Callback] = (),
     seed: int | None = None,
+    progress: Progress | None = None,
 ) -> keras.callbacks.History:
     """Trains a model, epoch by epoch.
 
     The callbacks get, after each step, that step's losses as tensors on the device, and after each
-    epoch the means as floats. A callback ends the training by setting `model.stop_training`.
+    epoch the means as floats; `params["progress"]` is how far the training is, the step included.
+    A callback ends the training by setting `model.stop_training`, or by raising an exception, which
+    then comes out of here, after `on_train_end`.
 
     Args:
         model: Anything with a `train_step(batch)` that returns a dict of scalars.
         data: Where batches come from.
         epochs: Passes over the data, at least one.
         batch_size: Images of each domain in one step.
-        callbacks: Keras callbacks.
+        callbacks: Keras callbacks. Those with `state()` and `restore(state)` are restored, after
+            `on_train_begin`, from what `progress` remembers of them.
         seed: Of the data's order; epoch `e` is dealt out with `(seed, e)`. `None` leaves it to
             `data`.
+        progress: Where to go on; kept up to date. `None` begins anew.
 
     Returns:
         A `History`, whose `history` has a list of means, one an epoch, for each loss.
@@ -71,24 +53,29 @@ def run(
     """
     check_epochs(epochs)
     steps = data.num_batches(batch_size)
+    progress = Progress() if progress is None else progress
     history = keras.callbacks.History()
-    hooks = _Callbacks([*callbacks, history], model, {"epochs": epochs, "steps": steps})
+    params = {"epochs": epochs, "steps": steps, "progress": progress}
+    hooks = _Callbacks([*callbacks, history], model, params)
     model.stop_training = False
     hooks("on_train_begin")
     logs: dict[str, float] = {}
     try:
-        for epoch in range(epochs):
+        progress.restore(hooks.callbacks)
+        history.history = {name: list(means) for name, means in progress.history.items()}
+        history.epoch = list(range(progress.epoch))
+        for epoch in range(progress.epoch, epochs):
             hooks("on_epoch_begin", epoch)
-            means = MeanLogs()
-            epoch_seed = None if seed is None else (seed, epoch)
-            for step, batch in enumerate(data.load_batch(batch_size, seed=epoch_seed)):
+            skipped = {"first_batch": progress.step} if progress.step else {}
+            batches = data.load_batch(batch_size, seed=progress.seed_of_epoch(seed), **skipped)
+            for step, batch in enumerate(batches, start=progress.step):
                 hooks("on_train_batch_begin", step)
                 step_logs = model.train_step(batch)
-                means.add(step_logs)
+                progress.end_step(step_logs)
                 hooks("on_train_batch_end", step, step_logs)
                 if model.stop_training:
                     break
-            logs = means.mean()
+            logs = progress.end_epoch()
             hooks("on_epoch_end", epoch, logs)
             if model.stop_training:
                 break
@@ -116,11 +103,11 @@ class _Callbacks:
     def __init__(
         self, callbacks: list[keras.callbacks.Callback], model: Any, params: dict[str, Any]
     ) -> None:
-        self._callbacks = callbacks
+        self.callbacks = callbacks
         for callback in callbacks:
             callback.set_params(params)
             callback.set_model(model)
 
     def __call__(self, event: str, *args: Any) -> None:
-        for callback in self._callbacks:
+        for callback in self.callbacks:
             getattr(callback, event)(*args)

@@ -1,14 +1,16 @@
-"""What a run leaves behind: its folder, its translators, its figures."""
+"""The folder of a run: found or made, locked, and only ever used for one run."""
 
+import contextlib
 import json
-import os
 import pathlib
-from typing import Any
+from collections.abc import Iterator
 
-import keras
+import filelock
 
 from cyclegan_keras.config import TrainConfig
-from cyclegan_keras.data.images import PathLike
+from cyclegan_keras.files import PathLike, remove_partial, write_text
+
+CONFIG, FIGURES = "config.json", "metrics.json"
 
 
 def free_name(path: PathLike) -> pathlib.Path:
@@ -28,79 +30,110 @@ def free_name(path: PathLike) -> pathlib.Path:
     return name
 
 
-def make_run_dir(config: TrainConfig, dataset_name: str) -> pathlib.Path:
-    """Makes the folder of a run and writes the settings into it.
+@contextlib.contextmanager
+def opened(config: TrainConfig, dataset_name: str) -> Iterator[pathlib.Path]:
+    """Opens the folder of a run, new or begun, for this process alone, and writes the settings.
 
     Args:
         config: The settings. Without a `run_dir`, the folder is `runs/<dataset>`, or the first of
             `runs/<dataset>-2`, `-3`, … that is free.
         dataset_name: Of the data set.
 
-    Returns:
+    Yields:
         The folder.
 
     Raises:
-        FileExistsError: If a folder was asked for and there is something in it.
+        FileExistsError: If there is something else in the folder, or another process at work.
+        ValueError: If the run was begun with other settings.
     """
     if config.run_dir is None:
-        folder = free_name(pathlib.Path("runs") / dataset_name)
+        folder = _new_folder(pathlib.Path("runs") / dataset_name)
     else:
         folder = pathlib.Path(config.run_dir)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise FileExistsError(
-                f"There is something in {str(folder)!r} already, and a run overwrites nothing. "
-                "Give another --run-dir, or move the old one away."
-            )
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(config.to_json(), "utf-8")
-    return folder
+        check_folder(config)
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise FileExistsError(
+            f"Another process is training in {str(folder)!r}. Wait for it, or give another "
+            "--run-dir."
+        ) from None
+    try:
+        check_folder(config)  # Again: now nobody can change it any more.
+        write_text(folder / CONFIG, config.to_json())
+        for place in (folder, folder / "samples"):
+            remove_partial(place)
+        yield folder
+    finally:
+        lock.release()
 
 
-def in_full_precision(model: keras.Model) -> keras.Model:
-    """Copies a model that computes in 16 bits to one that computes in float32.
+def _new_folder(wanted: pathlib.Path) -> pathlib.Path:
+    while True:
+        folder = free_name(wanted)
+        with contextlib.suppress(FileExistsError):  # Another process was a moment earlier.
+            folder.mkdir(parents=True)
+            return folder
 
-    So that a translator is as fast and as exact where there are no 16-bit units.
+
+def check_folder(config: TrainConfig) -> None:
+    """Tells early, without touching anything, whether a run can go where it is to go.
 
     Args:
-        model: A model of inputs and outputs, trained in any precision.
+        config: The settings.
+
+    Raises:
+        FileExistsError: If there is something else in the folder.
+        ValueError: If the run was begun with other settings.
+    """
+    if config.run_dir is None:
+        return
+    folder = pathlib.Path(config.run_dir)
+    if not (folder / CONFIG).exists():
+        is_used = folder.exists() and not folder.is_dir()
+        if is_used or any(not path.name.startswith(".") for path in _content(folder)):
+            raise FileExistsError(
+                f"There is something in {str(folder)!r} that is no run, and nothing is "
+                "overwritten. Give another --run-dir, or move it away."
+            )
+        return
+    differences = config.differences(TrainConfig.from_json(folder / CONFIG))
+    if differences:
+        shown = ", ".join(
+            f"{name}={mine!r} where it was {theirs!r}"
+            for name, (mine, theirs) in differences.items()
+        )
+        raise ValueError(
+            f"The run in {str(folder)!r} was begun with other settings. Received: {shown}. Go on "
+            "with the old ones (--resume), or give another --run-dir."
+        )
+
+
+def figures_if_finished(config: TrainConfig) -> dict[str, float] | None:
+    """Reads the figures of a run that has nothing left to do.
+
+    Args:
+        config: The settings.
 
     Returns:
-        The copy, with the same name and weights; `model` itself if it computes in float32.
+        The figures; `None` if the run is not finished, or shall have more epochs.
+
+    Raises:
+        ValueError: If the file with the figures is damaged.
     """
-    if all(layer.compute_dtype == layer.variable_dtype for layer in model.layers):
-        return model
-    copy = keras.models.clone_model(
-        model,
-        clone_function=lambda layer: type(layer).from_config(
-            {**layer.get_config(), "dtype": layer.variable_dtype}
-        ),
-    )
-    copy.set_weights(model.get_weights())
-    copy.name = model.name
-    return copy
-
-
-def save_whole(model: Any, path: PathLike) -> None:
-    """Saves a model as a `.keras` file, whole or not at all.
-
-    Args:
-        model: A Keras model.
-        path: Ends with `.keras`; an existing file is replaced.
-    """
-    target = pathlib.Path(path)
-    partial = target.with_name(f".{target.stem}.{os.getpid()}.keras")
+    if config.run_dir is None:
+        return None
+    path = pathlib.Path(config.run_dir) / FIGURES
     try:
-        model.save(partial)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+        figures = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r} is not JSON ({error}). Take it out.") from None
+    return figures if figures.get("epochs", 0) >= config.epochs else None
 
 
-def save_figures(figures: dict[str, float], path: PathLike) -> None:
-    """Writes the figures of a run as JSON.
-
-    Args:
-        figures: Numbers by name.
-        path: Of the file.
-    """
-    pathlib.Path(path).write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+def _content(folder: pathlib.Path) -> list[pathlib.Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []

@@ -1,11 +1,11 @@
 import argparse
 import json
-
-import pytest
+import signal
 
 from cyclegan_keras.cli import ablate, train
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.training.faults import Interrupted
 
 TINY = "--image-size 32 --gf 2 --df 2 --batch-size 6 --epochs 1".split()
 
@@ -67,58 +67,35 @@ def test_pix2pix_is_not_ablated(capsys):
     assert "What is ablated is a CycleGAN" in capsys.readouterr().err
 
 
-@pytest.fixture
-def fake_training(monkeypatch):
-    """Trains nothing; leaves what a run leaves."""
+def test_the_table_has_what_each_training_ends_with(fruit_dir, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     trained = []
 
     def pretend(config):
-        folder = train.pathlib.Path(config.run_dir)
-        folder.mkdir(parents=True)
-        (folder / "config.json").write_text(config.to_json())
-        figures = {"untranslated": 20.0, "truth_AB": 5.0 + len(trained), "cycle_A": 1.0}
-        figures["interrupted"] = False
-        (folder / "metrics.json").write_text(json.dumps(figures))
-        trained.append(folder.name)
-        return figures
+        train.pathlib.Path(config.run_dir).mkdir(parents=True)
+        trained.append(config)
+        return {"untranslated": 20.0, "truth_AB": 4.0 + len(trained), "cycle_A": 1.0}
 
     monkeypatch.setattr(train, "train", pretend)
-    return trained
-
-
-def test_what_is_done_is_not_done_again(fruit_dir, tmp_path, monkeypatch, capsys, fake_training):
-    monkeypatch.chdir(tmp_path)
     command = ["ablate", "--data-dir", str(fruit_dir), *TINY, "--settings"]
-    assert main([*command, "all", "gan_alone"]) == 0
     assert main([*command, "all", "gan_alone", "cycle_alone"]) == 0
-    assert fake_training == ["all", "gan_alone", "cycle_alone"]
+    assert [weights(config)[:2] for config in trained] == [(1.0, 10.0), (1.0, 0.0), (0.0, 10.0)]
     rows = (tmp_path / "runs" / "ablation" / "ablation.md").read_text().splitlines()
     assert rows[0] == "| trained with | A → B | B → A | cycle A | cycle B |"
     assert rows[2] == "| (untranslated) | 20.00 | 20.00 |  |  |"
     assert rows[3] == "| GAN + both cycles | 5.00 |  | 1.00 |  |"
     assert rows[5] == "| cycle alone | 7.00 |  | 1.00 |  |"
     assert "\n".join(rows) in capsys.readouterr().out
-    # Other settings are another ablation.
-    assert main([*command, "all", "--seed", "1"]) == 2
-    assert "has a run of other settings" in capsys.readouterr().err
-
-
-def test_an_interrupted_run_is_not_taken_for_a_finished_one(
-    fruit_dir, tmp_path, monkeypatch, capsys, fake_training
-):
-    monkeypatch.chdir(tmp_path)
-    command = ["ablate", "--data-dir", str(fruit_dir), *TINY, "--settings", "all"]
-    assert main(command) == 0
-    path = tmp_path / "runs" / "ablation" / "all" / "metrics.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "interrupted": True}))
-    assert main(command) == 2
-    assert "was interrupted" in capsys.readouterr().err
 
 
 def test_an_interrupted_ablation_ends_as_an_interrupted_run(fruit_dir, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train, "train", lambda config: None)
-    assert main(["ablate", "--data-dir", str(fruit_dir), *TINY]) == 130
+
+    def interrupted(config):
+        raise Interrupted(signal.SIGTERM)
+
+    monkeypatch.setattr(train, "train", interrupted)
+    assert main(["ablate", "--data-dir", str(fruit_dir), *TINY]) == 143
 
 
 def test_there_must_be_a_truth_to_compare_with(tmp_path, monkeypatch, capsys, fruit_dir):
@@ -141,3 +118,10 @@ def test_a_real_one(fruit_dir, tmp_path, monkeypatch, capsys):
     assert weights(TrainConfig.from_json(run / "config.json")) == (1.0, 10.0, 0.0, 0.0)
     figures = json.loads((run / "metrics.json").read_text())
     assert f"| GAN + forward cycle | {figures['truth_AB']:.2f} |" in capsys.readouterr().out
+    # The same command again trains nothing that is done.
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    assert main(command) == 0
+    assert f"| GAN + forward cycle | {figures['truth_AB']:.2f} |" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+    assert main([*command, "--seed", "1"]) == 2
+    assert "begun with other settings. Received: seed=1 where it was 0" in capsys.readouterr().err

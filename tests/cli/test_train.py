@@ -7,10 +7,8 @@ import math
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import keras
 import pytest
@@ -86,6 +84,8 @@ def test_a_run_leaves_everything_in_its_folder(trained):
     run = folder / "runs" / "small_fruit"
     assert [path.name for path in folder.iterdir()] == ["runs"]
     assert sorted(path.name for path in run.iterdir()) == [
+        ".lock",
+        "checkpoints",
         "config.json",
         "g_AB.keras",
         "g_BA.keras",
@@ -100,7 +100,7 @@ def test_a_run_leaves_everything_in_its_folder(trained):
     assert sorted(p.name for p in (run / "samples").iterdir()) == ["0_1.png", "1_0.png", "1_2.png"]
     figures = json.loads((run / "metrics.json").read_text())
     assert figures["truth_AB"] > 0
-    assert figures["interrupted"] is False
+    assert figures["epochs"] == 2
     assert f"A → B to the truth  {figures['truth_AB']:6.2f}" in result.stdout
     assert "Device " in result.stdout
     assert "6/6" in result.stderr
@@ -126,20 +126,39 @@ def test_the_same_seed_gives_the_same_run(trained, fruit_dir, tmp_path):
             tmp_path / "again" / "history.csv",
         )
     ]
-    for one, other in zip(*histories, strict=True):
-        assert {k: float(v) for k, v in one.items()} == pytest.approx(
-            {k: float(v) for k, v in other.items()}, rel=1e-3
-        )
+    assert histories[0] == histories[1]
 
 
-def test_a_run_overwrites_nothing(trained, fruit_dir, capsys):
+def test_a_finished_run_is_left_as_it_is(trained, fruit_dir, capsys):
     folder, _ = trained
     run = folder / "runs" / "small_fruit"
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     argv = ["train", "--data-dir", str(fruit_dir), *TINY, "--run-dir", str(run)]
-    assert main(argv) == 2
-    assert "a run overwrites nothing" in capsys.readouterr().err
+    same = "--epochs 2 --sample-interval 2 --seed 3".split()
+    assert main([*argv, *same]) == 0
+    assert "is finished. To train it further, give more --epochs than 2" in capsys.readouterr().out
+    assert main(["train", "--run-dir", str(run), "--resume"]) == 0
+    assert main([*argv, *same, "--gf", "4"]) == 2
+    assert "begun with other settings. Received: gf=4 where it was 2." in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+def test_to_resume_there_must_be_a_run(tmp_path, capsys):
+    assert main(["train", "--resume"]) == 2
+    assert "Say which, with --run-dir" in capsys.readouterr().err
+    assert main(["train", "--resume", "--run-dir", str(tmp_path)]) == 2
+    assert "There is no run in " in capsys.readouterr().err
+    (tmp_path / "photo.jpg").write_bytes(b"dear")
+    assert main(["train", "--run-dir", str(tmp_path)]) == 2
+    assert "is no run, and nothing is overwritten" in capsys.readouterr().err
+
+
+def test_resuming_takes_the_runs_own_settings(tmp_path):
+    (tmp_path / "config.json").write_text(TrainConfig(gf=4, epochs=6, data_dir="there").to_json())
+    found = config_from("--resume", "--run-dir", str(tmp_path))
+    assert found == TrainConfig(gf=4, epochs=6, data_dir="there", run_dir=str(tmp_path))
+    found = config_from("--resume", "--run-dir", str(tmp_path), "--epochs", "10")
+    assert (found.epochs, found.decay_epochs, found.gf) == (10, 5, 4)
 
 
 def test_broken_data_are_told_before_a_run_begins(fruit_dir, tmp_path, capsys):
@@ -164,31 +183,6 @@ def test_translate_with_what_was_trained(trained, fruit_dir, tmp_path, capsys):
     assert main(argv) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert main([*argv, "--overwrite"]) == 0
-
-
-def test_ctrl_c_saves_and_ends(fruit_dir, tmp_path):
-    command = [sys.executable, "-m", "cyclegan_keras", "train", "--data-dir", str(fruit_dir)]
-    command += [*TINY, "--epochs", "100000", "--sample-interval", "1", "--run-dir", "r"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        first_sample = tmp_path / "r" / "samples" / "0_0.png"
-        deadline = time.monotonic() + 120
-        while not first_sample.exists() and time.monotonic() < deadline:
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=120)
-    finally:
-        process.kill()
-    assert process.returncode == 130, err
-    assert "Traceback" not in err
-    assert "Saved" in out
-    assert (tmp_path / "r" / "g_AB.keras").exists()
-    assert (tmp_path / "r" / "g_BA.keras").exists()
-    assert json.loads((tmp_path / "r" / "metrics.json").read_text())["interrupted"] is True
 
 
 @pytest.mark.slow

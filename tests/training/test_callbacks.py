@@ -1,45 +1,15 @@
-import csv
 import io
-import os
-import signal
+import json
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from cyclegan_keras.training import callbacks, loop
-
-LOSSES = "d_loss d_acc g_loss valid_A_loss valid_B_loss reconstr_A_loss reconstr_B_loss".split()
-
-
-class Model:
-    """Three steps an epoch; each loss is the number of the step."""
-
-    def __init__(self, gan=None):
-        self.step, self.rates = 0, []
-        self.translators = gan and gan.translators
-        self.optimizers = [keras.optimizers.SGD(0.5), keras.optimizers.SGD(0.25)]
-
-    def train_step(self, batch):
-        self.step += 1
-        self.rates.append([float(optimizer.learning_rate) for optimizer in self.optimizers])
-        return dict.fromkeys(LOSSES, float(self.step))
-
-    def num_batches(self, batch_size):
-        return 3
-
-    def load_batch(self, batch_size, seed):
-        return iter(range(3))
+from cyclegan_keras.training import callbacks
+from cyclegan_keras.training.progress import Progress
 
 
-def train(*hooks, epochs=2, gan=None):
-    model = Model(gan)
-    loop.run(model, model, epochs, 1, hooks)
-    return model
-
-
-def test_the_bar_shows_losses_and_the_time_left():
+def test_the_bar_shows_losses_and_the_time_left(train):
     out = io.StringIO()
     train(callbacks.ProgressBar(file=out, mininterval=0, ncols=200))
     last = out.getvalue().rstrip().split("\r")[-1]
@@ -49,22 +19,7 @@ def test_the_bar_shows_losses_and_the_time_left():
     assert " id " not in last  # this model has no such loss
 
 
-def test_history_has_means_since_the_row_before(tmp_path):
-    path = tmp_path / "history.csv"
-    train(callbacks.HistoryCSV(path, interval=2))
-    with path.open() as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["epoch"], row["step"], float(row["g_loss"])) for row in rows] == [
-        ("1", "2", 1.5),
-        ("1", "3", 3.0),
-        ("2", "4", 4.0),
-        ("2", "6", 5.5),
-    ]
-    assert list(rows[0]) == ["epoch", "step", "seconds", *LOSSES]
-    assert all(float(row["seconds"]) >= 0 for row in rows)
-
-
-def test_samples_are_test_images_both_ways_and_back(loader, tiny_gan, tmp_path):
+def test_samples_are_test_images_both_ways_and_back(train, loader, tiny_gan, tmp_path):
     pictures = []
     show = callbacks.writes_samples_to(tmp_path / "samples")
 
@@ -92,35 +47,58 @@ def test_an_interval_is_at_least_one_step(loader):
         callbacks.SampleGrid(loader, 0, print)
 
 
-def test_the_learning_rate_falls_over_the_last_epochs():
+def test_the_learning_rate_falls_over_the_last_epochs(train):
     model = train(callbacks.LearningRateDecay(1))
     shares = [1, 1, 1, 3 / 4, 2 / 4, 1 / 4]
     np.testing.assert_allclose(model.rates, np.outer(shares, [0.5, 0.25]), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("epochs", "first"), [(0, 1.0), (9, 6 / 7)])
-def test_decay_over_nothing_and_over_more_than_all(epochs, first):
+def test_decay_over_nothing_and_over_more_than_all(train, epochs, first):
     rates = np.array(train(callbacks.LearningRateDecay(epochs)).rates)[:, 0] / 0.5
     assert rates[0] == pytest.approx(first)
     assert rates[-1] == pytest.approx(1.0 if epochs == 0 else 1 / 7)
 
 
-class Interrupts(keras.callbacks.Callback):
-    def __init__(self, times):
-        super().__init__()
-        self.times = times
+def test_the_learning_rate_falls_on_after_a_break(train):
+    whole = train(callbacks.LearningRateDecay(1))
 
-    def on_train_batch_end(self, batch, logs=None):
-        for _ in range(self.times):
-            os.kill(os.getpid(), signal.SIGINT)
+    class Break(callbacks.keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            progress = self.params["progress"]
+            if (progress.epoch, progress.step) == (1, 1):
+                self.text = json.dumps(progress.state())
+                raise KeyboardInterrupt
 
-
-def test_ctrl_c_ends_after_the_step_and_a_second_one_at_once():
-    before = signal.getsignal(signal.SIGINT)
-    stop = callbacks.StopOnInterrupt()
-    assert train(stop, Interrupts(1)).step == 1
-    assert stop.stopped
-    assert signal.getsignal(signal.SIGINT) is before
+    decay, stop = callbacks.LearningRateDecay(1), Break()
     with pytest.raises(KeyboardInterrupt):
-        train(callbacks.StopOnInterrupt(), Interrupts(2))
-    assert signal.getsignal(signal.SIGINT) is before
+        train(decay, stop)
+    # The optimizers' own rates have begun to fall by then.
+    rest = train(
+        callbacks.LearningRateDecay(1),
+        progress=Progress.from_state(json.loads(stop.text)),
+        rates=(0.5 * 3 / 4, 0.25 * 3 / 4),
+    )
+    np.testing.assert_allclose(rest.rates, whole.rates[4:], rtol=1e-6)
+
+
+def test_the_bar_begins_where_the_training_does(train):
+    out, progress = io.StringIO(), Progress()
+    progress.epoch = 1
+    progress.end_step({"d_loss": 7.0})
+    train(callbacks.ProgressBar(file=out, mininterval=0, ncols=200), progress=progress)
+    bars = out.getvalue().rstrip().split("\r")
+    assert "4/6" in bars[1]
+    assert "6/6" in bars[-1]
+    # One step of 7 before the break; then those that the fake counts 1 and 2.
+    assert "D 3.333" in bars[-1]
+
+
+def test_a_sample_that_cannot_be_written_does_not_end_the_training(tmp_path, capsys):
+    (tmp_path / "samples").write_text("a file where the folder should be")
+    write = callbacks.writes_samples_to(tmp_path / "samples")
+    write(np.zeros((2, 2, 3), np.uint8), 3, 9)
+    warning = capsys.readouterr().err
+    assert warning.startswith("Warning: the sample ")
+    assert "3_9.png could not be written" in warning
+    assert len(warning.splitlines()) == 1

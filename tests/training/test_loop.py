@@ -1,9 +1,11 @@
+import json
+
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
 
 from cyclegan_keras.training import loop
+from cyclegan_keras.training.progress import Progress
 
 
 class Counting:
@@ -19,9 +21,9 @@ class Counting:
     def num_batches(self, batch_size):
         return self.steps
 
-    def load_batch(self, batch_size, seed):
+    def load_batch(self, batch_size, seed, first_batch=0):
         self.seeds.append(seed)
-        return iter(range(self.steps))
+        return iter(range(first_batch, self.steps))
 
 
 class Events(keras.callbacks.Callback):
@@ -53,7 +55,8 @@ def test_callbacks_hear_of_everything_in_order():
     first, second = {"loss": 2.0}, {"loss": 5.0}
     assert events.events == ["begin", "epoch 0", 0, 1, 2, first, "epoch 1", 0, 1, 2, second, "end"]
     assert history.history == {"loss": [2.0, 5.0]}
-    assert events.params == {"epochs": 2, "steps": 3}
+    assert {name: events.params[name] for name in ("epochs", "steps")} == {"epochs": 2, "steps": 3}
+    assert (events.params["progress"].epoch, events.params["progress"].step) == (2, 0)
     assert model.seeds == [(7, 0), (7, 1)]
 
 
@@ -79,18 +82,63 @@ def test_no_epochs_is_an_error():
         loop.run(Counting(), Counting(), epochs=0, batch_size=1)
 
 
-def test_losses_are_fetched_only_when_asked_for():
-    class Scalar:
-        fetched = 0
+class Tally(keras.callbacks.Callback):
+    """A callback with a state: how many steps it has heard of."""
 
-        def __array__(self, dtype=None, copy=None):
-            Scalar.fetched += 1
-            return np.array(4.0)
+    def on_train_begin(self, logs=None):
+        self.count = 0
 
-    means = loop.MeanLogs()
-    assert means.mean() == {}
-    for _ in range(3):
-        means.add({"loss": Scalar()})
-    assert Scalar.fetched == 0
-    assert means.mean() == means.mean() == {"loss": 4.0}
-    assert Scalar.fetched == 3
+    def on_train_batch_end(self, batch, logs=None):
+        self.count += 1
+
+    def state(self):
+        return {"count": self.count}
+
+    def restore(self, state):
+        self.count = state["count"]
+
+
+class Snapshot(keras.callbacks.Callback):
+    """Keeps the state after some step of the second epoch, as it would lie on the disk."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        progress = self.params["progress"]
+        if (progress.epoch, progress.step) == (1, 2):
+            self.text = json.dumps(progress.state())
+
+
+def test_a_training_goes_on_in_the_middle_of_an_epoch():
+    model, tally, snapshot = Counting(), Tally(), Snapshot()
+    whole = loop.run(model, model, 3, 1, [tally, snapshot], seed=7)
+    assert whole.history == {"loss": [2.0, 5.0, 8.0]}
+
+    rest, later, events = Counting(), Tally(), Events()
+    rest.train_step = lambda batch, seen=rest.seen: (
+        seen.append(batch) or {"loss": tf.constant(5.0 + len(seen))}
+    )
+    progress = Progress.from_state(json.loads(snapshot.text))
+    history = loop.run(rest, rest, 3, 1, [later, events], seed=7, progress=progress)
+    assert rest.seen == [2, 0, 1, 2]  # What was left of the second epoch, and the third.
+    assert rest.seeds == [(7, 1), (7, 2)]
+    assert history.history == whole.history
+    assert history.epoch == [0, 1, 2]
+    assert later.count == tally.count == 9
+    assert events.events[:3] == ["begin", "epoch 1", 2]
+
+
+def test_after_a_fault_the_images_come_in_another_order():
+    progress = Progress()
+    assert progress.seed_of_epoch(7) == (7, 0)
+    progress.attempt = 2
+    assert progress.seed_of_epoch(7) == (7, 0, 2)
+    assert progress.seed_of_epoch(7, epoch=5) == (7, 5, 2)
+    assert progress.seed_of_epoch(None) is None
+    assert Progress.from_state(progress.state()).attempt == 2
+
+
+def test_a_finished_training_has_nothing_left_to_do():
+    model, progress = Counting(), Progress()
+    loop.run(model, model, 2, 1, progress=progress)
+    history = loop.run(model, model, 2, 1, progress=progress)
+    assert len(model.seen) == 6
+    assert history.history == {"loss": [2.0, 5.0]}

@@ -1,56 +1,108 @@
-import keras
-import numpy as np
+import json
+import subprocess
+import sys
+
 import pytest
 
 from cyclegan_keras.config import TrainConfig
-from cyclegan_keras.networks import build_unet_generator
 from cyclegan_keras.training import runs
+
+
+def config(folder, **settings) -> TrainConfig:
+    return TrainConfig(run_dir=str(folder), **settings)
 
 
 def test_every_run_has_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = [str(runs.make_run_dir(TrainConfig(epochs=n), "fruit")) for n in (1, 2, 3)]
+    names = []
+    for epochs in (1, 2, 3):
+        with runs.opened(TrainConfig(epochs=epochs), "fruit") as folder:
+            names.append(str(folder))
     assert names == ["runs/fruit", "runs/fruit-2", "runs/fruit-3"]
     epochs = [TrainConfig.from_json(tmp_path / name / "config.json").epochs for name in names]
     assert epochs == [1, 2, 3]
 
 
-def test_an_empty_folder_may_be_used_and_no_other(tmp_path):
-    (tmp_path / "run").mkdir()
-    config = TrainConfig(run_dir=str(tmp_path / "run"))
-    assert runs.make_run_dir(config, "fruit") == tmp_path / "run"
-    with pytest.raises(FileExistsError, match="a run overwrites nothing"):
-        runs.make_run_dir(config, "fruit")
+def test_another_process_may_take_the_name_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    free_name, calls = runs.free_name, []
+
+    def too_late(path):
+        name = free_name(path)
+        if not calls:
+            name.mkdir(parents=True)
+        calls.append(name)
+        return name
+
+    monkeypatch.setattr(runs, "free_name", too_late)
+    with runs.opened(TrainConfig(), "fruit") as folder:
+        assert str(folder) == "runs/fruit-2"
+
+
+def test_what_is_there_is_never_overwritten(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "holiday.jpg").write_bytes(b"dear")
+    with pytest.raises(FileExistsError, match="is no run, and nothing is overwritten"):
+        runs.opened(config(folder), "fruit").__enter__()
     with pytest.raises(FileExistsError):
-        runs.make_run_dir(TrainConfig(run_dir=__file__), "fruit")
+        runs.check_folder(config(__file__))
+    assert [path.name for path in folder.iterdir()] == ["holiday.jpg"]
 
 
-def test_a_model_is_saved_whole_or_not_at_all(tmp_path):
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    path = tmp_path / "m.keras"
-    runs.save_whole(model, path)
-    before = path.read_bytes()
-
-    class Fails:
-        def save(self, partial):
-            partial.write_bytes(b"half")
-            raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        runs.save_whole(Fails(), path)
-    assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["m.keras"]
+def test_a_run_can_be_opened_again_and_changed_in_part(tmp_path):
+    with runs.opened(config(tmp_path / "r"), "fruit"):
+        pass
+    changes = {"epochs": 20, "sample_interval": 7, "keep": 3, "checkpoint_interval": 1.0}
+    with runs.opened(config(tmp_path / "r", **changes), "fruit") as folder:
+        assert TrainConfig.from_json(folder / "config.json").epochs == 20
+    with pytest.raises(ValueError, match="Received: gf=8 where it was 32, seed=1 where it was 0"):
+        runs.check_folder(config(tmp_path / "r", gf=8, seed=1))
+    with pytest.raises(ValueError, match="begun with other settings"):
+        runs.opened(config(tmp_path / "r", learning_rate=1e-3), "fruit").__enter__()
+    assert TrainConfig.from_json(tmp_path / "r" / "config.json").learning_rate == 2e-4
 
 
-def test_a_copy_in_full_precision_has_the_same_weights(dtype_policy, random_images):
-    full = build_unet_generator((32, 32, 3), gf=2, name="g_AB")
-    assert runs.in_full_precision(full) is full
-    dtype_policy("mixed_float16")
-    half = build_unet_generator((32, 32, 3), gf=2, name="g_AB")
-    half.set_weights(full.get_weights())
-    dtype_policy("float32")
-    copy = runs.in_full_precision(half)
-    assert copy.name == "g_AB"
-    x = random_images(2, 32, 32, 3)
-    np.testing.assert_array_equal(np.asarray(copy(x)), np.asarray(full(x)))
-    assert not np.array_equal(np.asarray(half(x)), np.asarray(full(x)))
+def test_one_process_at_a_time(tmp_path):
+    folder = tmp_path / "r"
+    script = (
+        "from cyclegan_keras.config import TrainConfig\n"
+        "from cyclegan_keras.training import runs\n"
+        f"with runs.opened(TrainConfig(run_dir={str(folder)!r}), 'fruit'):\n"
+        "    print('in', flush=True); input()\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout.readline() == "in\n"
+    with pytest.raises(FileExistsError, match="Another process is training in"):
+        runs.opened(config(folder), "fruit").__enter__()
+    other.kill()
+    other.communicate()
+    with runs.opened(config(folder), "fruit"):  # A lock does not outlive its process.
+        pass
+
+
+def test_what_a_killed_process_had_begun_to_write_is_removed(tmp_path):
+    (tmp_path / "r" / "samples").mkdir(parents=True)
+    (tmp_path / "r" / "config.json").write_text(config(tmp_path / "r").to_json())
+    for name in (".config.123.json", ".g_AB.4.keras", "samples/.0_9.77.png"):
+        (tmp_path / "r" / name).write_bytes(b"half")
+    (tmp_path / "r" / ".mine").write_text("not ours")
+    (tmp_path / "r" / "samples" / "0_9.png").write_bytes(b"whole")
+    with runs.opened(config(tmp_path / "r"), "fruit"):
+        pass
+    left = {str(p.relative_to(tmp_path / "r")) for p in (tmp_path / "r").rglob("*") if p.is_file()}
+    assert left == {"config.json", ".mine", ".lock", "samples/0_9.png"}
+
+
+def test_a_run_is_finished_when_it_has_the_figures_of_all_its_epochs(tmp_path):
+    assert runs.figures_if_finished(TrainConfig()) is None
+    assert runs.figures_if_finished(config(tmp_path)) is None
+    (tmp_path / "metrics.json").write_text(json.dumps({"epochs": 5, "truth_AB": 3.0}))
+    assert runs.figures_if_finished(config(tmp_path, epochs=5))["truth_AB"] == 3.0
+    assert runs.figures_if_finished(config(tmp_path, epochs=4)) is not None
+    assert runs.figures_if_finished(config(tmp_path, epochs=6)) is None
+    (tmp_path / "metrics.json").write_text("{")
+    with pytest.raises(ValueError, match="is not JSON"):
+        runs.figures_if_finished(config(tmp_path))

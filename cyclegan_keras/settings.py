@@ -1,0 +1,86 @@
+"""What a setting is: its default, its help text, and what it may be."""
+
+import dataclasses
+import types
+import typing
+from typing import Any
+
+BOTH, CYCLEGAN, PIX2PIX = ("cyclegan", "pix2pix"), ("cyclegan",), ("pix2pix",)
+
+
+def setting(
+    group: str,
+    default: Any,
+    help_text: str,
+    choices: tuple[str, ...] | None = None,
+    least: float | None = None,
+    models: tuple[str, ...] = BOTH,
+    may_change: bool = False,
+) -> Any:
+    """Makes a field of a dataclass of settings.
+
+    Args:
+        group: Under which heading it is shown.
+        default: Its value when nothing is said.
+        help_text: What it does.
+        choices: What there is to choose from, if it is a choice.
+        least: The least value, if it is a number.
+        models: Which models have it.
+        may_change: Whether a run may go on with another value than it was begun with.
+
+    Returns:
+        The field; all of this is in its metadata.
+    """
+    about = {"group": group, "help": help_text, "choices": choices, "least": least}
+    metadata = {**about, "models": models, "may_change": may_change}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def check_range(field: dataclasses.Field, value: Any) -> None:
+    """Raises an error that teaches if a value is none of those that a setting can have.
+
+    Args:
+        field: From `setting`.
+        value: Its value; `None` is not looked at.
+
+    Raises:
+        ValueError: If it is too small, infinite, or no choice.
+    """
+    least, choices = field.metadata["least"], field.metadata["choices"]
+    if value is None:
+        return
+    if least is not None and not least <= value < float("inf"):
+        raise ValueError(f"`{field.name}` must be at least {least}. Received: {field.name}={value}")
+    if choices and value not in choices:
+        raise ValueError(
+            f"`{field.name}` must be one of {', '.join(choices)}. Received: {field.name}={value!r}"
+        )
+
+
+def value_type(kind: Any) -> type:
+    """Gives the plain type of a field: `int` for `int | None`."""
+    if isinstance(kind, types.UnionType):
+        return next(choice for choice in typing.get_args(kind) if choice is not type(None))
+    return kind
+
+
+def checked(name: str, kind: Any, value: Any) -> Any:
+    """Returns a value, a whole number as a float where a float is wanted.
+
+    Args:
+        name: Of the setting.
+        kind: Its type.
+        value: Its value.
+
+    Returns:
+        The value in that type.
+
+    Raises:
+        ValueError: If it is of another type.
+    """
+    wanted = value_type(kind)
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if (isinstance(value, bool) and wanted is not bool) or not isinstance(value, kind):
+        raise ValueError(f"`{name}` must be of type {wanted.__name__}. Received: {name}={value!r}")
+    return value

@@ -1,0 +1,185 @@
+"""Checkpoints on disk: written whole or not at all, checked when read, the newest few kept."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cyclegan_keras.files import PathLike
+
+VARIABLES, STATE, SUMS = "variables.npz", "state.json", "SHA256SUMS"
+_NAME = re.compile(r"checkpoint-(\d{6,})(\.damaged)?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """What was read back.
+
+    Attributes:
+        path: The folder that it lies in.
+        variables: Arrays by name.
+        state: What else there is, as JSON has it.
+    """
+
+    path: pathlib.Path
+    variables: dict[str, np.ndarray]
+    state: dict[str, Any]
+
+
+class CheckpointStore:
+    """A folder of checkpoints.
+
+    Each is a folder `checkpoint-<number>` of three files: `variables.npz` (NumPy's format),
+    `state.json`, and `SHA256SUMS`, which `sha256sum --check` understands. It is written under
+    another name, flushed to the disk, read back and compared, and only then renamed; older ones go
+    after that. So whenever the process or the machine stops, the last one that was finished is
+    there.
+
+    Args:
+        directory: The folder, made when the first one is written.
+        keep: How many to keep, at least one.
+    """
+
+    def __init__(self, directory: PathLike, keep: int = 2) -> None:
+        if keep < 1:
+            raise ValueError(f"`keep` must be at least 1. Received: keep={keep}")
+        self.directory = pathlib.Path(directory)
+        self.keep = keep
+
+    def save(self, variables: dict[str, np.ndarray], state: dict[str, Any]) -> pathlib.Path:
+        """Writes one.
+
+        Args:
+            variables: Arrays by name.
+            state: Anything that JSON can hold.
+
+        Returns:
+            Its folder.
+
+        Raises:
+            OSError: If it cannot be written, or reads back as something else. What was there before
+                is untouched.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        number = max(self._numbers(damaged_too=True), default=0) + 1
+        target = self.directory / f"checkpoint-{number:06d}"
+        partial = self.directory / f".{target.name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            partial.mkdir()
+            with (partial / VARIABLES).open("wb") as file:
+                np.savez(file, **variables)  # type: ignore[arg-type]
+            (partial / STATE).write_text(json.dumps(state, indent=1) + "\n", "utf-8")
+            sums = [f"{_sha256(partial / name)}  {name}\n" for name in (VARIABLES, STATE)]
+            (partial / SUMS).write_text("".join(sums), "utf-8")
+            for name in (VARIABLES, STATE, SUMS):
+                _flush(partial / name)
+            _flush(partial)
+            self._prove(partial, variables, state)
+            partial.rename(target)
+            _flush(self.directory)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        for old in self._numbers()[: -self.keep]:
+            self._remove(old)
+        return target
+
+    def load_latest(self, warn: Callable[[str], None]) -> Checkpoint | None:
+        """Reads the newest one that is whole.
+
+        One that is damaged is given another name, so that it can still be looked at.
+
+        Args:
+            warn: Called with a sentence for each damaged one.
+
+        Returns:
+            The checkpoint; `None` if there is none.
+        """
+        for number in reversed(self._numbers()):
+            path = self.directory / f"checkpoint-{number:06d}"
+            try:
+                return load(path)
+            except ValueError as error:
+                shutil.rmtree(damaged := path.with_name(f"{path.name}.damaged"), ignore_errors=True)
+                path.rename(damaged)
+                warn(f"{error} It is now called {damaged.name}; the one before it is taken.")
+        return None
+
+    def remove_leftovers(self) -> None:
+        """Removes what a process that was killed in the middle of a write has left behind."""
+        for partial in self.directory.glob(".checkpoint-*"):
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _numbers(self, damaged_too: bool = False) -> list[int]:
+        if not self.directory.is_dir():
+            return []
+        found = (_NAME.fullmatch(path.name) for path in self.directory.iterdir())
+        return sorted(int(name[1]) for name in found if name and (damaged_too or not name[2]))
+
+    def _prove(
+        self, path: pathlib.Path, variables: dict[str, np.ndarray], state: dict[str, Any]
+    ) -> None:
+        try:
+            found = load(path)
+        except ValueError as error:
+            raise OSError(str(error)) from error
+        same = found.variables.keys() == variables.keys() and all(
+            np.array_equal(array, found.variables[name]) for name, array in variables.items()
+        )
+        if not same or found.state != json.loads(json.dumps(state)):
+            raise OSError(f"The checkpoint {str(path)!r} reads back as something else.")
+
+    def _remove(self, number: int) -> None:
+        path = self.directory / f"checkpoint-{number:06d}"
+        # Renamed first: one that is half removed must not look like one that is damaged.
+        removed = path.with_name(f".{path.name}.removed")
+        path.rename(removed)
+        shutil.rmtree(removed, ignore_errors=True)
+
+
+def load(path: pathlib.Path) -> Checkpoint:
+    """Reads one checkpoint.
+
+    Args:
+        path: Its folder.
+
+    Returns:
+        The checkpoint.
+
+    Raises:
+        ValueError: If a file is missing, or is not what was written.
+    """
+    try:
+        lines = (path / SUMS).read_text("utf-8").splitlines()
+        sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+        for name in (VARIABLES, STATE):
+            if sums.get(name) != _sha256(path / name):
+                raise ValueError(f"{name} is not what was written")
+        state = json.loads((path / STATE).read_text("utf-8"))
+        with np.load(path / VARIABLES, allow_pickle=False) as arrays:
+            return Checkpoint(path, dict(arrays), state)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"The checkpoint {str(path)!r} is damaged: {error}.") from None
+
+
+def _sha256(path: pathlib.Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: pathlib.Path) -> None:
+    """Waits until a file or a folder is on the disk, where the system has a way to."""
+    if path.is_dir() and os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,164 @@
+"""What can go wrong while a training runs: signals, full disks, losses that are no numbers."""
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tqdm
+
+from cyclegan_keras.training.intervals import EveryFewSteps
+
+
+def warn(text: str) -> None:
+    """Prints a warning, above the progress bar if there is one.
+
+    Args:
+        text: A sentence or two.
+    """
+    tqdm.tqdm.write(f"Warning: {text}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def tolerated(name: str) -> Iterator[None]:
+    """Lets the training go on where a file that it can do without cannot be written.
+
+    Args:
+        name: Of the file, for the warning.
+
+    Yields:
+        Nothing; write inside.
+    """
+    try:
+        yield
+    except OSError as error:
+        warn(f"{name} could not be written ({error.strerror or error}). The training goes on.")
+
+
+class Interrupted(KeyboardInterrupt):
+    """The training was asked to stop.
+
+    Attributes:
+        signum: The signal that asked.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+
+    @property
+    def exit_status(self) -> int:
+        """What a shell calls a process that ended of this signal: 130 or 143."""
+        return 128 + self.signum
+
+
+class StopOnSignal(keras.callbacks.Callback):
+    """Ends the training with `Interrupted` after the step during which SIGINT or SIGTERM came.
+
+    A second signal ends the process at once. Works in the main thread, where Python handles
+    signals. Hang it on behind the callbacks that should still hear of that step.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._signum: int | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Begins to listen."""
+        self._previous = {
+            signum: signal.signal(signum, self._remember)
+            for signum in (signal.SIGINT, signal.SIGTERM)
+        }
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Stops if it was asked to."""
+        self.check()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Stops if it was asked to."""
+        self.check()
+
+    def check(self) -> None:
+        """Stops if it was asked to.
+
+        Raises:
+            Interrupted: If a signal came.
+        """
+        if self._signum is not None:
+            raise Interrupted(self._signum)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Gives the signals their old meaning back."""
+        for signum, handler in self._previous.items():
+            signal.signal(signum, handler)
+
+    def _remember(self, signum: int, frame: Any) -> None:
+        self._signum = signum
+        # From now on, what the system does by itself: the process ends, whatever it is at.
+        for again in self._previous:
+            signal.signal(again, signal.SIG_DFL)
+
+
+class NotFinite(ArithmeticError):  # noqa: N818, the word says it
+    """A loss or a weight is infinite or no number.
+
+    Attributes:
+        epoch: In which it was seen, from zero.
+        step: In the epoch, from zero; `None` if a weight was seen between steps.
+        names: Of what is not finite.
+    """
+
+    def __init__(self, names: list[str], epoch: int, step: int | None = None) -> None:
+        self.names, self.epoch, self.step = names, epoch, step
+        where = f"epoch {epoch + 1}" if step is None else f"epoch {epoch + 1}, step {step + 1}"
+        super().__init__(f"In {where}, {', '.join(names)} is not finite.")
+
+
+class NotFiniteGuard(EveryFewSteps):
+    """Ends the training with `NotFinite` when a loss is infinite or no number.
+
+    Each step's losses are looked at while the next step is on its way, so that a GPU need not wait;
+    but at once where something is made of the model then. Hang it on in front of what does that.
+
+    Args:
+        interval: Steps between two such moments.
+    """
+
+    def __init__(self, interval: int) -> None:
+        super().__init__(interval)
+        self._unchecked: tuple[int, int, dict[str, Any]] | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Forgets what came before."""
+        self._unchecked = None
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Looks at the losses of the step before."""
+        self.check()
+        self._unchecked = self.epoch, batch, logs or {}
+        super().on_train_batch_end(batch, logs)
+
+    def act(self, batch: int) -> None:
+        """Looks at the losses of this step."""
+        self.check()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Looks at the last losses."""
+        self.check()
+
+    def check(self) -> None:
+        """Looks at all losses that were not looked at yet.
+
+        Raises:
+            NotFinite: If one is infinite or no number.
+        """
+        if self._unchecked is None:
+            return
+        epoch, step, logs = self._unchecked
+        self._unchecked = None
+        names = [name for name, value in logs.items() if not np.isfinite(np.asarray(value))]
+        if names:
+            raise NotFinite(names, epoch, step)

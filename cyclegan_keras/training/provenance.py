@@ -1,0 +1,81 @@
+"""What a run is made of besides its settings: its images, and the software that trains it."""
+
+import hashlib
+import os
+import platform
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cyclegan_keras.data.loader import DataLoader
+
+
+def provenance(loader: DataLoader) -> dict[str, Any]:
+    """Describes what decides a run besides its settings.
+
+    Args:
+        loader: Where the images come from.
+
+    Returns:
+        For "images": of each folder, how many there are and a digest of their names and sizes. For
+        "software": versions, the processor, and threads.
+    """
+    domains = {f"train{domain}": loader.paths(domain) for domain in "AB"}
+    if loader.has_test_images:
+        domains |= {f"test{domain}": loader.paths(domain, is_testing=True) for domain in "AB"}
+    described = {}
+    for name, paths in domains.items():
+        digest = hashlib.sha256()
+        for path in paths:
+            digest.update(os.fsencode(path.name) + b"\0%d\0" % path.stat().st_size)
+        described[name] = {"count": len(paths), "sha256": digest.hexdigest()}
+    software = {
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "GPUs": len(tf.config.list_physical_devices("GPU")),
+        "threads": [
+            tf.config.threading.get_inter_op_parallelism_threads(),
+            tf.config.threading.get_intra_op_parallelism_threads(),
+        ],
+    }
+    return {"images": described, "software": software}
+
+
+def check(now: dict[str, Any], then: dict[str, Any], warn: Callable[[str], None]) -> None:
+    """Compares what a run goes on with to what it was begun with.
+
+    Args:
+        now: From `provenance`.
+        then: Likewise, from a checkpoint.
+        warn: Called with a sentence if the software differs.
+
+    Raises:
+        ValueError: If the images differ.
+    """
+    for name in now["images"].keys() | then["images"].keys():
+        mine, theirs = now["images"].get(name), then["images"].get(name)
+        if mine != theirs:
+            count, before = (0 if found is None else found["count"] for found in (mine, theirs))
+            how = " of other names or sizes" if count == before else ""
+            raise ValueError(
+                f"The run was begun with other images in {name}. Received: {count} images{how} "
+                f"where there were {before}. Put the old ones back, or begin another run in "
+                "another --run-dir."
+            )
+    changed = [
+        f"{name} {then['software'].get(name)} → {value}"
+        for name, value in now["software"].items()
+        if then["software"].get(name) != value
+    ]
+    if changed:
+        warn(
+            f"The run was begun with other software or on another machine ({', '.join(changed)}), "
+            "so the last bits may differ from those of a run without a break."
+        )

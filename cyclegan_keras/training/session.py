@@ -1,0 +1,163 @@
+"""One training session: from where the run in a folder stands to its end, or to the next break."""
+
+import pathlib
+import shlex
+from typing import Any
+
+import keras
+
+from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.data.loader import DataLoader
+from cyclegan_keras.training import callbacks, loop, provenance, saving
+from cyclegan_keras.training.checkpointing import Checkpointing, restore
+from cyclegan_keras.training.checkpoints import Checkpoint, CheckpointStore
+from cyclegan_keras.training.faults import (
+    Interrupted,
+    NotFinite,
+    NotFiniteGuard,
+    StopOnSignal,
+    tolerated,
+    warn,
+)
+from cyclegan_keras.training.history import HistoryCSV
+from cyclegan_keras.training.progress import Progress
+
+# Of going back to the same checkpoint: after that, other images will not help either.
+MAX_ATTEMPTS = 3
+
+
+class Session:
+    """Trains a model, and can be broken off and gone on with at any step.
+
+    Args:
+        model: A `CycleGAN` or a `Pix2Pix`, made with the settings.
+        loader: Where the images come from.
+        config: The settings.
+        run_dir: The folder of the run, which nobody else is using.
+    """
+
+    def __init__(
+        self, model: Any, loader: DataLoader, config: TrainConfig, run_dir: pathlib.Path
+    ) -> None:
+        self._model, self._loader, self._config, self._run_dir = model, loader, config, run_dir
+        self._store = CheckpointStore(run_dir / "checkpoints", config.keep)
+        self._store.remove_leftovers()
+        self._about = provenance.provenance(loader)
+
+    def train(self) -> None:
+        """Trains to the end, beginning with the newest checkpoint, if there is one.
+
+        Raises:
+            Interrupted: If a signal asked to stop; all is saved then.
+            ValueError: If the checkpoint is of another model or of other images, or if a loss is
+                infinite or no number and `on_nan` does not say to go on, or going on was in vain.
+        """
+        # First the whole batches, wherever in an epoch the training goes on.
+        self._model.trace(self._config.batch_size)
+        checkpoint = self._store.load_latest(warn)
+        progress = Progress()
+        if checkpoint is not None:
+            provenance.check(self._about, checkpoint.state, warn)
+            progress = self._go_to(checkpoint)
+            print(f"Resumed {checkpoint.path}: {_in_words(progress)}", flush=True)
+        last_path, attempts = None, 0
+        while True:
+            try:
+                self._train_from(progress)
+                return
+            except NotFinite as fault:
+                checkpoint = self._store.load_latest(warn)
+                attempts = attempts + 1 if checkpoint and checkpoint.path == last_path else 1
+                progress = self._after(fault, progress, checkpoint, attempts)
+                last_path = checkpoint and checkpoint.path
+
+    def _train_from(self, progress: Progress) -> None:
+        config, stop = self._config, StopOnSignal()
+        guard = NotFiniteGuard(config.sample_interval)
+        checkpointing = Checkpointing(self._store, config.checkpoint_interval, guard, self._about)
+        hooks: list[keras.callbacks.Callback] = [
+            guard,
+            callbacks.ProgressBar(),
+            callbacks.LearningRateDecay(config.decay_epochs or 0),
+            HistoryCSV(self._run_dir / "history.csv", config.sample_interval),
+            callbacks.SampleGrid(
+                self._loader,
+                config.sample_interval,
+                callbacks.writes_samples_to(self._run_dir / "samples"),
+            ),
+            checkpointing,
+            stop,
+        ]
+        try:
+            loop.run(
+                self._model,
+                self._loader,
+                config.epochs,
+                config.batch_size,
+                hooks,
+                seed=config.seed,
+                progress=progress,
+            )
+            checkpointing.wait()
+            stop.check()
+        except Interrupted as interrupted:
+            self._break_off(interrupted, checkpointing, progress)
+            raise
+
+    def _break_off(
+        self, interrupted: Interrupted, checkpointing: Checkpointing, progress: Progress
+    ) -> None:
+        try:
+            checkpointing.take()
+            checkpointing.wait()
+        except NotFinite as fault:
+            checkpoint = self._store.load_latest(warn)
+            if checkpoint is None:
+                warn(f"{fault} Nothing is saved.")
+                return
+            warn(f"{fault} That state is not saved, but the last good one is.")
+            progress = self._go_to(checkpoint)
+        with tolerated("a translator"):
+            saving.save_translators(self._model.translators, self._run_dir)
+        print(
+            f"Stopped by {interrupted}, {_in_words(progress)}. To go on: "
+            f"python train.py --run-dir {shlex.quote(str(self._run_dir))} --resume",
+            flush=True,
+        )
+
+    def _after(
+        self, fault: NotFinite, broken: Progress, checkpoint: Checkpoint | None, attempts: int
+    ) -> Progress:
+        """Goes back to the last good state, and either on from there or no further."""
+        text = f"{fault}{self._images_of(fault, broken)}"
+        if checkpoint is None:
+            raise ValueError(f"{text} There is no good checkpoint to go back to.") from None
+        progress = self._go_to(checkpoint)
+        if self._config.on_nan == "rollback" and attempts <= MAX_ATTEMPTS:
+            warn(f"{text} Back to {checkpoint.path.name}, {_in_words(progress)}.")
+            progress.attempt = broken.attempt + 1
+            return progress
+        saved = saving.save_translators(self._model.translators, self._run_dir)
+        tried = "" if self._config.on_nan == "stop" else f", {MAX_ATTEMPTS} times in vain"
+        raise ValueError(
+            f"{text} Stopped{tried}. {' and '.join(path.name for path in saved)} are of the last "
+            f"good checkpoint, {str(checkpoint.path)!r}, {_in_words(progress)}. Begin another run "
+            "with a smaller --learning-rate, or go on with --resume --on-nan rollback."
+        ) from None
+
+    def _images_of(self, fault: NotFinite, progress: Progress) -> str:
+        if fault.step is None:
+            return ""
+        seed = progress.seed_of_epoch(self._config.seed, fault.epoch)
+        domains = self._loader.batch_paths(self._config.batch_size, seed, fault.step)
+        names = (repr(str(path)) for paths in domains for path in paths)
+        return f" The images of that step: {', '.join(names)}."
+
+    def _go_to(self, checkpoint: Checkpoint) -> Progress:
+        restore(self._model, checkpoint)
+        return Progress.from_state(checkpoint.state["progress"])
+
+
+def _in_words(progress: Progress) -> str:
+    step = f" and {progress.step} steps" if progress.step else ""
+    return f"after {progress.epoch} epochs{step}"

@@ -1,0 +1,106 @@
+import csv
+import json
+import pathlib
+
+import keras
+import pytest
+
+from cyclegan_keras.training.history import HistoryCSV
+from cyclegan_keras.training.progress import Progress
+
+
+def rows_of(path: pathlib.Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def without_seconds(path: pathlib.Path) -> list[dict[str, str]]:
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows_of(path)]
+
+
+class Break(keras.callbacks.Callback):
+    """Stops after some step, and keeps the state at that point."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.after = after
+
+    def on_train_batch_end(self, batch, logs=None):
+        progress = self.params["progress"]
+        if 3 * progress.epoch + progress.step == self.after:
+            self.text = json.dumps(progress.state())
+            raise KeyboardInterrupt
+
+
+def test_rows_are_means_since_the_row_before(train, tmp_path):
+    path = tmp_path / "history.csv"
+    train(HistoryCSV(path, interval=2))
+    rows = rows_of(path)
+    assert [(row["epoch"], row["step"], float(row["g_loss"])) for row in rows] == [
+        ("1", "2", 1.5),
+        ("1", "3", 3.0),
+        ("2", "4", 4.0),
+        ("2", "6", 5.5),
+    ]
+    assert list(rows[0])[:5] == ["epoch", "step", "seconds", "d_loss", "d_acc"]
+    assert all(float(row["seconds"]) >= 0 for row in rows)
+
+
+@pytest.mark.parametrize("after", range(1, 6))
+@pytest.mark.parametrize("later", ["as it was", "longer", "torn", "gone"])
+def test_it_goes_on_as_if_there_had_been_no_break(after, later, train, tmp_path):
+    whole, broken = tmp_path / "whole.csv", tmp_path / "broken.csv"
+    train(HistoryCSV(whole, interval=2))
+    stop = Break(after)
+    with pytest.raises(KeyboardInterrupt):
+        train(HistoryCSV(broken, interval=2), stop)
+    if later == "longer":  # The process lived on after its last checkpoint.
+        broken.write_text(whole.read_text())
+    elif later == "torn":  # It was killed while it wrote a row.
+        broken.write_text(whole.read_text()[:300])
+    elif later == "gone":
+        broken.unlink(missing_ok=True)
+
+    class Later(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.model.step = after
+
+    progress = Progress.from_state(json.loads(stop.text))
+    train(Later(), HistoryCSV(broken, interval=2), progress=progress)
+    assert without_seconds(broken) == without_seconds(whole)
+
+
+def test_time_goes_on_too(train, tmp_path, monkeypatch):
+    clock = iter(range(0, 10_000, 10))
+    monkeypatch.setattr("cyclegan_keras.training.history.time.monotonic", lambda: next(clock))
+    stop = Break(4)
+    with pytest.raises(KeyboardInterrupt):
+        train(HistoryCSV(tmp_path / "h.csv", interval=2), stop)
+    seconds = json.loads(stop.text)["callbacks"]["HistoryCSV"]["seconds"]
+    assert seconds > 0
+    train(
+        HistoryCSV(tmp_path / "h.csv", interval=2),
+        progress=Progress.from_state(json.loads(stop.text)),
+    )
+    times = [float(row["seconds"]) for row in rows_of(tmp_path / "h.csv")]
+    assert times == sorted(times)
+    assert times[-1] > seconds
+
+
+def test_rows_wait_for_room_on_a_full_disk(train, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "history.csv"
+    write = HistoryCSV._write
+    calls = []
+
+    def full_at_first(self):
+        calls.append(1)
+        if len(calls) < 4:
+            raise OSError(28, "No space left on device")
+        write(self)
+
+    monkeypatch.setattr(HistoryCSV, "_write", full_at_first)
+    train(HistoryCSV(path, interval=2))
+    assert [row["step"] for row in rows_of(path)] == ["2", "3", "4", "6"]
+    warnings = capsys.readouterr().err.splitlines()
+    told = "history.csv could not be written (No space left on device). The training goes on."
+    assert warnings == [f"Warning: {told}"] * 3
