@@ -1,8 +1,11 @@
 """The `cyclegan` command: finds the verb, and turns errors into one line."""
 
 import argparse
+import contextlib
 import importlib
+import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +22,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | 
         verb: Which verb it is; `None` means that the first word says so.
 
     Returns:
-        The exit status: 0, 2 for anything wrong with what was asked, 130 after Ctrl-C.
+        The exit status: 0, 2 for anything wrong with what was asked, 130 after Ctrl-C, 143 after
+        SIGTERM, 129 after SIGHUP.
     """
     parser = argparse.ArgumentParser(prog=prog)
     if verb is not None:
@@ -32,20 +36,40 @@ def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | 
     arguments = parser.parse_args(argv)
     # TensorFlow's notes on how it was built tell a user nothing; its errors are still shown.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    _print_any_name()
     try:
         return arguments.run(arguments)
-    except (ValueError, OSError) as error:
-        if arguments.debug:
+    except KeyboardInterrupt as interrupt:
+        with contextlib.suppress(OSError):  # The terminal itself may be gone.
+            print(f"{prog}: interrupted", file=sys.stderr)
+        return getattr(interrupt, "exit_status", 130)
+    except BrokenPipeError:
+        # Whoever read the output has gone. Python would write there once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except Exception as error:
+        message = _in_words(error)
+        if arguments.debug or message is None:
             raise
-        message = " ".join(str(error).split()) or type(error).__name__
         print(f"{prog}: error: {message}", file=sys.stderr)
         return 2
-    except MemoryError:
-        print(f"{prog}: error: out of memory. Take a smaller batch or image size.", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as interrupt:
-        print(f"{prog}: interrupted", file=sys.stderr)
-        return getattr(interrupt, "exit_status", 130)
+
+
+def _print_any_name() -> None:
+    """Lets names of files be printed that are no text, with escapes in place of what is none."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _in_words(error: Exception) -> str | None:
+    """What there is to say about an error that a user can do something about, else `None`."""
+    # TensorFlow's own, which must not be imported for this.
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return "The memory is full. Take a smaller --batch-size, --image-size, --gf or --df."
+    if isinstance(error, ValueError | OSError):
+        return " ".join(str(error).split()) or type(error).__name__
+    return None
 
 
 def _module(verb: str) -> Any:

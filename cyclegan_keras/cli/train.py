@@ -11,6 +11,7 @@ from cyclegan_keras.cli.quiet import without_startup_notes
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.settings import value_type
 from cyclegan_keras.training import runs
+from cyclegan_keras.words import counted
 
 NUM_SHOWN = 6
 HELP = "train translators between two folders of images"
@@ -165,19 +166,19 @@ def train(config: TrainConfig) -> dict[str, float]:
         print(f"Drawing the data set {config.dataset} into {loader.directory} …", flush=True)
     _check_data(loader)
     if loader.skipped:
-        num_skipped, first = len(loader.skipped), next(iter(loader.skipped.items()))
+        path, reason = next(iter(loader.skipped.items()))
         print(
-            f"Skipped {num_skipped} image{'s' * (num_skipped != 1)} that cannot be used, "
-            f"such as {str(first[0])!r}: {first[1]}",
+            f"Skipped {counted(len(loader.skipped), 'image')} that cannot be used, "
+            f"such as {str(path)!r}: {reason}",
             flush=True,
         )
     with runs.opened(config, loader.dataset_name) as run_dir:
         print(
-            f"Data    {loader.directory}: {len(loader.paths('A'))} images of A, "
-            f"{len(loader.paths('B'))} of B"
+            f"Data    {loader.directory}: {counted(len(loader.paths('A')), 'image')} of A, "
+            f"{len(loader.paths('B')):,} of B"
             f"\nDevice  {found}"
-            f"\nRun     {run_dir}: {config.epochs} epochs of "
-            f"{loader.num_batches(config.batch_size)} steps",
+            f"\nRun     {run_dir}: {counted(config.epochs, 'epoch')} of "
+            f"{counted(loader.num_batches(config.batch_size), 'step')}",
             flush=True,
         )
         gan = make_model(config)

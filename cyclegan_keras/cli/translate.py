@@ -3,6 +3,7 @@
 import argparse
 
 from cyclegan_keras.cli.quiet import without_startup_notes
+from cyclegan_keras.words import counted
 
 HELP = "translate images with a saved generator"
 
@@ -55,5 +56,5 @@ def run(arguments: argparse.Namespace) -> int:
     jobs = translate.plan(arguments.paths, arguments.output, arguments.overwrite)
     generator = translate.load_generator(arguments.model)
     translate.translate_files(generator, jobs, arguments.batch_size)
-    print(f"Translated {len(jobs)} image{'s' * (len(jobs) != 1)} into {arguments.output}")
+    print(f"Translated {counted(len(jobs), 'image')} into {arguments.output}")
     return 0

@@ -12,6 +12,11 @@ import tqdm
 
 from cyclegan_keras.training.intervals import EveryFewSteps
 
+# Windows has no terminals that hang up.
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+
 
 def warn(text: str) -> None:
     """Prints a warning, above the progress bar if there is one.
@@ -51,15 +56,17 @@ class Interrupted(KeyboardInterrupt):
 
     @property
     def exit_status(self) -> int:
-        """What a shell calls a process that ended of this signal: 130 or 143."""
+        """What a shell says of a process that ended of this signal: 130, 143 or 129."""
         return 128 + self.signum
 
 
 class StopOnSignal(keras.callbacks.Callback):
-    """Ends the training with `Interrupted` after the step during which SIGINT or SIGTERM came.
+    """Ends the training with `Interrupted` after the step during which a signal came.
 
-    A second signal ends the process at once. Works in the main thread, where Python handles
-    signals. Hang it on behind the callbacks that should still hear of that step.
+    That is SIGINT (Ctrl-C), SIGTERM, or SIGHUP (the terminal was closed), unless the process was
+    begun to ignore it, as `nohup` does. A second signal ends the process at once. Works in the main
+    thread, where Python handles signals. Hang it on behind the callbacks that should still hear of
+    that step.
     """
 
     def __init__(self) -> None:
@@ -70,7 +77,8 @@ class StopOnSignal(keras.callbacks.Callback):
         """Begins to listen."""
         self._previous = {
             signum: signal.signal(signum, self._remember)
-            for signum in (signal.SIGINT, signal.SIGTERM)
+            for signum in SIGNALS
+            if signal.getsignal(signum) != signal.SIG_IGN
         }
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:

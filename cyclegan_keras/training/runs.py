@@ -32,7 +32,7 @@ def free_name(path: PathLike) -> pathlib.Path:
 
 @contextlib.contextmanager
 def opened(config: TrainConfig, dataset_name: str) -> Iterator[pathlib.Path]:
-    """Opens the folder of a run, new or begun, for this process alone, and writes the settings.
+    """Opens the folder of a run, new or begun, for this process alone.
 
     Args:
         config: The settings. Without a `run_dir`, the folder is `runs/<dataset>`, or the first of
@@ -62,12 +62,21 @@ def opened(config: TrainConfig, dataset_name: str) -> Iterator[pathlib.Path]:
         ) from None
     try:
         check_folder(config)  # Again: now nobody can change it any more.
-        write_text(folder / CONFIG, config.to_json())
         for place in (folder, folder / "samples"):
             remove_partial(place)
         yield folder
     finally:
         lock.release()
+
+
+def write_settings(folder: pathlib.Path, config: TrainConfig) -> None:
+    """Writes the settings of a run, once nothing stands in its way any more.
+
+    Args:
+        folder: Of the run.
+        config: The settings that it goes on with.
+    """
+    write_text(folder / CONFIG, config.to_json())
 
 
 def _new_folder(wanted: pathlib.Path) -> pathlib.Path:

@@ -1,5 +1,6 @@
 """One training session: from where the run in a folder stands to its end, or to the next break."""
 
+import contextlib
 import pathlib
 import shlex
 from typing import Any
@@ -8,7 +9,7 @@ import keras
 
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.data.loader import DataLoader
-from cyclegan_keras.training import callbacks, loop, provenance, saving
+from cyclegan_keras.training import callbacks, loop, provenance, runs, saving
 from cyclegan_keras.training.checkpointing import Checkpointing, restore
 from cyclegan_keras.training.checkpoints import Checkpoint, CheckpointStore
 from cyclegan_keras.training.faults import (
@@ -21,6 +22,7 @@ from cyclegan_keras.training.faults import (
 )
 from cyclegan_keras.training.history import HistoryCSV
 from cyclegan_keras.training.progress import Progress
+from cyclegan_keras.words import counted
 
 # Of going back to the same checkpoint: after that, other images will not help either.
 MAX_ATTEMPTS = 3
@@ -52,14 +54,17 @@ class Session:
             ValueError: If the checkpoint is of another model or of other images, or if a loss is
                 infinite or no number and `on_nan` does not say to go on, or going on was in vain.
         """
-        # First the whole batches, wherever in an epoch the training goes on.
-        self._model.trace(self._config.batch_size)
         checkpoint = self._store.load_latest(warn)
         progress = Progress()
         if checkpoint is not None:
             provenance.check(self._about, checkpoint.state, warn)
             progress = self._go_to(checkpoint)
+        # Only now: settings that are refused must not take the place of the right ones.
+        runs.write_settings(self._run_dir, self._config)
+        if checkpoint is not None:
             print(f"Resumed {checkpoint.path}: {_in_words(progress)}", flush=True)
+        # First for whole batches, wherever in an epoch the training goes on.
+        self._model.trace(self._config.batch_size)
         last_path, attempts = None, 0
         while True:
             try:
@@ -119,11 +124,12 @@ class Session:
             progress = self._go_to(checkpoint)
         with tolerated("a translator"):
             saving.save_translators(self._model.translators, self._run_dir)
-        print(
-            f"Stopped by {interrupted}, {_in_words(progress)}. To go on: "
-            f"python train.py --run-dir {shlex.quote(str(self._run_dir))} --resume",
-            flush=True,
-        )
+        with contextlib.suppress(OSError):  # The terminal may be gone.
+            print(
+                f"Stopped by {interrupted}, {_in_words(progress)}. To go on: "
+                f"python train.py --run-dir {shlex.quote(str(self._run_dir))} --resume",
+                flush=True,
+            )
 
     def _after(
         self, fault: NotFinite, broken: Progress, checkpoint: Checkpoint | None, attempts: int
@@ -159,5 +165,5 @@ class Session:
 
 
 def _in_words(progress: Progress) -> str:
-    step = f" and {progress.step} steps" if progress.step else ""
-    return f"after {progress.epoch} epochs{step}"
+    steps = f" and {counted(progress.step, 'step')}" if progress.step else ""
+    return f"after {counted(progress.epoch, 'epoch')}{steps}"

@@ -65,3 +65,36 @@ def test_ctrl_c_outside_of_training(monkeypatch, capsys):
     monkeypatch.setattr("cyclegan_keras.cli.translate.run", interrupted)
     assert main(["translate", "--model", "m", "--output", "o", "p"]) == 130
     assert capsys.readouterr().err == "cyclegan: interrupted\n"
+
+
+class ResourceExhaustedError(Exception):
+    """As TensorFlow's is called, which has no other base."""
+
+
+@pytest.mark.parametrize("error", [MemoryError, ResourceExhaustedError])
+def test_too_little_memory_is_told_in_one_line(error, monkeypatch, capsys):
+    def full(arguments):
+        raise error("OOM when allocating tensor with shape[9,9]\n and more")
+
+    monkeypatch.setattr("cyclegan_keras.cli.translate.run", full)
+    assert main(["translate", "--model", "m", "--output", "o", "p"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("cyclegan: error: The memory is full. Take a smaller --batch-size")
+    assert len(told.splitlines()) == 1
+
+
+def test_a_mistake_of_ours_is_not_hidden(monkeypatch):
+    monkeypatch.setattr("cyclegan_keras.cli.translate.run", lambda arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["translate", "--model", "m", "--output", "o", "p"])
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    """As `cyclegan data list | head -1`."""
+    command = [sys.executable, "-u", "-m", "cyclegan_keras", "data", "list"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 141
+    assert errors == b""

@@ -260,6 +260,32 @@ def test_the_papers_recipe_with_an_average(fruit_dir, tmp_path, monkeypatch):
     assert "ReflectionPadding2D" in kinds
 
 
+def test_names_may_be_anything_and_images_few(fruit_dir, tmp_path, capsys):
+    odd = os.fsdecode(b' it\'s "odd"\n\xff \xc3\xa9')
+    folder = tmp_path / odd
+    for domain, count in (("A", 1), ("B", 3)):
+        (folder / f"train{domain}").mkdir(parents=True)
+        for path in sorted((fruit_dir / f"train{domain}").iterdir())[:count]:
+            shutil.copy(path, folder / f"train{domain}" / f"{odd}{path.name}")
+    (folder / "trainB" / "bad.png").write_bytes(b"no image")
+    command = ["train", "--data-dir", str(folder), "--run-dir", str(tmp_path / f"r{odd}")]
+    command += "--image-size 32 --gf 2 --df 2 --epochs 1 --epoch-length longer".split()
+    assert main([*command, "--skip-bad-images"]) == 0
+    out = capsys.readouterr().out
+    assert "Skipped 1 image that cannot be used, such as " in out
+    assert "1 image of A, 3 of B" in out
+    assert "1 epoch of 3 steps" in out
+    names = {path.name for path in (tmp_path / f"r{odd}").iterdir()}
+    assert {"g_AB.keras", "g_BA.keras", "metrics.json", "translations.png"} <= names
+    model = str(tmp_path / f"r{odd}" / "g_AB.keras")
+    translate = ["translate", "--model", model, "--output", str(tmp_path / f"o{odd}")]
+    assert main([*translate, str(folder / "trainA")]) == 0
+    assert main([*command[:4], f"{command[4]}2", *command[5:]]) == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert "1 of the 4 images of trainB cannot be used. " in errors[-1]
+    assert "--skip-bad-images" in errors[-1]
+
+
 def test_settings_of_the_other_model_end_it(capsys):
     assert main("train --model pix2pix --pool-size 5".split()) == 2
     assert "`pool_size` is no setting of pix2pix" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from cyclegan_keras.training import loop
 from cyclegan_keras.training.faults import (
+    SIGNALS,
     Interrupted,
     NotFinite,
     NotFiniteGuard,
@@ -25,9 +26,12 @@ class Sends(keras.callbacks.Callback):
         os.kill(os.getpid(), self.signum)
 
 
-@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("signum", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+)
 def test_a_signal_ends_the_training_after_the_step(signum, status, train):
-    before = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.getsignal(s) for s in SIGNALS]
     heard = []
 
     class Hears(keras.callbacks.Callback):
@@ -38,18 +42,28 @@ def test_a_signal_ends_the_training_after_the_step(signum, status, train):
         train(Sends(signum), Hears(), StopOnSignal())
     assert caught.value.exit_status == status
     assert heard == [0]
-    assert [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)] == before
+    assert [signal.getsignal(s) for s in SIGNALS] == before
 
 
 def test_a_second_signal_is_left_to_the_system(train):
     class Looks(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
-            self.found = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
+            self.found = [signal.getsignal(s) for s in SIGNALS]
 
     looks = Looks()
     with pytest.raises(Interrupted):
         train(Sends(signal.SIGINT), looks, StopOnSignal())
-    assert looks.found == [signal.SIG_DFL] * 2
+    assert looks.found == [signal.SIG_DFL] * 3
+
+
+def test_a_signal_that_is_ignored_stays_so(train):
+    """As `nohup` wants it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert train(Sends(signal.SIGHUP), StopOnSignal()).step == 6
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_signal_at_the_very_end_is_not_lost(train):

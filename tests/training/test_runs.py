@@ -19,8 +19,6 @@ def test_every_run_has_a_folder_of_its_own(tmp_path, monkeypatch):
         with runs.opened(TrainConfig(epochs=epochs), "fruit") as folder:
             names.append(str(folder))
     assert names == ["runs/fruit", "runs/fruit-2", "runs/fruit-3"]
-    epochs = [TrainConfig.from_json(tmp_path / name / "config.json").epochs for name in names]
-    assert epochs == [1, 2, 3]
 
 
 def test_another_process_may_take_the_name_first(tmp_path, monkeypatch):
@@ -51,11 +49,13 @@ def test_what_is_there_is_never_overwritten(tmp_path):
 
 
 def test_a_run_can_be_opened_again_and_changed_in_part(tmp_path):
-    with runs.opened(config(tmp_path / "r"), "fruit"):
-        pass
+    with runs.opened(config(tmp_path / "r"), "fruit") as folder:
+        runs.write_settings(folder, config(tmp_path / "r"))
     changes = {"epochs": 20, "sample_interval": 7, "keep": 3, "checkpoint_interval": 1.0}
     with runs.opened(config(tmp_path / "r", **changes), "fruit") as folder:
-        assert TrainConfig.from_json(folder / "config.json").epochs == 20
+        assert TrainConfig.from_json(folder / "config.json").epochs == 9
+        runs.write_settings(folder, config(tmp_path / "r", **changes))
+    assert TrainConfig.from_json(folder / "config.json").epochs == 20
     with pytest.raises(ValueError, match="Received: gf=8 where it was 32, seed=1 where it was 0"):
         runs.check_folder(config(tmp_path / "r", gf=8, seed=1))
     with pytest.raises(ValueError, match="begun with other settings"):

@@ -147,7 +147,7 @@ def test_a_loss_that_is_no_number_stops_the_run_at_its_last_good_state(small, me
     assert len(paths_A) == len(paths_B) == 2
     assert all(repr(str(path)) in words for path in [*paths_A, *paths_B])
     assert "g_AB.keras and g_BA.keras are of the last good checkpoint" in words
-    assert "after 1 epochs" in words
+    assert "after 1 epoch" in words
     assert "--on-nan rollback" in words
     for path in (run.folder / "checkpoints").iterdir():
         with np.load(path / "variables.npz") as arrays:
@@ -163,7 +163,7 @@ def test_or_it_goes_back_and_on_with_the_images_in_another_order(small, mended, 
     batches = break_at(run, 4)
     run.train()
     assert "g_loss is not finite" in (err := capsys.readouterr().err)
-    assert "Back to checkpoint-000002, after 1 epochs." in err
+    assert "Back to checkpoint-000002, after 1 epoch." in err
     # 4 steps, the last one broken, which shows at the epoch's end; then epochs 2 and 3 in full.
     assert len(batches) == 4 + 4
     assert not np.array_equal(batches[2][0], batches[4][0])
@@ -229,3 +229,5 @@ def test_other_images_are_refused(small, fruit_dir, tmp_path):
     config = TrainConfig.make(run.config, epochs=2, data_dir=str(other))
     with pytest.raises(ValueError, match="begun with other images in train"):
         Run(config, run.folder, run.model).train()
+    # What is refused leaves no trace: the advice to go on with the old images can be taken.
+    assert TrainConfig.from_json(run.folder / "config.json") == run.config
