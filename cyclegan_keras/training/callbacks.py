@@ -16,7 +16,7 @@ from cyclegan_keras.data.images import write_image
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.files import PathLike
 from cyclegan_keras.schedules import linear_decay
-from cyclegan_keras.training.faults import tolerated
+from cyclegan_keras.training.faults import NotFinite, tolerated
 from cyclegan_keras.training.intervals import EveryFewSteps
 from cyclegan_keras.training.runs import free_name
 
@@ -105,6 +105,9 @@ class SampleGrid(EveryFewSteps):
         show: Called with the picture (uint8, `(height, width, 3)`), the epoch and the batch, both
             counted from zero.
         num_images: Of each domain.
+
+    Raises:
+        NotFinite: While it is trained, if a translation has pixels that are no numbers.
     """
 
     def __init__(
@@ -126,7 +129,11 @@ class SampleGrid(EveryFewSteps):
 
     def act(self, batch: int) -> None:
         """Makes the picture and shows it."""
-        grid = plotting.grid_of(self.model.translators, self._imgs_A, self._imgs_B)
+        try:
+            with np.errstate(invalid="raise"):  # Of pixels that are no numbers.
+                grid = plotting.grid_of(self.model.translators, self._imgs_A, self._imgs_B)
+        except FloatingPointError:
+            raise NotFinite(["a translation"], self.epoch, batch) from None
         self._show(grid, self.epoch, batch)
 
 

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from cyclegan_keras.training import callbacks
+from cyclegan_keras.training.faults import NotFinite
 from cyclegan_keras.training.progress import Progress
 
 
@@ -40,6 +41,18 @@ def test_samples_are_test_images_both_ways_and_back(train, loader, tiny_gan, tmp
     test_A = {img.tobytes() for img in loader.pixels("A", is_testing=True)}
     tiles = grid[22 : 22 + 4 * 132].reshape(4, 132, -1, 3)[:, :128, 4:132]
     assert {np.ascontiguousarray(tile[::4, ::4]).tobytes() for tile in tiles} == test_A
+
+
+def test_rubbish_is_not_shown_but_told(loader, tiny_gan, train):
+    weight = tiny_gan.g_BA.trainable_variables[0]
+    before, shown = weight.numpy(), []
+    weight.assign(np.full_like(before, np.nan))
+    try:
+        with pytest.raises(NotFinite, match="In epoch 1, step 2, a translation is not finite"):
+            train(callbacks.SampleGrid(loader, 2, lambda *args: shown.append(args)), gan=tiny_gan)
+    finally:
+        weight.assign(before)
+    assert shown == []
 
 
 def test_an_interval_is_at_least_one_step(loader):
