@@ -163,6 +163,26 @@ def test_the_old_ones_go_only_after_the_new_one_is_there(store, monkeypatch):
     assert names(store) == ["checkpoint-000002"]
 
 
+def test_what_is_half_removed_does_not_look_damaged(store, monkeypatch):
+    removed, rmtree = [], checkpoints.shutil.rmtree
+
+    def half(path, **options):
+        if path.name.endswith("1.removed"):
+            removed.append(path)
+            (path / "state.json").unlink()
+        else:
+            rmtree(path, **options)
+
+    monkeypatch.setattr(checkpoints.shutil, "rmtree", half)
+    for step in range(3):
+        store.save(VARIABLES, numbered(step))
+    assert removed
+    assert names(store) == [".checkpoint-000001.removed", "checkpoint-000002", "checkpoint-000003"]
+    monkeypatch.setattr(checkpoints.shutil, "rmtree", rmtree)
+    store.remove_leftovers()
+    assert names(store) == ["checkpoint-000002", "checkpoint-000003"]
+
+
 def test_leftovers_of_a_killed_process_are_removed_and_nothing_else(store):
     store.save(VARIABLES, STATE)
     for name in (".checkpoint-000002.partial", ".checkpoint-000000.removed"):
