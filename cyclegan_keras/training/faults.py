@@ -17,6 +17,8 @@ SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
 
+NUM_NAMED = 4  # Of losses or weights; there are hundreds of these.
+
 
 def warn(text: str) -> None:
     """Prints a warning, above the progress bar if there is one.
@@ -122,7 +124,8 @@ class NotFinite(ArithmeticError):  # noqa: N818, the word says it
     def __init__(self, names: list[str], epoch: int, step: int | None = None) -> None:
         self.names, self.epoch, self.step = names, epoch, step
         where = f"epoch {epoch + 1}" if step is None else f"epoch {epoch + 1}, step {step + 1}"
-        super().__init__(f"In {where}, {', '.join(names)} is not finite.")
+        more = f" and {len(names) - NUM_NAMED} more" if len(names) > NUM_NAMED else ""
+        super().__init__(f"In {where}, {', '.join(names[:NUM_NAMED])}{more} is not finite.")
 
 
 class NotFiniteGuard(EveryFewSteps):

@@ -145,6 +145,28 @@ def test_a_weight_that_is_no_number_is_never_written(value, store):
     assert found(store) == [(0, 0, 0), (3, 1, 0)]
 
 
+def test_a_step_whose_loss_is_no_number_is_never_written(store):
+    """Its weights may be finite, and its losses are looked at a step later."""
+
+    class Loses(Model):
+        def train_step(self, batch):
+            logs = super().train_step(batch)
+            return {"loss": np.nan} if float(self.weight) == 2 else logs
+
+    class Waits(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            for thread in threading.enumerate():
+                if thread.name == "checkpoint":
+                    thread.join()
+
+    model, guard = Loses(), NotFiniteGuard(99)
+    saves = Checkpointing(store, 0, guard, {"about": "this"})
+    with pytest.raises(NotFinite, match="In epoch 1, step 2, loss is not finite"):
+        loop.run(model, model, 2, 1, [guard, Waits(), saves])
+    saves.wait()
+    assert [weight for weight, _, _ in found(store)] == [0, 1]
+
+
 def test_a_bug_in_the_writer_is_not_hidden(store, monkeypatch):
     monkeypatch.setattr(store, "save", lambda *args: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -123,6 +123,11 @@ def test_finite_losses_are_let_through():
     assert model.step == 6
 
 
+def test_of_many_weights_a_few_are_named():
+    error = NotFinite([f"w{number}" for number in range(99)], epoch=2)
+    assert str(error) == "In epoch 3, w0, w1, w2, w3 and 95 more is not finite."
+
+
 def test_only_what_the_system_refuses_is_tolerated(capsys):
     with tolerated("a file"):
         raise OSError(28, "No space left on device")

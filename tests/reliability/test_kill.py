@@ -1,0 +1,96 @@
+"""A process that is killed, wherever it is, loses next to nothing of its run."""
+
+import pathlib
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+from tests.reliability import support
+
+# Nine steps an epoch, the last one of fewer images: not every life need get there, which takes
+# another tracing.
+NUM_IMAGES, STEPS = 34, 9
+
+
+def kill_after(process: subprocess.Popen[str], run_dir: pathlib.Path, step: int, delay: float):
+    """Kills a training a moment after `history.csv` shows that it has done so many steps.
+
+    On the way, the file may still show the steps of the life before: it is written anew once the
+    training goes on, so that is what is waited for first.
+    """
+    path, begun = run_dir / "history.csv", time.time_ns()
+    deadline = time.monotonic() + support.PATIENCE
+    try:
+        while (
+            not path.exists()
+            or path.stat().st_mtime_ns < begun
+            or support.steps_shown(run_dir) < step
+        ):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        time.sleep(delay)
+    finally:
+        process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+def live_through(
+    num_kills: int, epochs: int, run_dir: pathlib.Path, data: pathlib.Path
+) -> tuple[int, list[int]]:
+    """Trains to the end through so many kills, spread over the run.
+
+    Returns how many of them found a checkpoint half written, and how many steps each has cost.
+    """
+    rng = np.random.default_rng(num_kills)
+    share = epochs * STEPS / (num_kills + 1)
+    begin, num_half, costs = support.command(run_dir, data, epochs), 0, []
+    for life in range(num_kills):
+        # At first the run is begun; then either way must do to go on with it.
+        resumes = life > 0 and rng.random() < 0.5
+        process = support.start(["--run-dir", str(run_dir), "--resume"] if resumes else begin)
+        step = max(1, round(share * (life + rng.random())))
+        kill_after(process, run_dir, step, rng.uniform(0, 0.2))
+        num_half += any((run_dir / "checkpoints").glob(".checkpoint-*.partial"))
+        costs.append(
+            support.steps_shown(run_dir) - support.steps_in(support.newest(run_dir), STEPS)
+        )
+    process = support.start(["--run-dir", str(run_dir), "--resume"])
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert "Resumed " in out
+    assert "Warning" not in err
+    assert not list((run_dir / "checkpoints").glob(".*"))
+    print(f"{num_kills} kills, {num_half} in the middle of a write, steps lost: {costs}")
+    return num_half, costs
+
+
+def kill_many(num_kills: int, epochs: int, folder: pathlib.Path) -> int:
+    """Holds a run that was killed again and again against one that was not."""
+    data = support.write_noise(folder / "noise", NUM_IMAGES)
+    begin = support.command(folder / "whole", data, epochs)
+    with support.start(begin) as undisturbed:
+        try:
+            num_half, costs = live_through(num_kills, epochs, folder / "run", data)
+            _, err = undisturbed.communicate()
+        finally:
+            undisturbed.kill()
+    assert undisturbed.returncode == 0, err
+    assert "Warning" not in err
+    # At each epoch's end the checkpoint before is waited for, so it is at most two epochs old.
+    assert max(costs) <= 2 * STEPS
+    support.assert_same_run(folder / "run", folder / "whole")
+    return num_half
+
+
+def test_five_kills_leave_no_trace(tmp_path):
+    kill_many(5, 3, tmp_path)
+
+
+@pytest.mark.slow
+def test_fifty_kills_leave_no_trace(tmp_path):
+    assert kill_many(50, 17, tmp_path) >= 1
