@@ -188,18 +188,6 @@ class GAN(keras.Model):
         )
         return self._current_step()(imgs_A, imgs_B)
 
-    def trace(self, batch_size: int) -> None:
-        """Traces the step for one batch size, which the first `train_step` does by itself.
-
-        Another batch size that comes later gets another graph, which may round otherwise. So, for a
-        training to go on with the very same bits, the sizes must be traced in the same order.
-
-        Args:
-            batch_size: Images of each domain in one step.
-        """
-        images = tf.TensorSpec((batch_size, *self.img_shape), self.combined.variable_dtype)
-        self._current_step().get_concrete_function(images, images)
-
     def _current_step(self) -> Any:
         """The traced step; traced anew once any of the models is compiled anew."""
         models = self.compiled_models
@@ -209,9 +197,10 @@ class GAN(keras.Model):
             for model in models:
                 if not model.optimizer.built:  # Built again, it would forget its loss scale.
                     model.optimizer.build(model.trainable_variables)
-            # The first batch size gets its own graph; a second one, a graph for all the others.
-            # As in Keras, without autograph: there is nothing to convert, and looking takes time.
-            function = tf.function(self._step, reduce_retracing=True, autograph=False)
+            # Each batch size gets a graph of its own, so that it computes the same bits whichever
+            # size came first. As in Keras, without autograph: there is nothing to convert, and
+            # looking takes time.
+            function = tf.function(self._step, autograph=False)
             self._traced = _TracedStep(function, compiled)
         return self._traced.function
 

@@ -63,8 +63,6 @@ class Session:
         runs.write_settings(self._run_dir, self._config)
         if checkpoint is not None:
             print(f"Resumed {checkpoint.path}: {_in_words(progress)}", flush=True)
-        # First for whole batches, wherever in an epoch the training goes on.
-        self._model.trace(self._config.batch_size)
         last_path, attempts = None, 0
         while True:
             try:

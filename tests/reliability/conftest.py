@@ -24,7 +24,7 @@ def fresh_model() -> Callable[[], Any]:
     """Gives one model with its first state: making and tracing it anew would take most time."""
     parser = argparse.ArgumentParser()
     train.add_arguments(parser)
-    model = train.make_model(train.config_from(parser.parse_args(support.SETTINGS)))
+    model = train.make_model(train.config_from(parser.parse_args(support.ALL_SETTINGS)))
     variables = variables_of(model)
     first = {name: variable.numpy().copy() for name, variable in variables.items()}
 
@@ -48,7 +48,8 @@ def train_here(model: Any, noise_dir: pathlib.Path, tmp_path: pathlib.Path) -> C
     """Begins a run in this process, or goes on with it, and gives the exit status."""
 
     def train_here(*more: str, run_dir: pathlib.Path = tmp_path / "run") -> int:
-        return main(["train", *support.command(run_dir, noise_dir, support.EPOCHS, *more)])
+        words = support.command(run_dir, noise_dir, support.EPOCHS, *support.ALL_SETTINGS, *more)
+        return main(["train", *words])
 
     return train_here
 
@@ -63,7 +64,8 @@ def uninterrupted_here(
     run_dir = tmp_path_factory.mktemp("uninterrupted_here") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "make_model", lambda config: fresh_model())
-        assert main(["train", *support.command(run_dir, noise_dir, support.EPOCHS)]) == 0
+        words = support.command(run_dir, noise_dir, support.EPOCHS, *support.ALL_SETTINGS)
+        assert main(["train", *words]) == 0
     return run_dir
 
 

@@ -61,7 +61,7 @@ def test_the_one_before_is_taken(damage, broken_off, train_here, uninterrupted_h
     out, err = capsys.readouterr()
     assert f"The checkpoint {str(last)!r} is damaged" in err
     assert f"It is now called {last.name}.damaged" in err
-    assert f"Resumed {before}: after 1 epochs" in out
+    assert f"Resumed {before}: after 1 epoch" in out
     assert last.with_name(f"{last.name}.damaged").is_dir()
     support.assert_same_run(broken_off, uninterrupted_here)
 

@@ -144,7 +144,7 @@ def test_going_back_in_vain_ends(train_here, at_step, tmp_path, capsys):
     err = capsys.readouterr().err
     last = support.newest(tmp_path / "run")
     assert support.steps_in(last) == 5
-    assert err.count(f"Back to {last.path.name}, after 1 epochs.") == 3
+    assert err.count(f"Back to {last.path.name}, after 1 epoch.") == 3
     (line,) = error_lines(err)
     assert "Stopped, 3 times in vain." in line
 

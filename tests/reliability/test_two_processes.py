@@ -15,7 +15,6 @@ make_model = train.make_model
 
 def make_quick_model(config):
     model = make_model(config)
-    model.trace = lambda batch_size: None
     model.train_step = lambda batch: time.sleep(0.05) or {"d_loss": tf.constant(1.0)}
     return model
 
@@ -35,7 +34,8 @@ def wait_for_steps(process, run_dir, count):
 def test_the_second_is_sent_away_and_the_first_goes_on(train_here, noise_dir, tmp_path, capsys):
     run_dir, driver = tmp_path / "run", tmp_path / "driver.py"
     driver.write_text(DRIVER)
-    process = support.start(support.command(run_dir, noise_dir, 10_000), driver)
+    words = support.command(run_dir, noise_dir, 10_000, *support.ALL_SETTINGS)
+    process = support.start(words, driver)
     try:
         wait_for_steps(process, run_dir, 2)
         settings = (run_dir / "config.json").read_bytes()

@@ -115,6 +115,26 @@ def test_what_is_written_is_what_was_there_when_it_was_due(store, monkeypatch):
     assert found(store) == [(0, 0, 0)]
 
 
+def test_the_same_step_is_written_once_unless_it_failed(store, monkeypatch, capsys):
+    """As when a signal comes right after an epoch's end."""
+    model = Model()
+    saves = Checkpointing(store, 60, NotFiniteGuard(9), {"about": "this"})
+    loop.run(model, model, 1, 1, [saves])
+    for _ in range(3):
+        saves.take()
+        saves.wait()
+    assert found(store) == [(0, 0, 0), (3, 1, 0)]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "save", lambda *args: (_ for _ in ()).throw(OSError(28, "full")))
+        loop.run(model, model, 1, 1, [saves])
+        saves.wait()
+    assert len(found(store)) == 2
+    saves.take()
+    saves.wait()
+    assert found(store)[2:] == [(6, 1, 0)]
+
+
 def test_a_full_disk_is_a_warning_and_the_next_one_is_tried(store, monkeypatch, capsys):
     save, calls = store.save, []
 
