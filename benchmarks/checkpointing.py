@@ -69,7 +69,8 @@ def checkpoint_seconds(size: int, steps: int) -> dict[str, float]:
             calls += _timed(lambda step=step: saves.on_train_batch_end(step), 1)
         beside = (time.perf_counter() - begun) / steps
         saves.wait()
-        num_bytes = sum(path.stat().st_size for path in pathlib.Path(folder).glob("*1/*"))
+        newest = max(pathlib.Path(folder).glob("checkpoint-*"))
+        num_bytes = sum(path.stat().st_size for path in newest.iterdir())
     # At most steps there was nothing to do, since the last one was still being written.
     waits = sorted(calls)[1 - len(writes) :]
     return {
