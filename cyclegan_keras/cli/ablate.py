@@ -158,7 +158,7 @@ def table(results: dict[str, dict[str, float]]) -> str:
         A Markdown table of mean absolute errors on test images, in levels of 0 to 255.
     """
     rows = [["trained with", *COLUMNS.values()], ["---"] + ["---:"] * len(COLUMNS)]
-    untranslated = next(iter(results.values()))["untranslated"]
+    untranslated = next(iter(results.values()))["truth_untranslated"]
     rows.append(["(untranslated)", f"{untranslated:.2f}", f"{untranslated:.2f}", "", ""])
     for name, figures in results.items():
         cells = [f"{figures[key]:.2f}" if key in figures else "" for key in COLUMNS]

@@ -154,7 +154,7 @@ def train(config: TrainConfig) -> dict[str, float]:
     # Only now: this takes seconds, and wrong flags should be told at once.
     with without_startup_notes():
         from cyclegan_keras.data.images import write_image
-        from cyclegan_keras.evaluation import truth
+        from cyclegan_keras.evaluation import quality, verdict
         from cyclegan_keras.training import devices, saving, session
 
         devices.use_threads()
@@ -187,9 +187,12 @@ def train(config: TrainConfig) -> dict[str, float]:
         saved = saving.save_translators(translators, run_dir)
         print(f"Saved   {' and '.join(map(str, saved))}", flush=True)
         write_image(run_dir / "translations.png", picture(translators, loader))
-        figures = {"epochs": config.epochs, **truth.evaluate(translators, loader)}
+        figures = {
+            "epochs": config.epochs,
+            **quality.Judge(loader).measure(translators).figures,
+        }
         saving.save_figures(figures, run_dir / runs.FIGURES)
-        print(truth.in_words(figures))
+        print(verdict.in_words(figures))
         return figures
 
 

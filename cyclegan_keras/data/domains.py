@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 
 from cyclegan_keras.data import augment, fruit, images, layout
+from cyclegan_keras.data.palettes import Palette
 from cyclegan_keras.data.pixel_store import PixelStore, Place
 
 
@@ -65,6 +66,18 @@ class Domains:
         if not self.paired or not self.has_test_images:
             return False
         return not layout.without_partner(*(self._listed(domain, True) for domain in "AB"))
+
+    @property
+    def palettes(self) -> dict[str, Palette]:
+        """The colours of the classes in each domain whose images are maps of labels.
+
+        `dataset.json` says so, with `"labels": {"B": [[0, 0, 224], ...]}`.
+
+        Raises:
+            FileNotFoundError: If there is no such data set.
+            ValueError: If its `dataset.json` is not JSON, or these are no colours.
+        """
+        return self._layout.palettes
 
     @property
     def has_test_images(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from cyclegan_keras.data import images
+from cyclegan_keras.data import images, palettes
 from cyclegan_keras.data.catalog import DATASETS
 
 
@@ -41,6 +41,21 @@ class Layout:
         if self.side_by_side:
             return self.has_test_images
         return self._description().get("test_pairs") is True
+
+    @property
+    def palettes(self) -> dict[str, palettes.Palette]:
+        """The colours of the classes in each domain that is maps of labels, by `dataset.json`.
+
+        There, `"labels": {"B": [[0, 0, 224], ...]}` says that the images of B are such maps.
+
+        Raises:
+            ValueError: If what it says are no colours.
+        """
+        labels = self._description().get("labels", {})
+        try:
+            return palettes.checked(labels)
+        except ValueError as error:
+            raise ValueError(f"dataset.json in {str(self.directory)!r}: {error}") from None
 
     def folder(self, domain: str, is_testing: bool) -> str:
         """Names the folder that has the images of one domain.

@@ -160,6 +160,52 @@ def _kernel(products: np.ndarray, dim: int) -> np.ndarray:
     return base * base * base  # far faster than NumPy's power
 
 
+def of_halves(features: Features, num_splits: int = 10, seed: int = 0) -> float:
+    """Measures the kernel distance of a set to itself, which any other is to be held against.
+
+    Args:
+        features: At least 4 vectors.
+        num_splits: How often the set is halved at random.
+        seed: Of the halving.
+
+    Returns:
+        The mean over the splits: 0 but for chance.
+
+    Raises:
+        ValueError: If there are fewer vectors.
+    """
+    _comparable(features, features, at_least=4)
+    rng = np.random.default_rng(seed)
+    half, found = len(features) // 2, []
+    for _ in range(num_splits):
+        order = rng.permutation(len(features))
+        one, other = (
+            Features(features.values[places], features.extractor)
+            for places in (order[:half], order[half:])
+        )
+        found.append(kernel_distance(one, other).mean)
+    return float(np.mean(found))
+
+
+def diversity(features: Features) -> float:
+    """Measures how different the images of a set are among themselves.
+
+    Args:
+        features: At least 2 vectors.
+
+    Returns:
+        The mean Euclidean distance between two different vectors, at least 0; near 0 where a
+        generator makes the same of everything.
+
+    Raises:
+        ValueError: If there are fewer vectors.
+    """
+    x, _ = _comparable(features, features, at_least=2)
+    squares = _squared_distances(x.astype(np.float64), x)
+    np.fill_diagonal(squares, 0)  # Rounding would leave something there.
+    return float(np.sum(np.sqrt(np.maximum(squares, 0))) / (len(x) * (len(x) - 1)))
+
+
 def density_coverage(real: Features, translated: Features, k: int = 5) -> DensityCoverage:
     """Measures fidelity and variety by nearest neighbours.
 

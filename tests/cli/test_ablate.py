@@ -74,7 +74,7 @@ def test_the_table_has_what_each_training_ends_with(fruit_dir, tmp_path, monkeyp
     def pretend(config):
         train.pathlib.Path(config.run_dir).mkdir(parents=True)
         trained.append(config)
-        return {"untranslated": 20.0, "truth_AB": 4.0 + len(trained), "cycle_A": 1.0}
+        return {"truth_untranslated": 20.0, "truth_AB": 4.0 + len(trained), "cycle_A": 1.0}
 
     monkeypatch.setattr(train, "train", pretend)
     command = ["ablate", "--data-dir", str(fruit_dir), *TINY, "--settings"]

@@ -196,8 +196,8 @@ def test_the_defaults_translate_the_fruit(tmp_path):
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run(command, cwd=tmp_path, env=env, check=True)
     figures = json.loads((tmp_path / "r" / "metrics.json").read_text())
-    assert figures["truth_AB"] <= 0.5 * figures["untranslated"]
-    assert figures["truth_BA"] <= 0.5 * figures["untranslated"]
+    assert figures["truth_AB"] <= 0.5 * figures["truth_untranslated"]
+    assert figures["truth_BA"] <= 0.5 * figures["truth_untranslated"]
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
@@ -243,7 +243,7 @@ def test_pix2pix_from_pictures_side_by_side(fruit_dir, tmp_path, monkeypatch, ca
     assert "B → A to the truth" in output
     assert "A → B" not in output
     figures = json.loads((tmp_path / "r" / "metrics.json").read_text())
-    assert {"truth_BA", "untranslated"} <= figures.keys()
+    assert {"truth_BA", "truth_untranslated"} <= figures.keys()
     assert not {"truth_AB", "cycle_A"} & figures.keys()
     with Image.open(tmp_path / "r" / "samples" / "0_1.png") as image:
         assert image.width < 4 * 128  # Three columns: source, translation, truth.

@@ -215,3 +215,45 @@ def test_memory_is_bounded(distance, monkeypatch):
     tracemalloc.stop()
     # All distances at once would take 8 · 3000² bytes: 72 MB. Of 100 to all it is 2.4 MB.
     assert peak < 20e6
+
+
+def test_diversity_by_hand():
+    corners = features([[0, 0], [3, 0], [0, 4]])
+    assert distances.diversity(corners) == pytest.approx((3 + 4 + 5) / 3)
+    assert distances.diversity(features([[1, 2]] * 3)) == 0
+    assert distances.diversity(features([[1e6, 0], [1e6, 3]])) == pytest.approx(3, rel=1e-4)
+
+
+def test_diversity_takes_two():
+    with pytest.raises(ValueError, match="at least 2"):
+        distances.diversity(features([[1, 2]]))
+
+
+def test_halves_of_a_set_are_alike():
+    same = np.random.default_rng(0).normal(size=(60, 8))
+    assert abs(distances.of_halves(features(same))) < 0.05
+    # Two clusters: were the halves not drawn at random, they would be far apart.
+    apart = np.concatenate([same[:30] + 3, same[30:] - 3])
+    far = distances.kernel_distance(features(apart[:30]), features(apart[30:])).mean
+    assert abs(distances.of_halves(features(apart), num_splits=50)) < 0.1 * far
+
+
+def test_no_vector_is_in_both_halves(monkeypatch):
+    splits = []
+
+    def watching(one, other):
+        splits.append((one.values[:, 0].tolist(), other.values[:, 0].tolist()))
+        return distances.KernelDistance(float(len(splits)), None, 1)
+
+    monkeypatch.setattr(distances, "kernel_distance", watching)
+    found = distances.of_halves(features(np.arange(9.0)[:, np.newaxis]), num_splits=3)
+    assert found == 2  # the mean of 1, 2 and 3
+    for one, other in splits:
+        assert (len(one), len(other)) == (4, 5)
+        assert sorted(one + other) == list(range(9))
+    assert splits[0] != splits[1]
+
+
+def test_halves_take_four():
+    with pytest.raises(ValueError, match="at least 4"):
+        distances.of_halves(features([[1, 2]] * 3))

@@ -1,0 +1,271 @@
+"""What `Judge` puts together; each measure has tests of its own."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from cyclegan_keras import DataLoader
+from cyclegan_keras.data import augment
+from cyclegan_keras.data.images import denormalize, normalize, read_image, write_image
+from cyclegan_keras.evaluation import distances, passes, quality, strength, truth
+from cyclegan_keras.evaluation.features import Features
+
+
+class MeanColours:
+    """Features that can be worked out by hand: the mean colour of each quarter of an image."""
+
+    name = "mean colours"
+
+    def __init__(self):
+        self.seen = 0
+
+    def __call__(self, imgs):
+        assert imgs.dtype == np.uint8
+        self.seen += len(imgs)
+        count, height, width, _ = imgs.shape
+        quarters = imgs.reshape(count, 2, height // 2, 2, width // 2, 3).mean(axis=(2, 4))
+        return (quarters.reshape(count, 12) / 255).astype(np.float32)
+
+    def features(self, imgs):
+        return Features(self(imgs), self.name)
+
+
+def brighter(imgs, training):
+    return np.clip(imgs + 0.2, -1, 1)
+
+
+def same(imgs, training):
+    return imgs
+
+
+def both(g_AB, g_BA) -> dict:
+    return {"g_AB": g_AB, "g_BA": g_BA}
+
+
+def figures_of(translators, loader, *args, **kwargs):
+    return quality.Judge(loader, *args, **kwargs).measure(translators).figures
+
+
+def without_tests(fruit_dir, tmp_path):
+    for folder in ("trainA", "trainB"):
+        shutil.copytree(fruit_dir / folder, tmp_path / "set" / folder)
+    return tmp_path
+
+
+def test_a_perfect_and_a_useless_generator(loader):
+    A, B = (normalize(loader.evaluation_pixels(domain)) for domain in "AB")
+    answers = {a.tobytes(): b for a, b in zip(A, B, strict=True)}
+
+    def perfect(imgs, training):
+        return np.stack([answers.get(img.tobytes(), img) for img in imgs])
+
+    figures = figures_of(both(perfect, same), loader)
+    assert (figures["truth_AB"], figures["ssim_AB"], figures["psnr_AB"]) == (0, 1, truth.MAX_PSNR)
+    for name in ("truth", "psnr", "ssim"):
+        assert figures[f"{name}_BA"] == figures[f"{name}_untranslated"]
+    assert figures["truth_untranslated"] == pytest.approx(np.abs(A - B).mean() * 127.5, rel=1e-6)
+    assert figures["change_AB"] == figures["truth_untranslated"] > 15
+    assert figures["identity_A"] == figures["identity_B"] == figures["change_BA"] == 0
+
+
+def test_cycle_and_identity_errors(loader):
+    measured = quality.Judge(loader).measure(both(brighter, same))
+    figures = measured.figures
+    # 0.2 of half a range, less what is clipped.
+    assert 15 < figures["cycle_A"] <= 25.5
+    assert figures["cycle_B"] == figures["identity_B"] <= 25.5
+    assert figures["identity_A"] == 0
+    assert [len(errors) for errors in measured.cycle_errors.values()] == [4, 4]
+    assert figures["cycle_A"] == np.mean(measured.cycle_errors["A"])
+    assert measured.features == {}
+    assert "extractor" not in figures
+
+
+def test_one_generator_has_no_way_back(loader):
+    figures = figures_of(both(brighter, same), loader, MeanColours())
+    for name, generator in (("g_AB", brighter), ("g_BA", same)):
+        missing = {"cycle_A", "cycle_B", "identity_A", "identity_B"}
+        other = "BA" if name == "g_AB" else "AB"
+        expected = {
+            key: x for key, x in figures.items() if key not in missing and not key.endswith(other)
+        }
+        measured = quality.Judge(loader, MeanColours()).measure({name: generator})
+        assert measured.figures == expected
+        assert measured.cycle_errors == {}
+        assert list(measured.features) == [name[2:]]
+
+
+def test_features_of_what_would_be_saved(loader):
+    """All figures by features, put together by hand."""
+    extractor = MeanColours()
+    judge = quality.Judge(loader, extractor)
+    measured = judge.measure(both(brighter, same))
+    figures = measured.figures
+    A, B = (extractor.features(loader.pixels(d, is_testing=True)) for d in "AB")
+    fake_B = extractor.features(
+        denormalize(brighter(normalize(loader.pixels("A", is_testing=True)), False))
+    )
+    np.testing.assert_array_equal(measured.features["AB"].values, fake_B.values)
+    assert figures["extractor"] == measured.features["BA"].extractor == "mean colours"
+    assert figures["kernel_AB"] == distances.kernel_distance(fake_B, B).mean
+    assert figures["kernel_BA"] == figures["kernel_untranslated"]
+    assert figures["kernel_untranslated"] == pytest.approx(distances.kernel_distance(A, B).mean)
+    assert figures["frechet_AB"] == distances.frechet_distance(fake_B, B)
+    assert figures["frechet_BA"] == pytest.approx(figures["frechet_untranslated"])
+    assert figures["kernel_real_A"] == distances.of_halves(A)
+    assert figures["diversity_AB"] == distances.diversity(fake_B) / distances.diversity(B)
+    classifier = strength.DomainClassifier(
+        *(extractor.features(loader.pixels(domain)) for domain in "AB")
+    )
+    assert figures["strength_AB"] == classifier.share_of("B", fake_B)
+    assert figures["strength_BA"] == classifier.share_of("A", B)
+    assert figures["accuracy_A"] == classifier.share_of("A", A)
+    assert figures["accuracy_B"] == classifier.share_of("B", B)
+    # Of four images there is no fifth neighbour.
+    assert not {"density_AB", "coverage_AB", "kernel_std_AB"} & set(figures)
+    json.dumps(figures, allow_nan=False)
+
+
+def test_real_images_are_looked_at_once(loader):
+    extractor = MeanColours()
+    judge = quality.Judge(loader, extractor)
+    first = judge.measure(both(brighter, same)).figures
+    assert extractor.seen == 4 + 4 + 6 + 6 + 4 + 4
+    assert judge.measure(both(brighter, same)).figures == first
+    assert extractor.seen == 28 + 8
+
+
+def test_density_and_coverage_of_the_target(fruit_dir, tmp_path):
+    directory = without_tests(fruit_dir, tmp_path)  # six images of each
+    loader = DataLoader("set", (32, 32), directory)
+    extractor = MeanColours()
+    figures = figures_of(both(brighter, same), loader, extractor)
+    A, B = (extractor.features(loader.pixels(domain)) for domain in "AB")
+    expected = distances.density_coverage(A, B, k=5)
+    assert (figures["density_BA"], figures["coverage_BA"]) == (expected.density, expected.coverage)
+
+
+def test_without_test_images_the_classifier_is_tested_on_what_it_has_not_seen(fruit_dir, tmp_path):
+    loader = DataLoader("set", (32, 32), without_tests(fruit_dir, tmp_path))
+    extractor = MeanColours()
+    figures = figures_of(both(same, same), loader, extractor)
+    A, B = (extractor(loader.pixels(domain)) for domain in "AB")
+    held, seen = [0, 5], [1, 2, 3, 4]
+    classifier = strength.DomainClassifier(
+        *(Features(values[seen], extractor.name) for values in (A, B))
+    )
+    for domain, values in (("A", A), ("B", B)):
+        held_out = Features(values[held], extractor.name)
+        assert figures[f"accuracy_{domain}"] == classifier.share_of(domain, held_out)
+    assert figures["strength_AB"] == classifier.share_of("B", Features(A, extractor.name))
+
+
+def test_without_pairs_there_is_no_truth(fruit_dir, tmp_path):
+    loader = DataLoader("set", (32, 32), without_tests(fruit_dir, tmp_path))
+    figures = figures_of(both(same, same), loader)
+    assert not any(name.startswith(("truth", "psnr", "ssim")) for name in figures)
+    assert (figures["num_A"], figures["num_B"], figures["on_test_images"]) == (6, 6, False)
+
+
+def test_training_images_are_measured_without_chance(fruit_dir, tmp_path):
+    loader = DataLoader("set", (20, 24), without_tests(fruit_dir, tmp_path), load_res=(32, 32))
+    judge = quality.Judge(loader)
+    for domain in "AB":
+        np.testing.assert_array_equal(
+            judge.pixels[domain], augment.centre(loader.pixels(domain), (20, 24))
+        )
+        assert judge.paths[domain] == loader.paths(domain)
+
+
+def test_training_images_are_cut_for_the_classifier(fruit_dir):
+    loader = DataLoader(fruit_dir.name, (20, 24), fruit_dir.parent, load_res=(32, 32))
+    extractor = MeanColours()
+    train = quality.Judge(loader, extractor).real.train
+    expected = extractor(augment.centre(loader.pixels("B"), (20, 24)))
+    np.testing.assert_array_equal(train["B"].values, expected)
+
+
+def test_pictures_side_by_side_have_their_truth(fruit_dir, tmp_path):
+    for folder in ("train", "test"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        for path in (fruit_dir / f"{folder}A").iterdir():
+            domains = (fruit_dir / f"{folder}{domain}" / path.name for domain in "AB")
+            picture = np.concatenate([np.asarray(read_image(p)) for p in domains], axis=1)
+            write_image(tmp_path / "set" / folder / path.name, picture)
+    apart, together = (
+        DataLoader(name, (32, 32), directory)
+        for name, directory in ((fruit_dir.name, fruit_dir.parent), ("set", tmp_path))
+    )
+    figures = figures_of(both(brighter, same), together)
+    assert figures == figures_of(both(brighter, same), apart)
+    assert figures["truth_AB"] > 15
+
+
+def test_of_very_many_images_some_are_taken(loader, monkeypatch):
+    monkeypatch.setattr(passes.spread, "__defaults__", (3,))
+    monkeypatch.setattr(passes.places, "__defaults__", (3,))
+    judge = quality.Judge(loader)
+    assert judge.measure(both(same, same)).figures["num_A"] == 3
+    paths = loader.paths("A", is_testing=True)
+    assert judge.paths["A"] == [paths[0], paths[1], paths[3]]
+
+
+def test_pairs_must_have_equal_names(fruit_dir, tmp_path):
+    shutil.copytree(fruit_dir, tmp_path / "set")
+    (tmp_path / "set" / "testB" / "0003.png").rename(tmp_path / "set" / "testB" / "odd.png")
+    with pytest.raises(ValueError, match=r"same names.*0003.*odd"):
+        quality.Judge(DataLoader("set", (32, 32), tmp_path))
+
+
+def test_pairs_may_be_named_after_their_domains(fruit_dir, tmp_path):
+    shutil.copytree(fruit_dir, tmp_path / "set")
+    for domain in "AB":
+        for path in (tmp_path / "set" / f"test{domain}").iterdir():
+            path.rename(path.with_stem(f"{path.stem}_{domain}"))
+    figures = figures_of(both(same, same), DataLoader("set", (32, 32), tmp_path))
+    assert figures["truth_AB"] == figures["truth_untranslated"] > 15
+
+
+def test_maps_of_labels_are_scored(tmp_path):
+    """A is red where B is blue; a quarter of B is white, which a generator takes for blue."""
+    red, blue, white = (200, 0, 0), (0, 0, 255), (255, 255, 255)
+    for folder in ("trainA", "trainB", "testA", "testB"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        for number in range(2):
+            pixels = np.full((32, 32, 3), red if folder.endswith("A") else blue, np.uint8)
+            if folder.endswith("B"):
+                pixels[:8] = white
+            write_image(tmp_path / "set" / folder / f"{number}.png", pixels)
+    description = {"test_pairs": True, "labels": {"B": [blue, white]}}
+    (tmp_path / "set" / "dataset.json").write_text(json.dumps(description))
+
+    def all_blue(imgs, training):
+        return np.broadcast_to(normalize(np.uint8(blue)), imgs.shape).astype(np.float32)
+
+    figures = figures_of(both(all_blue, same), DataLoader("set", (32, 32), tmp_path))
+    assert figures["pixel_accuracy_AB"] == 0.75
+    assert figures["class_accuracy_AB"] == 0.5
+    assert figures["class_iou_AB"] == 0.375
+    assert "pixel_accuracy_BA" not in figures
+    palettes = {"A": [red, white]}
+    figures = figures_of(both(same, same), DataLoader("set", (32, 32), tmp_path), None, palettes)
+    # Blue is nearer to red than to white, and white is white.
+    assert figures["pixel_accuracy_BA"] == 0.75
+    assert "pixel_accuracy_AB" not in figures
+
+
+def test_one_image_cannot_be_compared_by_features(fruit_dir, tmp_path):
+    for folder in ("trainA", "trainB", "testA", "testB"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        shutil.copy(fruit_dir / folder / "0000.png", tmp_path / "set" / folder)
+    loader = DataLoader("set", (32, 32), tmp_path)
+    with pytest.raises(ValueError, match=r"at least 2 images.*Received: 1 of A"):
+        figures_of(both(same, same), loader, MeanColours())
+    assert figures_of(both(same, same), loader)["num_A"] == 1
+
+
+def test_without_an_extractor_there_are_no_features(loader):
+    with pytest.raises(ValueError, match="no features"):
+        _ = quality.Judge(loader).real

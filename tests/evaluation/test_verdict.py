@@ -1,0 +1,89 @@
+import pytest
+
+from cyclegan_keras.evaluation import verdict
+
+GOOD = {
+    "on_test_images": True,
+    **{f"cycle_{d}": 3.0 for d in "AB"},
+    **{f"identity_{d}": 2.0 for d in "AB"},
+    "truth_AB": 5.0,
+    "truth_BA": 8.0,
+    "truth_untranslated": 20.0,
+    "change_AB": 18.0,
+    "change_BA": 3.0,
+    "extractor": "EfficientNet-Lite0",
+    "kernel_AB": 0.02,
+    "kernel_BA": 0.03,
+    "kernel_untranslated": 0.08,
+    "kernel_real_A": 0.001,
+    "kernel_real_B": 0.002,
+    "strength_AB": 0.9,
+    "strength_BA": 0.7,
+    "accuracy_A": 0.95,
+    "accuracy_B": 0.8,
+    "diversity_AB": 1.1,
+    "diversity_BA": 0.5,
+}
+
+
+def test_in_words():
+    assert verdict.in_words(GOOD) == (
+        "Mean absolute errors on test images, in levels of 0 to 255:\n"
+        "  A → B to the truth    5.00   untranslated  20.00   (25%)\n"
+        "  B → A to the truth    8.00   untranslated  20.00   (40%)\n"
+        "  A → B change from the image  18.00\n"
+        "  B → A change from the image   3.00\n"
+        "  cycle                  3.00 (A)     3.00 (B)\n"
+        "  identity               2.00 (A)     2.00 (B)\n"
+        "By the features of EfficientNet-Lite0, on test images:\n"
+        "  A → B kernel distance to B  0.0200   untranslated 0.0800   "
+        "real B among themselves 0.0020\n"
+        "  B → A kernel distance to A  0.0300   untranslated 0.0800   "
+        "real A among themselves 0.0010\n"
+        "  A → B strength  90% taken for B   (real B: 80%)\n"
+        "  B → A strength  70% taken for A   (real A: 95%)"
+    )
+
+
+def test_what_was_not_measured_is_not_told():
+    figures = {"on_test_images": False, "change_AB": 10.0}
+    assert verdict.in_words(figures) == (
+        "Mean absolute errors on training images, in levels of 0 to 255:"
+        "\n  A → B change from the image  10.00"
+    )
+    one_way = {key: x for key, x in GOOD.items() if not key.endswith(("BA", "_real_B"))}
+    words = verdict.in_words({key: x for key, x in one_way.items() if key[:5] != "cycle"})
+    assert "B → A" not in words
+    assert "cycle" not in words
+    assert "among themselves" not in words
+
+
+def test_images_that_are_their_own_truth_have_no_share():
+    figures = {"on_test_images": True, "truth_AB": 0.0, "truth_untranslated": 0.0}
+    assert "%" not in verdict.in_words(figures)
+
+
+def test_good_translators_have_no_faults():
+    assert verdict.faults(GOOD) == []
+    assert verdict.faults({"num_A": 3}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("change_AB", 2.9, "g_AB copies its input: it changes a pixel by 2.9 of 255 levels"),
+        ("diversity_BA", 0.49, "g_BA makes much the same of everything (mode collapse)"),
+        ("kernel_AB", 0.08, "What g_AB makes is no nearer to real images of B than images of A"),
+        ("accuracy_A", 0.79, "The classifier tells only 79% of real A and 80% of real B right"),
+    ],
+)
+def test_each_fault_is_named(name, value, said):
+    (fault,) = verdict.faults({**GOOD, name: value})
+    assert fault.startswith(said)
+
+
+def test_discriminators_that_win_or_lose():
+    assert verdict.faults_of_discriminators({"d_A": 0.98, "d_B": 0.51}) == []
+    wins, loses = verdict.faults_of_discriminators({"d_A": 0.99, "d_B": 0.5})
+    assert wins.startswith("d_A always wins (99.0% right)")
+    assert loses.startswith("d_B always loses (50.0% right")
