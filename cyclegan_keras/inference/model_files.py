@@ -26,14 +26,8 @@ MAX_REASON = 300
 def load_generator(path: images.PathLike) -> keras.Model:
     """Loads a translator that training has saved, running no code from the file.
 
-    The file may be anyone's. Before anything is made of it, it is made sure that it is a `.keras`
-    file with the parts that Keras writes and no others, that its description names only layers of
-    Keras for images, this package's, and those that the running program has registered with
-    `keras.saving.register_keras_serializable`, and that its weights are plain numbers. Loading
-    takes about three times the memory of the weights, which may have 2 GB.
-
     Args:
-        path: Of a `.keras` file.
+        path: Of a `.keras` file, which may be anyone's; see `load_model`.
 
     Returns:
         A model from images to images of the same shape, float32 in [-1, 1].
@@ -46,17 +40,45 @@ def load_generator(path: images.PathLike) -> keras.Model:
     """
     name = os.fspath(path)
     try:
-        model = _load(path)
+        model = load_model(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"No model {name!r}. Train one with `python train.py`.") from None
+    _check_is_translator(model, name)
+    return model
+
+
+def load_model(path: images.PathLike) -> keras.Model:
+    """Loads a model of any shape that Keras has saved, running no code from the file.
+
+    The file may be anyone's. Before anything is made of it, it is made sure that it is a `.keras`
+    file with the parts that Keras writes and no others, that its description names only layers of
+    Keras for images, this package's, and those that the running program has registered with
+    `keras.saving.register_keras_serializable`, and that its weights are plain numbers. Loading
+    takes about three times the memory of the weights, which may have 2 GB.
+
+    Args:
+        path: Of a `.keras` file.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If it cannot be read.
+        ValueError: If it is not a Keras model, or if its weights are not finite.
+    """
+    name = os.fspath(path)
+    try:
+        model = _load(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"No model {name!r}. Give a .keras file.") from None
     except OSError as error:
         raise OSError(f"Cannot read the model {name!r}: {_in_words(error)}.") from error
     except Exception as error:  # Keras raises whatever the damage led to.
         raise ValueError(
-            f"Cannot load the model {name!r}: {_in_words(error)}. Give a .keras file that training "
-            "has saved, such as g_AB.keras."
+            f"Cannot load the model {name!r}: {_in_words(error)}. Give a .keras file, as "
+            "training or `model.save` writes it."
         ) from error
-    _check_is_translator(model, name)
     _check_is_finite(model, name)
     return model
 
@@ -78,10 +100,14 @@ def _build(path: pathlib.Path, num_weights: int) -> keras.Model:
             # Keras goes on with random weights then, or with numbers that are too large.
             warnings.filterwarnings("error", "Skipping nested container")
             warnings.filterwarnings("error", category=RuntimeWarning)
-            return keras.saving.load_model(path, compile=False, safe_mode=True)
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except OSError as error:
         # Of damaged weights, and not of a disk.
         raise ValueError(str(error)) from error
+    if not isinstance(model, keras.Model):
+        # Whatever else has a name that is known: a layer by itself, an initializer.
+        raise ValueError(f"it describes a {type(model).__name__}, and no model")
+    return model
 
 
 def _in_words(said: object) -> str:

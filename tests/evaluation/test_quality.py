@@ -147,19 +147,30 @@ def test_density_and_coverage_of_the_target(fruit_dir, tmp_path):
     assert (figures["density_BA"], figures["coverage_BA"]) == (expected.density, expected.coverage)
 
 
-def test_without_test_images_the_classifier_is_tested_on_what_it_has_not_seen(fruit_dir, tmp_path):
+def test_without_test_images_the_classifier_is_tested_on_what_it_has_not_seen(
+    fruit_dir, tmp_path, monkeypatch
+):
     loader = DataLoader("set", (32, 32), without_tests(fruit_dir, tmp_path))
-    extractor = MeanColours()
-    figures = figures_of(both(same, same), loader, extractor)
-    A, B = (extractor(loader.pixels(domain)) for domain in "AB")
-    held, seen = [0, 5], [1, 2, 3, 4]
-    classifier = strength.DomainClassifier(
-        *(Features(values[seen], extractor.name) for values in (A, B))
-    )
-    for domain, values in (("A", A), ("B", B)):
-        held_out = Features(values[held], extractor.name)
-        assert figures[f"accuracy_{domain}"] == classifier.share_of(domain, held_out)
-    assert figures["strength_AB"] == classifier.share_of("B", Features(A, extractor.name))
+    learned, judged = [], []
+
+    class Watched(strength.DomainClassifier):
+        def __init__(self, train_A, train_B):
+            learned.extend([train_A.values, train_B.values])
+            super().__init__(train_A, train_B)
+
+        def share_of(self, domain, features):
+            judged.append((domain, features.values))
+            return super().share_of(domain, features)
+
+    monkeypatch.setattr(quality, "DomainClassifier", Watched)
+    figures_of(both(same, same), loader, MeanColours())
+    A, B = (MeanColours()(loader.pixels(domain)) for domain in "AB")
+    for values, expected in zip(learned, (A, B), strict=True):
+        np.testing.assert_array_equal(values, expected[[1, 2, 3, 4]])
+    # First the accuracies, then both ways.
+    assert [domain for domain, _ in judged] == ["A", "B", "B", "A"]
+    for (_, values), expected in zip(judged, (A[[0, 5]], B[[0, 5]], A, B), strict=True):
+        np.testing.assert_allclose(values, expected, atol=1e-6)
 
 
 def test_without_pairs_there_is_no_truth(fruit_dir, tmp_path):

@@ -1,4 +1,3 @@
-import dataclasses
 import sys
 
 import numpy as np
@@ -8,7 +7,7 @@ from cyclegan_keras.data import images
 from cyclegan_keras.evaluation import efficientnet
 from cyclegan_keras.evaluation.distances import kernel_distance
 from cyclegan_keras.evaluation.features import Features, efficientnet_lite0
-from cyclegan_keras.evaluation.strength import DomainClassifier, strength
+from cyclegan_keras.evaluation.strength import DomainClassifier
 
 
 def noise(mean: float, count: int, seed: int, extractor: str = "x") -> Features:
@@ -35,49 +34,33 @@ def blurred(sklearn) -> DomainClassifier:
 
 
 def test_separable_domains_are_told_apart_exactly(separable):
-    there, back, unchanged = noise(20, 7, 4), noise(-20, 5, 5), noise(-20, 7, 6)
-    found = strength(separable, noise(-20, 11, 2), noise(20, 12, 3), there, back)
-    assert dataclasses.asdict(found) == {
-        "extractor": "x",
-        "accuracy_A": 1.0,
-        "accuracy_B": 1.0,
-        "share_AB": 1.0,
-        "share_BA": 1.0,
-        "num_train_A": 30,
-        "num_train_B": 40,
-        "num_test_A": 11,
-        "num_test_B": 12,
-        "num_AB": 7,
-        "num_BA": 5,
-    }
-    assert found.is_reliable
-    assert strength(separable, unchanged, there, fake_B=unchanged).share_AB == 0.0
+    there, unchanged = noise(20, 7, 4), noise(-20, 7, 6)
+    assert (separable.num_A, separable.num_B, separable.extractor) == (30, 40, "x")
+    assert separable.share_of("B", there) == separable.share_of("A", unchanged) == 1.0
+    assert separable.share_of("A", there) == separable.share_of("B", unchanged) == 0.0
     half = Features(np.concatenate([there.values, unchanged.values]), "x")
-    assert strength(separable, unchanged, there, fake_B=half).share_AB == 0.5
+    assert separable.share_of("B", half) == 0.5
 
 
-def test_without_translations_there_is_no_share(separable):
-    found = strength(separable, noise(-20, 3, 2), noise(20, 3, 3), fake_A=noise(-20, 2, 4))
-    assert (found.share_AB, found.num_AB, found.share_BA, found.num_BA) == (None, 0, 1.0, 2)
-
-
-def test_a_translation_that_changes_nothing_has_what_accuracy_leaves(blurred):
-    test_A, test_B = noise(-0.6, 50, 2), noise(0.6, 50, 3)
-    found = strength(blurred, test_A, test_B, fake_B=test_A, fake_A=test_B)
-    assert 0.6 < found.accuracy_A < 1
-    assert 0.6 < found.accuracy_B < 1
-    assert found.share_AB == pytest.approx(1 - found.accuracy_A)
-    assert found.share_BA == pytest.approx(1 - found.accuracy_B)
+def test_what_is_not_taken_for_one_domain_is_taken_for_the_other(blurred):
+    test_A = noise(-0.6, 50, 2)
+    share = blurred.share_of("A", test_A)
+    assert 0.6 < share < 1
+    assert blurred.share_of("B", test_A) == pytest.approx(1 - share)
 
 
 def test_which_domain_is_called_A_does_not_matter(blurred):
     turned = DomainClassifier(noise(0.6, 60, 1), noise(-0.6, 60, 0))
-    test_A, test_B, fake_B = noise(-0.6, 50, 2), noise(0.6, 50, 3), noise(0.2, 50, 4)
-    found = strength(blurred, test_A, test_B, fake_B=fake_B)
-    mirrored = strength(turned, test_B, test_A, fake_A=fake_B)
-    assert 0 < found.share_AB < 1
-    assert found.share_AB == mirrored.share_BA
-    assert (found.accuracy_A, found.accuracy_B) == (mirrored.accuracy_B, mirrored.accuracy_A)
+    between = noise(0.2, 50, 4)
+    assert 0 < blurred.share_of("B", between) < 1
+    assert blurred.share_of("B", between) == turned.share_of("A", between)
+
+
+def test_another_seed_divides_otherwise(sklearn):
+    """The strongest penalty that does no harm depends on who is held back for the check."""
+    sets = noise(-0.3, 12, 0), noise(0.3, 12, 1)
+    scores = [DomainClassifier(*sets, seed=seed)._model.best_score_ for seed in (0, 0, 1)]
+    assert scores[0] == scores[1] != scores[2]
 
 
 def test_it_is_deterministic_and_leaves_the_random_state_alone(blurred):
@@ -116,16 +99,6 @@ def test_regularisation_is_chosen_on_training_images(sklearn):
     assert chosen == [1e-4, 10.0]
 
 
-def test_low_accuracy_is_flagged(sklearn):
-    classifier = DomainClassifier(noise(0, 40, 0), noise(0, 40, 1))
-    found = strength(classifier, noise(0, 50, 2), noise(0, 50, 3))
-    assert min(found.accuracy_A, found.accuracy_B) < 0.7
-    assert not found.is_reliable
-    # Four of five are enough, in both domains.
-    assert dataclasses.replace(found, accuracy_A=0.8, accuracy_B=0.8).is_reliable
-    assert not dataclasses.replace(found, accuracy_A=1.0, accuracy_B=0.79).is_reliable
-
-
 def test_two_images_of_each_domain_are_enough(sklearn):
     few = DomainClassifier(noise(-20, 2, 0), noise(20, 2, 1))
     assert few.share_of("A", noise(-20, 2, 0)) == few.share_of("B", noise(20, 2, 1)) == 1.0
@@ -135,7 +108,7 @@ def test_two_images_of_each_domain_are_enough(sklearn):
 
 def test_other_extractors_and_domains_are_refused(separable):
     with pytest.raises(ValueError, match=r"features of 'x'.*Received: features of 'y'"):
-        strength(separable, noise(-20, 3, 2), noise(20, 3, 3, "y"))
+        separable.share_of("B", noise(20, 3, 3, "y"))
     with pytest.raises(ValueError, match=r"features of 'x'.*Received: features of 'y'"):
         DomainClassifier(noise(-20, 3, 2), noise(20, 3, 3, "y"))
     with pytest.raises(ValueError, match="Received: domain='C'"):
@@ -160,13 +133,14 @@ def test_apples_and_oranges(sklearn, real_images, capsys):
         return extractor.features(np.stack([np.asarray(image) for image in pixels]))
 
     train_A, train_B, test_A, test_B = map(look_at, ("trainA", "trainB", "testA", "testB"))
-    found = strength(DomainClassifier(train_A, train_B), test_A, test_B)
+    classifier = DomainClassifier(train_A, train_B)
+    accuracies = classifier.share_of("A", test_A), classifier.share_of("B", test_B)
     halves = [Features(train_B.values[i::2], train_B.extractor) for i in (0, 1)]
     alike = kernel_distance(*halves).mean
     different = kernel_distance(train_A, halves[0]).mean
     with capsys.disabled():
-        print(f"\n{found}\nkernel distance {alike:.4f} of B to B, {different:.4f} of A to B")
-    assert min(found.accuracy_A, found.accuracy_B) > 0.9
-    assert found.is_reliable
+        print(f"\naccuracies {accuracies}")
+        print(f"kernel distance {alike:.4f} of B to B, {different:.4f} of A to B")
+    assert min(accuracies) > 0.9
     assert abs(alike) < 0.01
     assert different > 0.05

@@ -710,8 +710,35 @@ def test_what_is_no_translator_is_refused(tmp_path):
         cyclegan_keras.load_generator(tmp_path / "x.keras")
 
 
-def test_a_layer_by_itself_is_no_translator(good, tmp_path):
-    config = json.loads(good["config.json"])["config"]["layers"][1]
-    del config["build_config"]
-    with pytest.raises(ValueError, match=r"Cannot load the model|is no translator"):
-        load(zipped({**good, "config.json": json.dumps(config)}), tmp_path)
+def test_what_is_no_model_by_itself_is_refused(good, tmp_path):
+    layer = json.loads(good["config.json"])["config"]["layers"][1]
+    del layer["build_config"]
+    zeros = {"module": "keras.initializers", "class_name": "Zeros", "config": {}}
+    for config in (layer, {**zeros, "registered_name": None}):
+        with pytest.raises(ValueError, match=r"Cannot load the model .*x\.keras'"):
+            load(zipped({**good, "config.json": json.dumps(config)}), tmp_path)
+    # Without weights that do not fit, Keras would take it for loaded.
+    relu = {"module": "keras.layers", "class_name": "ReLU", "config": {"name": "relu"}}
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        file.create_group("vars")
+    config = json.dumps({**relu, "registered_name": None})
+    members = {**good, "config.json": config, "model.weights.h5": weights.getvalue()}
+    with pytest.raises(ValueError, match="describes a ReLU, and no model"):
+        load(zipped(members), tmp_path)
+
+
+def test_a_model_of_any_shape_loads_as_such(tmp_path, random_images):
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 3), layers.Flatten()])
+    model.save(tmp_path / "eye.keras")
+    again = model_files.load_model(tmp_path / "eye.keras")
+    x = random_images(2, 8, 8, 3)
+    np.testing.assert_array_equal(np.asarray(again(x)), np.asarray(model(x)))
+    with pytest.raises(ValueError, match="is no translator"):
+        cyclegan_keras.load_generator(tmp_path / "eye.keras")
+    model.layers[0].bias.assign([0.0, np.nan])
+    model.save(tmp_path / "eye.keras")
+    with pytest.raises(ValueError, match=r"not finite numbers.*bias'"):
+        model_files.load_model(tmp_path / "eye.keras")
+    with pytest.raises(FileNotFoundError, match=r"No model '.*none\.keras'\. Give a \.keras file"):
+        model_files.load_model(tmp_path / "none.keras")
