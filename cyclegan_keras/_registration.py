@@ -12,7 +12,7 @@ from typing import Any
 # The name under which saved models know the classes.
 PACKAGE = "cyclegan_keras"
 # The modules whose classes a saved model may name.
-REGISTERING = ("layers", "losses", "optimizers", "combined")
+REGISTERING = ("layers", "losses", "optimizers", "combined", "residual")
 
 
 def register_with_keras() -> None:

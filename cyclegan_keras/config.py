@@ -109,11 +109,30 @@ class TrainConfig:
     dropout: float = setting(
         "networks", 0.0, "share of the features that a U-Net drops, below 1", least=0
     )
+    padding: str = setting(
+        "networks",
+        "paper",
+        "of a resnet: paper has zeros where sizes change, reflect has mirrored pixels everywhere",
+        choices=("paper", "reflect"),
+    )
+    norm: str = setting(
+        "networks", "instance", "normalisation of a resnet", choices=("instance", "none")
+    )
+    skips: bool = setting("networks", False, "give a resnet the skip connections of a U-Net")
+    residual: bool = setting(
+        "networks", False, "let generators make a change of their input, and not a new image"
+    )
     discriminator: str = setting(
         "networks",
         "book",
         "the book's, or one whose scores each see so many pixels across",
         choices=("book", "patch1", "patch16", "patch70", "patch286"),
+    )
+    d_norm: str = setting(
+        "networks",
+        "instance",
+        "normalisation of a discriminator but the book's",
+        choices=("instance", "none"),
     )
     df: int = setting("networks", 64, "filters of the discriminators' first layer", least=1)
     objective: str = setting(
@@ -174,6 +193,21 @@ class TrainConfig:
         least=0,
         models=CYCLEGAN,
     )
+    d_shift: float = setting(
+        "training",
+        0.0,
+        "share of their size by which images are shifted at random before a discriminator sees "
+        "them, such as 0.125",
+        least=0,
+        models=CYCLEGAN,
+    )
+    d_colour: float = setting(
+        "training",
+        0.0,
+        "how much images are recoloured at random before a discriminator sees them, such as 1",
+        least=0,
+        models=CYCLEGAN,
+    )
     ema: float = setting(
         "training",
         0.0,
@@ -221,6 +255,44 @@ class TrainConfig:
         "./runs",
         may_change=True,
     )
+    evaluate_every: int = setting(
+        "evaluation",
+        0,
+        "steps between two evaluations on test images, whose figures go to history.csv; the best "
+        "translators are kept. 0 evaluates at the end only",
+        least=0,
+        may_change=True,
+    )
+    extractor: str = setting(
+        "evaluation",
+        "auto",
+        "the network whose features images are compared by: inception, efficientnet, or a .keras "
+        "file; auto takes what is installed",
+        may_change=True,
+    )
+    best_by: str = setting(
+        "evaluation",
+        "auto",
+        "the figure that says which translators are the best, the error to the truth, the kernel "
+        "or the Fréchet distance, or the cycle error; auto takes the truth where it is known, "
+        "else the kernel distance",
+        choices=("auto", "truth", "kernel", "frechet", "cycle"),
+        may_change=True,
+    )
+    stop_when_stale: int = setting(
+        "evaluation",
+        0,
+        "stop after so many evaluations in a row in which no translator was at its best; 0 never "
+        "does",
+        least=0,
+        may_change=True,
+    )
+    tensorboard: bool = setting(
+        "evaluation",
+        False,
+        "write losses, figures and samples for TensorBoard, too",
+        may_change=True,
+    )
     checkpoint_interval: float = setting(
         "safety",
         10.0,
@@ -243,10 +315,10 @@ class TrainConfig:
             object.__setattr__(self, name, checked(name, kind, getattr(self, name)))
         for field in dataclasses.fields(self):
             check_range(field, getattr(self, field.name))
-        for name in ("dataset", "data_dir", "run_dir"):
+        for name in ("dataset", "data_dir", "run_dir", "extractor"):
             if getattr(self, name) == "":
                 raise ValueError(f"`{name}` must not be empty. Received: {name}=''")
-        for name in ("ema", "dropout", "beta_1"):
+        for name in ("ema", "dropout", "beta_1", "d_shift"):
             if getattr(self, name) >= 1:
                 raise ValueError(
                     f"`{name}` must be below 1. Received: {name}={getattr(self, name)}"
@@ -260,6 +332,7 @@ class TrainConfig:
                 "The book has no pix2pix; `recipe` must be paper. Received: recipe='book'"
             )
         self._check_image_size()
+        self._check_evaluation()
         for name, decide in _DECIDED.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, decide(self))
@@ -283,6 +356,18 @@ class TrainConfig:
             raise ValueError(
                 f"`image_size` must be divisible by {factor}, because the networks halve it "
                 f"{halvings}; {nearest} would do. Received: image_size={size}"
+            )
+
+    def _check_evaluation(self) -> None:
+        if self.stop_when_stale and not self.evaluate_every:
+            raise ValueError(
+                "`stop_when_stale` counts evaluations, so it takes `evaluate_every` above 0. "
+                f"Received: stop_when_stale={self.stop_when_stale}, evaluate_every=0"
+            )
+        if (self.model, self.best_by) == ("pix2pix", "cycle"):
+            raise ValueError(
+                "pix2pix has no way back to take a cycle error of; `best_by` must be another "
+                "figure. Received: best_by='cycle'"
             )
 
     @classmethod
@@ -330,7 +415,11 @@ class TrainConfig:
             and self.model in field.metadata["models"]
         ]
         names += ["discriminator_update", "ema", "learning_rate", "beta_1", "seed"]
-        names += ["direction"] if self.model == "pix2pix" else ["update_first", "pool_size"]
+        names += (
+            ["direction"]
+            if self.model == "pix2pix"
+            else ["update_first", "pool_size", "d_shift", "d_colour"]
+        )
         shape = (self.image_size, self.image_size, 3)
         return {"img_shape": shape, **{name: getattr(self, name) for name in names}}
 

@@ -12,6 +12,7 @@ from cyclegan_keras.gan import GAN, check_choice, named
 from cyclegan_keras.image_pool import ImagePool
 from cyclegan_keras.layers import kernels_regrouped_once
 from cyclegan_keras.losses import OBJECTIVES
+from cyclegan_keras.random_view import RandomView
 from cyclegan_keras.updates import call_on_both
 
 
@@ -44,8 +45,13 @@ class CycleGAN(GAN):
         num_blocks: Residual blocks of a "resnet"; `None` means 6 below 256 pixels, else 9.
         upsampling: How a "resnet" doubles: "transposed" or "resize".
         dropout: Share of the features that a "unet" or "deep_unet" drops, in [0, 1).
+        padding: Of a "resnet": "paper", or "reflect" for mirrored pixels at every border.
+        norm: Of a "resnet": "instance" or "none".
+        skips: Whether a "resnet" has the skip connections of a U-Net.
+        residual: Whether a generator's output is a change of its input.
         discriminator: "book", or by its receptive field, "patch1", "patch16", "patch70" (the
             paper's) or "patch286".
+        d_norm: Of a discriminator but the book's: "instance" or "none".
         objective: "least_squares", "log_likelihood", "hinge" or "wasserstein".
         lambda_penalty: Weight of the gradient penalty of "wasserstein".
         update_first: "discriminators": the generators then meet the updated ones; "generators": the
@@ -53,6 +59,10 @@ class CycleGAN(GAN):
         discriminator_update: "separate" (one update on real images, then one on translations) or
             "joint" (one on the mean of both losses).
         pool_size: How many earlier translations each discriminator's pool holds; 0 for no pool.
+        d_shift: Up to which share of their size images are shifted at random before a
+            discriminator sees them, real and translated ones alike, in [0, 1); 0 for not at all.
+        d_colour: How much they are recoloured at random before that; 0 for not at all, and 1 for
+            as much as in the paper. See `random_view.RandomView`.
         ema: Share that the moving average of the generators' weights keeps at each step, in [0, 1);
             0 takes no average. `translators` have the averages.
         learning_rate: Of the three Adam optimizers.
@@ -99,12 +109,19 @@ class CycleGAN(GAN):
         num_blocks: int | None = None,
         upsampling: str = "transposed",
         dropout: float = 0.0,
+        padding: str = "paper",
+        norm: str = "instance",
+        skips: bool = False,
+        residual: bool = False,
         discriminator: str = "book",
+        d_norm: str = "instance",
         objective: str = "least_squares",
         lambda_penalty: float = 10.0,
         update_first: str = "discriminators",
         discriminator_update: str = "separate",
         pool_size: int = 0,
+        d_shift: float = 0.0,
+        d_colour: float = 0.0,
         ema: float = 0.0,
         learning_rate: float = 2e-4,
         beta_1: float = 0.5,
@@ -119,8 +136,12 @@ class CycleGAN(GAN):
                 "num_blocks": num_blocks,
                 "upsampling": upsampling,
                 "dropout": dropout,
+                "padding": padding,
+                "norm": norm,
+                "skips": skips,
+                "residual": residual,
             },
-            {"df": df, "kind": discriminator},
+            {"df": df, "kind": discriminator, "norm": d_norm},
             data_loader,
             objective=objective,
             lambda_penalty=lambda_penalty,
@@ -166,6 +187,9 @@ class CycleGAN(GAN):
         for pool in (self.pool_A, self.pool_B):
             if pool is not None:
                 pool.build((None, *self.img_shape))
+        self.view = None
+        if d_shift or d_colour:
+            self.view = RandomView(d_shift, d_colour, self._next_seed(), name="view")
         self._finish()
 
     @property
@@ -202,8 +226,8 @@ class CycleGAN(GAN):
                 with tape.stop_recording():
                     d_logs = self._update_discriminators(imgs_A, imgs_B, fake_A, fake_B)
 
-            outputs["valid_A"] = self.d_A(fake_A, training=True)
-            outputs["valid_B"] = self.d_B(fake_B, training=True)
+            outputs["valid_A"] = self.d_A(self._seen(fake_A), training=True)
+            outputs["valid_B"] = self.d_B(self._seen(fake_B), training=True)
             losses = combined.losses_of(self._targets(imgs_A, imgs_B, outputs), outputs)
             g_loss = combined.weigh(losses)
             scaled_loss = combined.optimizer.scale_loss(g_loss)
@@ -213,6 +237,10 @@ class CycleGAN(GAN):
         if self.update_first == "generators":  # then the fakes are from before their update
             d_logs = self._update_discriminators(imgs_A, imgs_B, fake_A, fake_B)
         return {**d_logs, "g_loss": g_loss, **{f"{name}_loss": x for name, x in losses.items()}}
+
+    def _seen(self, imgs: Any) -> Any:
+        """What discriminators see of images."""
+        return imgs if self.view is None else self.view(imgs)
 
     def _targets(self, imgs_A: Any, imgs_B: Any, outputs: dict[str, Any]) -> dict[str, Any]:
         valid = {name: ops.ones_like(outputs[name]) for name in ("valid_A", "valid_B")}
@@ -227,8 +255,8 @@ class CycleGAN(GAN):
     ) -> dict[str, Any]:
         if self.pool_A is not None and self.pool_B is not None:
             fake_A, fake_B = self.pool_A(fake_A), self.pool_B(fake_B)
-        logs_A = self.update_discriminator(self.d_A, imgs_A, fake_A)
-        logs_B = self.update_discriminator(self.d_B, imgs_B, fake_B)
+        logs_A = self.update_discriminator(self.d_A, self._seen(imgs_A), self._seen(fake_A))
+        logs_B = self.update_discriminator(self.d_B, self._seen(imgs_B), self._seen(fake_B))
         return {
             **{f"d_{name}": 0.5 * (logs_A[name] + logs_B[name]) for name in logs_A},
             **{f"d_A_{name}": value for name, value in logs_A.items()},

@@ -1,6 +1,7 @@
 """What discriminators and generators are told by the scores: the adversarial objectives."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -73,6 +74,8 @@ class Objective:
         generator: The same for the generators, who give 1 as the target.
         threshold: Scores above it count as "real" in the accuracy that is shown. Of "wasserstein"
             it says little, since only differences of its scores have a meaning.
+        blind_loss: The least loss, as the mean over real and translated images, of a discriminator
+            that gives all of them the same score; `None` of "wasserstein".
         has_penalty: Whether the discriminators' slope is held at one, which is what makes the
             Wasserstein objective work.
     """
@@ -80,15 +83,20 @@ class Objective:
     discriminator: Loss
     generator: Loss
     threshold: float
+    blind_loss: float | None
     has_penalty: bool = False
 
 
 OBJECTIVES = {
     # [Mao et al., 2016](https://arxiv.org/abs/1611.04076); the book's and the paper's.
-    "least_squares": Objective("mse", "mse", threshold=0.5),
-    "log_likelihood": Objective(log_likelihood, log_likelihood, threshold=0.0),
-    "hinge": Objective(hinge, wasserstein, threshold=0.0),
-    "wasserstein": Objective(wasserstein, wasserstein, threshold=0.0, has_penalty=True),
+    "least_squares": Objective("mse", "mse", threshold=0.5, blind_loss=0.25),
+    "log_likelihood": Objective(
+        log_likelihood, log_likelihood, threshold=0.0, blind_loss=math.log(2)
+    ),
+    "hinge": Objective(hinge, wasserstein, threshold=0.0, blind_loss=1.0),
+    "wasserstein": Objective(
+        wasserstein, wasserstein, threshold=0.0, blind_loss=None, has_penalty=True
+    ),
 }
 
 

@@ -35,8 +35,13 @@ class Pix2Pix(GAN):
         num_blocks: Residual blocks of a "resnet"; `None` means 6 below 256 pixels, else 9.
         upsampling: How a "resnet" doubles: "transposed" or "resize".
         dropout: Share of the features that a U-Net drops while it is trained, in [0, 1).
+        padding: Of a "resnet": "paper", or "reflect" for mirrored pixels at every border.
+        norm: Of a "resnet": "instance" or "none".
+        skips: Whether a "resnet" has the skip connections of a U-Net.
+        residual: Whether a generator's output is a change of its input.
         discriminator: "book", or by its receptive field, "patch1", "patch16", "patch70" or
             "patch286".
+        d_norm: Of a discriminator but the book's: "instance" or "none".
         objective: "least_squares", "log_likelihood", "hinge" or "wasserstein".
         lambda_penalty: Weight of the gradient penalty of "wasserstein".
         discriminator_update: "joint" or "separate".
@@ -76,7 +81,12 @@ class Pix2Pix(GAN):
         num_blocks: int | None = None,
         upsampling: str = "transposed",
         dropout: float = 0.5,
+        padding: str = "paper",
+        norm: str = "instance",
+        skips: bool = False,
+        residual: bool = False,
         discriminator: str = "patch70",
+        d_norm: str = "instance",
         objective: str = "log_likelihood",
         lambda_penalty: float = 10.0,
         discriminator_update: str = "joint",
@@ -94,8 +104,12 @@ class Pix2Pix(GAN):
                 "num_blocks": num_blocks,
                 "upsampling": upsampling,
                 "dropout": dropout,
+                "padding": padding,
+                "norm": norm,
+                "skips": skips,
+                "residual": residual,
             },
-            {"df": df, "kind": discriminator, "affine": True},
+            {"df": df, "kind": discriminator, "affine": True, "norm": d_norm},
             data_loader,
             objective=objective,
             lambda_penalty=lambda_penalty,

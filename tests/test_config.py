@@ -49,6 +49,12 @@ def test_settings_cannot_be_changed():
         ({"keep": 0}, "`keep` must be at least 1"),
         ({"checkpoint_interval": -1.0}, "`checkpoint_interval` must be at least 0"),
         ({"on_nan": "ignore"}, "`on_nan` must be one of stop, rollback"),
+        ({"evaluate_every": -1}, "`evaluate_every` must be at least 0"),
+        ({"stop_when_stale": -1}, "`stop_when_stale` must be at least 0"),
+        ({"stop_when_stale": 3}, "takes `evaluate_every` above 0.*stop_when_stale=3"),
+        ({"best_by": "ssim"}, "`best_by` must be one of auto, truth, kernel, frechet, cycle"),
+        ({"model": "pix2pix", "best_by": "cycle"}, "pix2pix has no way back .*best_by='cycle'"),
+        ({"extractor": ""}, "`extractor` must not be empty"),
     ],
 )
 def test_wrong_settings_are_named(setting, message):
@@ -205,6 +211,8 @@ def test_what_may_change_in_the_middle_of_a_run():
     begun = TrainConfig()
     may = {"epochs": 20, "decay_epochs": 3, "sample_interval": 9, "checkpoint_interval": 0.5}
     may |= {"keep": 5, "cache_memory": 1.0, "run_dir": "r", "data_dir": "d", "on_nan": "rollback"}
+    may |= {"evaluate_every": 5, "extractor": "inception", "best_by": "cycle"}
+    may |= {"stop_when_stale": 2, "tensorboard": True}
     assert TrainConfig(**may).differences(begun) == {}
     now = TrainConfig(gf=8, lambda_cycle=5.0, **may)
     assert now.differences(begun) == {

@@ -75,3 +75,15 @@ def test_the_penalty_has_a_slope_even_where_there_is_none():
         tape.watch(slopes)
         value = penalty(slopes)
     assert np.isfinite(tape.gradient(value, slopes)).all()
+
+
+@pytest.mark.parametrize("name", [name for name in OBJECTIVES if name != "wasserstein"])
+def test_who_does_not_look_has_the_blind_loss(name):
+    """The least over all scores that a discriminator could give to everything."""
+    objective = OBJECTIVES[name]
+    loss = keras.losses.get(objective.discriminator)
+    scores = np.linspace(-2, 2, 401, dtype="float32")[:, None]
+    real, fake = (np.asarray(loss(np.full_like(scores, label), scores)) for label in (1, 0))
+    means = np.ravel(0.5 * (real + fake))
+    assert means.min() == pytest.approx(objective.blind_loss, rel=1e-6)
+    assert means.max() > 1.2 * objective.blind_loss

@@ -16,6 +16,10 @@ def build_generator(
     num_blocks: int | None = None,
     upsampling: str = "transposed",
     dropout: float = 0.0,
+    padding: str = "paper",
+    norm: str = "instance",
+    skips: bool = False,
+    residual: bool = False,
     seed: int | None = None,
 ) -> keras.Model:
     """Builds a generator.
@@ -27,6 +31,10 @@ def build_generator(
         num_blocks: Of a "resnet".
         upsampling: Of a "resnet".
         dropout: Of the others.
+        padding: Of a "resnet".
+        norm: Of a "resnet".
+        skips: Of a "resnet".
+        residual: Whether the output is a change of the input.
         seed: Of the initial weights; `None` draws other ones each time.
 
     Returns:
@@ -36,11 +44,13 @@ def build_generator(
         ValueError: If there is no such kind, or it cannot halve such images.
     """
     if kind == "unet":
-        return build_unet_generator(img_shape, gf, dropout=dropout, seed=seed)
+        return build_unet_generator(img_shape, gf, dropout, residual, seed=seed)
     if kind == "resnet":
-        return build_resnet_generator(img_shape, gf, num_blocks, upsampling, seed=seed)
+        return build_resnet_generator(
+            img_shape, gf, num_blocks, upsampling, padding, norm, skips, residual, seed=seed
+        )
     if kind == "deep_unet":
-        return build_deep_unet_generator(img_shape, gf, dropout=dropout, seed=seed)
+        return build_deep_unet_generator(img_shape, gf, dropout, residual, seed=seed)
     raise ValueError(
         f"`generator` must be one of unet, resnet, deep_unet. Received: generator={kind!r}"
     )
@@ -51,6 +61,7 @@ def build_discriminator(
     df: int,
     kind: str = "book",
     affine: bool = False,
+    norm: str = "instance",
     seed: int | None = None,
 ) -> keras.Model:
     """Builds a discriminator.
@@ -60,6 +71,7 @@ def build_discriminator(
         df: Filters of the first layer.
         kind: "book", or by its receptive field, "patch1", "patch16", "patch70" or "patch286".
         affine: Of the latter: whether their norms are as in pix2pix.
+        norm: Of the latter: "instance" or "none".
         seed: Of the initial weights; `None` draws other ones each time.
 
     Returns:
@@ -73,4 +85,4 @@ def build_discriminator(
             f"`discriminator` must be one of {', '.join(RECEPTIVE_FIELDS)}. "
             f"Received: discriminator={kind!r}"
         )
-    return build_patch_discriminator(img_shape, df, RECEPTIVE_FIELDS[kind], affine, seed=seed)
+    return build_patch_discriminator(img_shape, df, RECEPTIVE_FIELDS[kind], affine, norm, seed=seed)

@@ -14,12 +14,16 @@ from cyclegan_keras.layers import (
     TransposedConv2D,
     UpsampleConv2D,
 )
+from cyclegan_keras.residual import ChangeImage
 
 # Height, width, channels. A height or width of None is any.
 ImgShape = tuple[int | None, int | None, int]
 
+NORMS = ("instance", "none")
+
 # Layers whose result for one image does not depend on which others are in the batch.
 _PER_IMAGE_LAYERS = (
+    ChangeImage,
     InstanceNormalization,
     LeanConv2D,
     ReflectionPadding2D,
@@ -30,6 +34,7 @@ _PER_IMAGE_LAYERS = (
     layers.Concatenate,
     layers.Conv2D,
     layers.Conv2DTranspose,
+    layers.Cropping2D,
     layers.Dropout,
     layers.GroupNormalization,
     layers.InputLayer,
@@ -111,9 +116,30 @@ def _seeded(made: Callable[..., Any], seed: int | None) -> Iterator[Any]:
         seed = None if seed is None else seed + 1
 
 
+def check_norm(norm: str) -> None:
+    """Raises an error that teaches if there is no such normalisation.
+
+    Args:
+        norm: Its name.
+
+    Raises:
+        ValueError: If it is none of `NORMS`.
+    """
+    if norm not in NORMS:
+        raise ValueError(f"`norm` must be one of {', '.join(NORMS)}. Received: norm={norm!r}")
+
+
 def paper_norm(affine: bool = False) -> keras.layers.Layer:
     """The papers' normalisation: CycleGAN's has nothing to train, pix2pix's has."""
     return InstanceNormalization(1e-5, center=affine, scale=affine)
+
+
+def translation(x: Any, img: Any, residual: bool) -> Any:
+    """A generator's last activation: to an image, or to a change of the one that came in."""
+    if not residual:
+        return full_precision("tanh", "translation")(x)
+    dtype = keras.config.dtype_policy().variable_dtype
+    return ChangeImage(dtype=dtype, name="translation")([x, img])
 
 
 def full_precision(activation: str, name: str) -> keras.layers.Layer:

@@ -9,6 +9,7 @@ from cyclegan_keras.layers import InstanceNormalization, LeanConv2D
 from cyclegan_keras.networks.common import (
     ImgShape,
     check_img_shape,
+    check_norm,
     full_precision,
     glorot_initializers,
     normal_initializers,
@@ -30,6 +31,7 @@ def build_patch_discriminator(
     df: int = 64,
     receptive_field: int | None = None,
     affine: bool = False,
+    norm: str = "instance",
     seed: int | None = None,
     name: str | None = None,
 ) -> keras.Model:
@@ -48,6 +50,7 @@ def build_patch_discriminator(
         affine: Whether the paper's have factors and offsets in their norms and, for that, no biases
             before them, which is what pix2pix's batch norm is at batch size 1. CycleGAN's have not;
             the book's always have both.
+        norm: "instance", or "none" for the paper's without any; the book's always has it.
         seed: Of the initial weights; `None` draws other ones each time.
         name: Of the model.
 
@@ -70,11 +73,12 @@ def build_patch_discriminator(
         check_img_shape(img_shape, any_size=True)
     else:
         _check_receptive_field(receptive_field, img_shape)
+        check_norm(norm)
     img = keras.Input(img_shape, name="img")
     if receptive_field is None:
         scores = _book_scores(img, df, seed)
     else:
-        scores = _paper_scores(img, df, receptive_field, affine, seed)
+        scores = _paper_scores(img, df, receptive_field, affine, norm, seed)
     return keras.Model(img, full_precision("linear", "validity")(scores), name=name)
 
 
@@ -106,13 +110,16 @@ def _check_receptive_field(receptive_field: int, img_shape: ImgShape) -> None:
     )
 
 
-def _paper_scores(img: Any, df: int, receptive_field: int, affine: bool, seed: int | None) -> Any:
+def _paper_scores(
+    img: Any, df: int, receptive_field: int, affine: bool, norm: str, seed: int | None
+) -> Any:
     kernels, x = normal_initializers(seed), img
     size = 1 if receptive_field == 1 else 4
     for index, (multiple, strides) in enumerate(_STAGES[receptive_field]):
-        use_bias = index == 0 or not affine
+        is_normalized = index > 0 and norm != "none"
+        use_bias = not (is_normalized and affine)
         x = _convolve(x, multiple * df, size, strides, next(kernels), use_bias)
-        if index > 0:
+        if is_normalized:
             x = paper_norm(affine)(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
     return _convolve(x, 1, size, 1, next(kernels))

@@ -1,5 +1,6 @@
 """The residual generator of the CycleGAN paper."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,12 +11,14 @@ from cyclegan_keras.layers import ReflectionPadding2D, TransposedConv2D, Upsampl
 from cyclegan_keras.networks.common import (
     ImgShape,
     check_img_shape,
-    full_precision,
+    check_norm,
     normal_initializers,
     paper_norm,
+    translation,
 )
 
 UPSAMPLINGS = ("transposed", "resize")
+PADDINGS = ("paper", "reflect")
 
 
 def build_resnet_generator(
@@ -23,6 +26,10 @@ def build_resnet_generator(
     gf: int = 64,
     num_blocks: int | None = None,
     upsampling: str = "transposed",
+    padding: str = "paper",
+    norm: str = "instance",
+    skips: bool = False,
+    residual: bool = False,
     seed: int | None = None,
     name: str | None = None,
 ) -> keras.Model:
@@ -39,6 +46,13 @@ def build_resnet_generator(
             pixels, else 9, as in the paper; 9 also where they are not known.
         upsampling: `"transposed"` for the paper's transposed convolutions, `"resize"` for nearest
             neighbour and a convolution, which draws no checkerboards.
+        padding: `"paper"` pads with mirrored pixels at the outer convolutions and in the blocks,
+            and with zeros where sizes change; `"reflect"` with mirrored pixels everywhere, so that
+            the border does not show. Transposed convolutions have zeros in any case.
+        norm: `"instance"` as in the paper, or `"none"`.
+        skips: Whether what the layers before the halvings found is put beside what the layers of
+            the same size behind the doublings find, as in a U-Net.
+        residual: Whether the output is a change of the input; see `residual.ChangeImage`.
         seed: Of the initial weights, N(0, 0.02); `None` draws other ones each time.
         name: Of the model.
 
@@ -55,64 +69,84 @@ def build_resnet_generator(
     reason = "the network halves them twice and reflects the borders of what is left"
     check_img_shape(img_shape, factor=4, reason=reason, any_size=True)
     num_blocks = _num_blocks_for(img_shape) if num_blocks is None else num_blocks
-    _check_choices(num_blocks, upsampling)
-    kernels = normal_initializers(seed)
+    _check_choices(num_blocks, upsampling=upsampling, padding=padding)
+    check_norm(norm)
+    parts = _Parts(normal_initializers(seed), norm, padding, upsampling)
     img = keras.Input(img_shape, name="img")
 
-    x = _norm_and_relu(_reflect_and_convolve(img, gf, 7, kernels))  # c7s1-64
+    x = parts.norm_and_relu(parts.convolve(img, gf, 7))  # c7s1-64
+    before_halving = []
     for filters in (2 * gf, 4 * gf):  # d128, d256
-        x = _halve(x, filters, kernels)
+        before_halving.append(x)
+        x = parts.halve(x, filters)
     for _ in range(num_blocks):
-        x = _residual_block(x, 4 * gf, kernels)
+        x = parts.residual_block(x, 4 * gf)
     for filters in (2 * gf, gf):  # u128, u64
-        x = _double(x, filters, upsampling, kernels)
-    x = _reflect_and_convolve(x, img_shape[2], 7, kernels)  # c7s1-3
-    return keras.Model(img, full_precision("tanh", "translation")(x), name=name)
+        x = parts.double(x, filters)
+        if skips:
+            x = layers.Concatenate()([x, before_halving.pop()])
+    x = parts.convolve(x, img_shape[2], 7)  # c7s1-3
+    return keras.Model(img, translation(x, img, residual), name=name)
 
 
 def _num_blocks_for(img_shape: ImgShape) -> int:
     return 6 if all(size is not None and size < 256 for size in img_shape[:2]) else 9
 
 
-def _check_choices(num_blocks: int, upsampling: str) -> None:
+def _check_choices(num_blocks: int, **choices: str) -> None:
     if not isinstance(num_blocks, int) or num_blocks < 0:
         raise ValueError(
             "`num_blocks` must be a whole number from 0 on, or None for the paper's 6 or 9. "
             f"Received: num_blocks={num_blocks!r}"
         )
-    if upsampling not in UPSAMPLINGS:
-        raise ValueError(
-            f"`upsampling` must be one of {', '.join(UPSAMPLINGS)}. "
-            f"Received: upsampling={upsampling!r}"
-        )
+    known = {"upsampling": UPSAMPLINGS, "padding": PADDINGS}
+    for name, value in choices.items():
+        if value not in known[name]:
+            raise ValueError(
+                f"`{name}` must be one of {', '.join(known[name])}. Received: {name}={value!r}"
+            )
 
 
-def _norm_and_relu(x: Any) -> Any:
-    return layers.ReLU()(paper_norm()(x))
+@dataclasses.dataclass(frozen=True)
+class _Parts:
+    """The parts of the network, each as the settings have it."""
 
+    kernels: Iterator[Any]
+    norm: str
+    padding: str
+    upsampling: str
 
-def _reflect_and_convolve(x: Any, filters: int, size: int, kernels: Iterator[Any]) -> Any:
-    x = ReflectionPadding2D(size // 2)(x)
-    return layers.Conv2D(filters, size, kernel_initializer=next(kernels))(x)
+    def normalize(self, x: Any) -> Any:
+        return x if self.norm == "none" else paper_norm()(x)
 
+    def norm_and_relu(self, x: Any) -> Any:
+        return layers.ReLU()(self.normalize(x))
 
-def _halve(x: Any, filters: int, kernels: Iterator[Any]) -> Any:
-    # PyTorch pads all sides, and then the first row and column are used. "same" would pad the last.
-    x = layers.ZeroPadding2D(1)(x)
-    x = layers.Conv2D(filters, 3, strides=2, kernel_initializer=next(kernels))(x)
-    return _norm_and_relu(x)
+    def convolve(self, x: Any, filters: int, size: int) -> Any:
+        x = ReflectionPadding2D(size // 2)(x)
+        return layers.Conv2D(filters, size, kernel_initializer=next(self.kernels))(x)
 
+    def halve(self, x: Any, filters: int) -> Any:
+        # PyTorch pads all sides, and then the first row and column are used. "same" would pad the
+        # last.
+        pad = ReflectionPadding2D if self.padding == "reflect" else layers.ZeroPadding2D
+        x = layers.Conv2D(filters, 3, strides=2, kernel_initializer=next(self.kernels))(pad(1)(x))
+        return self.norm_and_relu(x)
 
-def _residual_block(x: Any, filters: int, kernels: Iterator[Any]) -> Any:
-    change = _norm_and_relu(_reflect_and_convolve(x, filters, 3, kernels))
-    change = paper_norm()(_reflect_and_convolve(change, filters, 3, kernels))
-    return layers.Add()([x, change])
+    def residual_block(self, x: Any, filters: int) -> Any:
+        change = self.norm_and_relu(self.convolve(x, filters, 3))
+        change = self.normalize(self.convolve(change, filters, 3))
+        return layers.Add()([x, change])
 
-
-def _double(x: Any, filters: int, upsampling: str, kernels: Iterator[Any]) -> Any:
-    kernel = next(kernels)
-    if upsampling == "resize":
-        x = UpsampleConv2D(filters, 3, kernel_initializer=kernel)(x)
-    else:
-        x = TransposedConv2D(filters, kernel_initializer=kernel)(x)
-    return _norm_and_relu(x)
+    def double(self, x: Any, filters: int) -> Any:
+        kernel = next(self.kernels)
+        if self.upsampling == "transposed":
+            x = TransposedConv2D(filters, kernel_initializer=kernel)(x)
+        elif self.padding == "paper":
+            x = UpsampleConv2D(filters, 3, kernel_initializer=kernel)(x)
+        else:
+            # One mirrored pixel becomes two, of which the convolution wants one.
+            x = ReflectionPadding2D(1)(x)
+            x = UpsampleConv2D(filters, 3, kernel_initializer=kernel)(x)
+            x = layers.Cropping2D(2)(x)
+        return self.norm_and_relu(x)

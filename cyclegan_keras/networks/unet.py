@@ -11,10 +11,10 @@ from cyclegan_keras.networks.common import (
     ImgShape,
     check_img_shape,
     dropouts,
-    full_precision,
     glorot_initializers,
     normal_initializers,
     paper_norm,
+    translation,
 )
 
 
@@ -38,6 +38,7 @@ def build_unet_generator(
     img_shape: ImgShape = (128, 128, 3),
     gf: int = 32,
     dropout: float = 0.0,
+    residual: bool = False,
     seed: int | None = None,
     name: str | None = None,
 ) -> keras.Model:
@@ -51,6 +52,7 @@ def build_unet_generator(
             Either may be `None`: any such size.
         gf: Filters of the first layer.
         dropout: Share of the features dropped after each doubling, in [0, 1).
+        residual: Whether the output is a change of the input; see `residual.ChangeImage`.
         seed: Of the initial weights and of dropout; `None` draws other ones each time.
         name: Of the model.
 
@@ -78,13 +80,14 @@ def build_unet_generator(
     u3 = _double(u2, d1, gf, next(initializer), next(drop))
 
     output = UpsampleConv2D(img_shape[2], 4, kernel_initializer=next(initializer))(u3)
-    return keras.Model(img, full_precision("tanh", "translation")(output), name=name)
+    return keras.Model(img, translation(output, img, residual), name=name)
 
 
 def build_deep_unet_generator(
     img_shape: ImgShape = (256, 256, 3),
     gf: int = 64,
     dropout: float = 0.5,
+    residual: bool = False,
     seed: int | None = None,
     name: str | None = None,
 ) -> keras.Model:
@@ -103,6 +106,7 @@ def build_deep_unet_generator(
         gf: Filters of the first layer.
         dropout: Share of the features dropped in the inner doublings, between the innermost and
             those with fewer filters, in [0, 1): three at 256 pixels, none at 32.
+        residual: Whether the output is a change of the input; see `residual.ChangeImage`.
         seed: Of the initial weights, N(0, 0.02), and of dropout; `None` draws other ones each time.
         name: Of the model.
 
@@ -136,7 +140,7 @@ def build_deep_unet_generator(
         x = layers.Concatenate()([skip, x])
 
     x = _double_bare(layers.ReLU()(x), img_shape[2], next(kernels), use_bias=True)
-    return keras.Model(img, full_precision("tanh", "translation")(x), name=name)
+    return keras.Model(img, translation(x, img, residual), name=name)
 
 
 def _num_halvings(img_shape: ImgShape) -> int:

@@ -22,6 +22,16 @@ BUILDERS = {
     "resnet, resize": functools.partial(
         build_resnet_generator, gf=2, num_blocks=1, upsampling="resize"
     ),
+    "resnet, all of it another way": functools.partial(
+        build_resnet_generator,
+        gf=2,
+        num_blocks=1,
+        upsampling="resize",
+        padding="reflect",
+        norm="none",
+        skips=True,
+        residual=True,
+    ),
     "book's patches": functools.partial(build_patch_discriminator, df=2),
     **{
         f"patches of {field}": functools.partial(

@@ -169,3 +169,16 @@ def test_the_least_size_that_works_is_told(receptive_field, least, scores):
 def test_a_receptive_field_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match=r"1, 16, 70, 286 pixels.* Received: receptive_field=34"):
         build_patch_discriminator((256, 256, 3), receptive_field=34)
+
+
+def test_without_norm_there_is_none_and_each_convolution_has_its_bias():
+    network = build_patch_discriminator((64, 64, 3), df=2, receptive_field=70, norm="none")
+    kinds = [type(layer).__name__ for layer in network.layers]
+    assert "InstanceNormalization" not in kinds
+    # Kernels of 4×4, and a bias each.
+    sizes = [(3, 2), (2, 4), (4, 8), (8, 16), (16, 1)]
+    assert network.count_params() == sum(16 * i * o + o for i, o in sizes)
+    affine = build_patch_discriminator((64, 64, 3), 2, 70, affine=True, norm="none")
+    assert affine.count_params() == network.count_params()
+    with pytest.raises(ValueError, match="`norm` must be one of instance, none"):
+        build_patch_discriminator((64, 64, 3), df=2, receptive_field=70, norm="batch")

@@ -143,3 +143,60 @@ def test_a_drawing_shows_what_comes_out_of_each_convolution():
     sizes, channels = zip(*texts, strict=True)
     assert sizes == tuple(f"{size}×{size}" for size in (16, 16, 8, 4, 4, 4, 8, 16, 16))
     assert channels == tuple(f"×{number}" for number in (3, 2, 4, 8, 8, 8, 4, 2, 3))
+
+
+def test_mirrored_everywhere_there_are_no_zeros():
+    """An image that is its own mirror image stays so, up to the border, and nothing is darker."""
+    network = build_resnet_generator(
+        (16, 16, 3), gf=2, num_blocks=1, upsampling="resize", padding="reflect", norm="none"
+    )
+    kinds = [type(layer) for layer in network.layers]
+    assert layers.ZeroPadding2D not in kinds
+    assert kinds.count(ReflectionPadding2D) == 2 + 2 + 2 + 2
+    # A uniform image stays uniform, which zeros at any border would spoil.
+    weights = [np.abs(w) for w in network.get_weights()]
+    network.set_weights(weights)
+    y = np.asarray(network(np.full((1, 16, 16, 3), 0.5, "float32")))
+    assert np.ptp(y, axis=(1, 2)).max() < 1e-6
+    assert np.abs(y).min() > 1e-6
+    zeros = build_resnet_generator(
+        (16, 16, 3), gf=2, num_blocks=1, upsampling="resize", norm="none"
+    )
+    zeros.set_weights(weights)
+    assert np.ptp(np.asarray(zeros(np.full((1, 16, 16, 3), 0.5, "float32")))) > 1e-4
+
+
+def test_reflecting_changes_nothing_but_the_border(random_images, stir):
+    settings = {"gf": 2, "num_blocks": 0, "upsampling": "resize", "norm": "none", "seed": 0}
+    one, other = (
+        stir(build_resnet_generator((64, 64, 3), padding=padding, **settings))
+        for padding in ("paper", "reflect")
+    )
+    x = random_images(1, 64, 64, 3)
+    difference = np.abs(np.asarray(one(x)) - np.asarray(other(x)))[0].max(axis=2)
+    assert difference[16:48, 16:48].max() < 1e-6
+    assert difference.max() > 1e-4
+
+
+def test_skips_put_what_was_before_the_halving_beside_what_is_behind_the_doubling():
+    plain, skipping = (
+        build_resnet_generator((16, 16, 3), gf=2, num_blocks=1, skips=skips)
+        for skips in (False, True)
+    )
+    joined = [layer for layer in skipping.layers if isinstance(layer, layers.Concatenate)]
+    sizes = [[tuple(x.shape[1:]) for x in layer.input] for layer in joined]
+    assert sizes == [[(8, 8, 4), (8, 8, 4)], [(16, 16, 2), (16, 16, 2)]]
+    # Twice as many channels into the last doubling (of 3×3) and into c7s1-3.
+    more = 9 * 4 * 2 + 49 * 2 * 3
+    assert skipping.count_params() == plain.count_params() + more
+
+
+def test_without_norm_there_is_none():
+    network = build_resnet_generator((16, 16, 3), gf=2, num_blocks=1, norm="none")
+    assert InstanceNormalization not in [type(layer) for layer in network.layers]
+
+
+@pytest.mark.parametrize("name", ["padding", "norm"])
+def test_choices_that_there_are_not(name):
+    with pytest.raises(ValueError, match=f"`{name}` must be one of.*Received: {name}='zero'"):
+        build_resnet_generator((16, 16, 3), **{name: "zero"})
