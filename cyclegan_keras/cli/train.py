@@ -4,9 +4,11 @@ import argparse
 import dataclasses
 import os
 import pathlib
+import shlex
 import typing
 from typing import Any
 
+from cyclegan_keras.cli import judging
 from cyclegan_keras.cli.quiet import without_startup_notes
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.settings import value_type
@@ -146,21 +148,64 @@ def train(config: TrainConfig) -> dict[str, float]:
     runs.check_folder(config)
     if (figures := runs.figures_if_finished(config)) is not None:
         print(
-            f"The run in {config.run_dir} is finished. To train it further, give more --epochs "
-            f"than {figures['epochs']}."
+            f"{_finished(config, figures)} To train it further, give more --epochs than "
+            f"{figures['epochs']}."
         )
         return figures
     print("Loading TensorFlow …", flush=True)
     # Only now: this takes seconds, and wrong flags should be told at once.
     with without_startup_notes():
         from cyclegan_keras.data.images import write_image
-        from cyclegan_keras.evaluation import quality, verdict
-        from cyclegan_keras.training import devices, saving, session
+        from cyclegan_keras.evaluation import verdict
+        from cyclegan_keras.training import devices, saving, session, tensorboard
 
         devices.use_threads()
         devices.compute_the_same(config.deterministic)
         found = devices.devices_in_words()
 
+    if config.tensorboard:
+        tensorboard.check_installed()
+    loader = _read_data(config)
+    judge, judged_in_training = judging.make_judge(config, loader)
+    with runs.opened(config, loader.dataset_name) as run_dir:
+        print(
+            f"Data    {loader.directory}: {counted(len(loader.paths('A')), 'image')} of A, "
+            f"{len(loader.paths('B')):,} of B"
+            f"\nDevice  {found}"
+            f"\nRun     {run_dir}: {counted(config.epochs, 'epoch')} of "
+            f"{counted(loader.num_batches(config.batch_size), 'step')}",
+            flush=True,
+        )
+        gan = make_model(config)
+        training = session.Session(gan, loader, config, run_dir, judged_in_training)
+        stopped_at = training.train()
+        translators = gan.translators
+        saved = saving.save_translators(translators, run_dir)
+        print(f"Saved   {' and '.join(map(str, saved))}", flush=True)
+        write_image(run_dir / "translations.png", picture(translators, loader))
+        figures = {
+            "epochs": config.epochs,
+            **({} if stopped_at is None else {"stopped_at_step": stopped_at}),
+            **judge.measure(translators).figures,
+        }
+        saving.save_figures(figures, run_dir / runs.FIGURES)
+        print(verdict.in_words(figures))
+        if not config.evaluate_every:
+            place = shlex.quote(str(run_dir))
+            print(f"How good is it? cyclegan evaluate --run-dir {place} writes a report.")
+        return figures
+
+
+def _finished(config: TrainConfig, figures: dict[str, float]) -> str:
+    if (step := figures.get("stopped_at_step")) is None:
+        return f"The run in {config.run_dir} is finished."
+    return (
+        f"The run in {config.run_dir} is finished: it came no further and stopped at step {step:,}."
+    )
+
+
+def _read_data(config: TrainConfig) -> Any:
+    """Makes the loader of a run and reads its images, so that what is wrong with them is told."""
     loader = make_loader(config)
     if not loader.directory.exists() and config.dataset in ("fruit", "fruit_pairs"):
         print(f"Drawing the data set {config.dataset} into {loader.directory} …", flush=True)
@@ -172,28 +217,7 @@ def train(config: TrainConfig) -> dict[str, float]:
             f"such as {str(path)!r}: {reason}",
             flush=True,
         )
-    with runs.opened(config, loader.dataset_name) as run_dir:
-        print(
-            f"Data    {loader.directory}: {counted(len(loader.paths('A')), 'image')} of A, "
-            f"{len(loader.paths('B')):,} of B"
-            f"\nDevice  {found}"
-            f"\nRun     {run_dir}: {counted(config.epochs, 'epoch')} of "
-            f"{counted(loader.num_batches(config.batch_size), 'step')}",
-            flush=True,
-        )
-        gan = make_model(config)
-        session.Session(gan, loader, config, run_dir).train()
-        translators = gan.translators
-        saved = saving.save_translators(translators, run_dir)
-        print(f"Saved   {' and '.join(map(str, saved))}", flush=True)
-        write_image(run_dir / "translations.png", picture(translators, loader))
-        figures = {
-            "epochs": config.epochs,
-            **quality.Judge(loader).measure(translators).figures,
-        }
-        saving.save_figures(figures, run_dir / runs.FIGURES)
-        print(verdict.in_words(figures))
-        return figures
+    return loader
 
 
 def _check_data(loader: Any) -> None:

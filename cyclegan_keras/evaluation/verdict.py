@@ -12,8 +12,11 @@ MIN_ACCURACY = 0.8
 COPYING = 3.0
 # How far apart translations are, in shares of real images, below which they look alike.
 COLLAPSE = 0.5
-# Shares of right judgements from which on a discriminator has won, or has lost.
-WINS, LOSES = 0.99, 0.5
+# Share of right judgements from which on a discriminator has won.
+WINS = 0.99
+# How much larger than that of one that does not look at images its loss is when it has lost. Where
+# all goes well, it is about as large: translations are hard to tell, and it is always a step behind.
+LOSES = 1.5
 
 
 def arrow(way: str) -> str:
@@ -118,13 +121,17 @@ def _faults_of(figures: Mapping[str, Any], way: str) -> list[str]:
     return found
 
 
-def faults_of_discriminators(accuracies: Mapping[str, float]) -> list[str]:
+def faults_of_discriminators(
+    accuracies: Mapping[str, float], losses: Mapping[str, float], blind_loss: float
+) -> list[str]:
     """Names discriminators that the game is over for.
 
     Args:
         accuracies: For the names of discriminators, such as `d_A`, the share of scores on the right
-            side of the objective's threshold, over many steps. Not of "wasserstein", whose scores
-            have no right side.
+            side of the objective's threshold, over many steps.
+        losses: For the same names, the losses over these steps, each the mean over real and
+            translated images.
+        blind_loss: That of one that gives all images the same score; see `losses.Objective`.
 
     Returns:
         A sentence for each, none if there are none.
@@ -134,13 +141,13 @@ def faults_of_discriminators(accuracies: Mapping[str, float]) -> list[str]:
         if accuracy >= WINS:
             found.append(
                 f"{name} always wins ({accuracy:.1%} right): the generator learns little from it "
-                "any more. With few images, it has learned them by heart; more images, a smaller "
-                "--df or a smaller discriminator help."
+                "any more. With few images, it has learned them by heart; more images, --d-shift "
+                "0.125, or a smaller --df help."
             )
-        elif accuracy <= LOSES:
+        elif losses[name] >= LOSES * blind_loss:
             found.append(
-                f"{name} always loses ({accuracy:.1%} right, by chance it were 50 %): it tells the "
-                "generator nothing about real images. A larger --df, or --update-first "
-                "discriminators, help; if it never did better, look whether it is trained at all."
+                f"{name} always loses (loss {losses[name]:.2f}; one that does not look at images "
+                f"has {blind_loss:.2f}): it tells the generator nothing about real images. Is it "
+                "trained at all? A larger --df, or --update-first discriminators, help it."
             )
     return found

@@ -20,6 +20,8 @@ from cyclegan_keras.training.faults import NotFinite, tolerated
 from cyclegan_keras.training.intervals import EveryFewSteps
 from cyclegan_keras.training.runs import free_name
 
+# Called with a picture (uint8, `(height, width, 3)`), the epoch and the batch, from zero.
+Show = Callable[[np.ndarray, int, int], None]
 NUM_SAMPLES = 4
 SAMPLE_SEED = 9
 
@@ -114,7 +116,7 @@ class SampleGrid(EveryFewSteps):
         self,
         loader: DataLoader,
         interval: int,
-        show: Callable[[np.ndarray, int, int], None],
+        show: Show,
         num_images: int = NUM_SAMPLES,
     ) -> None:
         super().__init__(interval)
@@ -178,7 +180,7 @@ class LearningRateDecay(keras.callbacks.Callback):
                 optimizer.learning_rate = rate * factor
 
 
-def writes_samples_to(directory: PathLike) -> Callable[[np.ndarray, int, int], None]:
+def writes_samples_to(directory: PathLike) -> Show:
     """Makes a function that keeps the pictures of `SampleGrid` as PNG files.
 
     Args:
@@ -197,7 +199,24 @@ def writes_samples_to(directory: PathLike) -> Callable[[np.ndarray, int, int], N
     return write
 
 
-def shows_samples() -> Callable[[np.ndarray, int, int], None]:
+def shows_all(shows: list[Show]) -> Show:
+    """Makes a function that hands the pictures of `SampleGrid` to several others.
+
+    Args:
+        shows: Those.
+
+    Returns:
+        A function that calls each in turn.
+    """
+
+    def show(grid: np.ndarray, epoch: int, batch: int) -> None:
+        for one in shows:
+            one(grid, epoch, batch)
+
+    return show
+
+
+def shows_samples() -> Show:
     """Makes a function that shows the pictures of `SampleGrid` in a notebook.
 
     Returns:

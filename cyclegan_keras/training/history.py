@@ -4,6 +4,7 @@ import csv
 import io
 import pathlib
 import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from cyclegan_keras.files import PathLike
@@ -11,23 +12,29 @@ from cyclegan_keras.training.faults import tolerated
 from cyclegan_keras.training.intervals import EveryFewSteps
 from cyclegan_keras.training.progress import MeanLogs
 
+# Called with the steps done, the losses and the figures of a row.
+Sink = Callable[[int, dict[str, float], dict[str, float]], None]
+
 
 class HistoryCSV(EveryFewSteps):
     """Writes a row of mean losses every so often, and at the end of each epoch.
 
-    On a full disk, rows wait until there is room again.
+    So it does where there are figures of the translators, too. On a full disk, rows wait until
+    there is room again.
 
     Args:
         path: Of the file; rows of another training in it are replaced. Columns: `epoch` and `step`
-            (both counted from one, steps over all epochs), `seconds` of training so far, and the
-            mean of each loss since the row before.
+            (both counted from one, steps over all epochs), `seconds` of training so far, the mean
+            of each loss since the row before, and figures, which most rows leave empty.
         interval: Steps between two rows.
+        sinks: Each gets the numbers of each row as well.
     """
 
-    def __init__(self, path: PathLike, interval: int) -> None:
+    def __init__(self, path: PathLike, interval: int, sinks: Iterable[Sink] = ()) -> None:
         super().__init__(interval)
-        self._path = pathlib.Path(path)
+        self._path, self._sinks = pathlib.Path(path), list(sinks)
         self._means = MeanLogs()
+        self._figures: dict[str, float] = {}
         self._text = ""
         self._seconds_before = 0.0
 
@@ -39,6 +46,17 @@ class HistoryCSV(EveryFewSteps):
         """Takes in one step's losses."""
         self._means.add(logs)
         super().on_train_batch_end(batch, logs)
+        if self._figures:
+            self.act(batch)
+
+    def take_figures(self, num_steps: int, figures: dict[str, float]) -> None:
+        """Takes in what was measured after a step that it has yet to hear the end of.
+
+        Args:
+            num_steps: The step, which gets a row.
+            figures: Numbers by name.
+        """
+        self._figures = figures
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Writes what has come in since the last row."""
@@ -47,18 +65,20 @@ class HistoryCSV(EveryFewSteps):
 
     def act(self, batch: int) -> None:
         """Writes a row."""
-        means = {name: f"{value:.6g}" for name, value in self._means.mean().items()}
-        seconds = round(self._seconds(), 2)
-        row = {"epoch": self.epoch + 1, "step": self.num_steps, "seconds": seconds, **means}
-        lines = io.StringIO()
-        writer = csv.DictWriter(lines, fieldnames=list(row), lineterminator="\n")
-        if not self._text:
-            writer.writeheader()
-        writer.writerow(row)
-        self._text += lines.getvalue()
+        means, figures = self._means.mean(), self._figures
+        row = {
+            "epoch": str(self.epoch + 1),
+            "step": str(self.num_steps),
+            "seconds": str(round(self._seconds(), 2)),
+            **{name: f"{value:.6g}" for name, value in {**means, **figures}.items()},
+        }
+        self._text = with_row(self._text, row)
+        self._figures = {}
         self._means = MeanLogs()
         with tolerated("history.csv"):
             self._write()
+        for sink in self._sinks:
+            sink(self.num_steps, means, figures)
 
     def state(self) -> dict[str, Any]:
         """Returns all rows so far, and what the next one is made of."""
@@ -90,3 +110,25 @@ class HistoryCSV(EveryFewSteps):
             right = len(shorter) if found[: len(shorter)] == wanted[: len(shorter)] else 0
             file.truncate(right)
             file.write(wanted[right:])
+
+
+def with_row(table: str, row: dict[str, str]) -> str:
+    """Adds a row to a table, and columns that only this row has.
+
+    Args:
+        table: A table as text, empty before the first row.
+        row: Cells by column; those that are missing are left empty.
+
+    Returns:
+        The table with the row.
+    """
+    reader = csv.DictReader(io.StringIO(table))
+    columns = list(reader.fieldnames or ())
+    more = [name for name in row if name not in columns]
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, columns + more, restval="", lineterminator="\n")
+    if more:
+        writer.writeheader()
+        writer.writerows(reader)
+    writer.writerow(row)
+    return lines.getvalue() if more else table + lines.getvalue()

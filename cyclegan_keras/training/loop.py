@@ -31,8 +31,9 @@ def run(
 
     The callbacks get, after each step, that step's losses as tensors on the device, and after each
     epoch the means as floats; `params["progress"]` is how far the training is, the step included.
-    A callback ends the training by setting `model.stop_training`, or by raising an exception, which
-    then comes out of here, after `on_train_end`.
+    A callback ends the training by setting `model.stop_training`, when it is restored or in a step,
+    whose epoch then counts as done; or by raising an exception, which then comes out of here, after
+    `on_train_end`.
 
     Args:
         model: Anything with a `train_step(batch)` that returns a dict of scalars.
@@ -65,6 +66,8 @@ def run(
         history.history = {name: list(means) for name, means in progress.history.items()}
         history.epoch = list(range(progress.epoch))
         for epoch in range(progress.epoch, epochs):
+            if model.stop_training:
+                break
             hooks("on_epoch_begin", epoch)
             skipped = {"first_batch": progress.step} if progress.step else {}
             batches = data.load_batch(batch_size, seed=progress.seed_of_epoch(seed), **skipped)
@@ -77,8 +80,6 @@ def run(
                     break
             logs = progress.end_epoch()
             hooks("on_epoch_end", epoch, logs)
-            if model.stop_training:
-                break
     finally:
         hooks("on_train_end", logs)
     return history

@@ -9,9 +9,10 @@ import keras
 
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.data.loader import DataLoader
-from cyclegan_keras.training import callbacks, loop, provenance, runs, saving
+from cyclegan_keras.training import callbacks, loop, provenance, runs, saving, tensorboard
 from cyclegan_keras.training.checkpointing import Checkpointing, restore
 from cyclegan_keras.training.checkpoints import Checkpoint, CheckpointStore
+from cyclegan_keras.training.evaluating import Evaluation, Judging
 from cyclegan_keras.training.faults import (
     Interrupted,
     NotFinite,
@@ -36,18 +37,28 @@ class Session:
         loader: Where the images come from.
         config: The settings.
         run_dir: The folder of the run, which nobody else is using.
+        judging: Who measures the translators every `evaluate_every` steps; `None` if nobody does.
     """
 
     def __init__(
-        self, model: Any, loader: DataLoader, config: TrainConfig, run_dir: pathlib.Path
+        self,
+        model: Any,
+        loader: DataLoader,
+        config: TrainConfig,
+        run_dir: pathlib.Path,
+        judging: Judging | None = None,
     ) -> None:
         self._model, self._loader, self._config, self._run_dir = model, loader, config, run_dir
+        self._judging = judging
         self._store = CheckpointStore(run_dir / "checkpoints", config.keep)
         self._store.remove_leftovers()
         self._about = provenance.provenance(loader)
 
-    def train(self) -> None:
+    def train(self) -> int | None:
         """Trains to the end, beginning with the newest checkpoint, if there is one.
+
+        Returns:
+            The step that it was ended after for want of progress; `None` if it went to the end.
 
         Raises:
             Interrupted: If a signal asked to stop; all is saved then.
@@ -66,28 +77,27 @@ class Session:
         last_path, attempts = None, 0
         while True:
             try:
-                self._train_from(progress)
-                return
+                return self._train_from(progress)
             except NotFinite as fault:
                 checkpoint = self._store.load_latest(warn)
                 attempts = attempts + 1 if checkpoint and checkpoint.path == last_path else 1
                 progress = self._after(fault, progress, checkpoint, attempts)
                 last_path = checkpoint and checkpoint.path
 
-    def _train_from(self, progress: Progress) -> None:
+    def _train_from(self, progress: Progress) -> int | None:
         config, stop = self._config, StopOnSignal()
         guard = NotFiniteGuard(config.sample_interval)
         checkpointing = Checkpointing(self._store, config.checkpoint_interval, guard, self._about)
-        hooks: list[keras.callbacks.Callback] = [
+        history, shows, board = self._writers()
+        evaluation = self._evaluation(guard, history)
+        hooks: list[keras.callbacks.Callback | None] = [
             guard,
             callbacks.ProgressBar(),
             callbacks.LearningRateDecay(config.decay_epochs or 0),
-            HistoryCSV(self._run_dir / "history.csv", config.sample_interval),
-            callbacks.SampleGrid(
-                self._loader,
-                config.sample_interval,
-                callbacks.writes_samples_to(self._run_dir / "samples"),
-            ),
+            board,
+            evaluation,
+            history,
+            callbacks.SampleGrid(self._loader, config.sample_interval, shows),
             checkpointing,
             stop,
         ]
@@ -97,7 +107,7 @@ class Session:
                 self._loader,
                 config.epochs,
                 config.batch_size,
-                hooks,
+                [hook for hook in hooks if hook is not None],
                 seed=config.seed,
                 progress=progress,
             )
@@ -106,6 +116,29 @@ class Session:
         except Interrupted as interrupted:
             self._break_off(interrupted, checkpointing, progress)
             raise
+        return None if evaluation is None else evaluation.stopped_at
+
+    def _writers(self) -> tuple[HistoryCSV, callbacks.Show, tensorboard.TensorBoardLog | None]:
+        """What takes the numbers, what takes the samples, and what gets both of them as well."""
+        path, interval = self._run_dir / "history.csv", self._config.sample_interval
+        writes = callbacks.writes_samples_to(self._run_dir / "samples")
+        if not self._config.tensorboard:
+            return HistoryCSV(path, interval), writes, None
+        board = tensorboard.TensorBoardLog(self._run_dir / "tensorboard")
+        history = HistoryCSV(path, interval, sinks=[board.write_row])
+        return history, callbacks.shows_all([writes, board.write_sample]), board
+
+    def _evaluation(self, guard: NotFiniteGuard, history: HistoryCSV) -> Evaluation | None:
+        if self._judging is None:
+            return None
+        return Evaluation(
+            self._judging,
+            self._config.evaluate_every,
+            self._run_dir,
+            guard,
+            sinks=[history.take_figures],
+            patience=self._config.stop_when_stale,
+        )
 
     def _break_off(
         self, interrupted: Interrupted, checkpointing: Checkpointing, progress: Progress

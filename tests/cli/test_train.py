@@ -11,13 +11,18 @@ import subprocess
 import sys
 
 import keras
+import numpy as np
 import pytest
+from keras import layers
 from PIL import Image
+from tensorboard.backend.event_processing import plugin_event_accumulator
 
 from cyclegan_keras.cli import train
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.evaluation import efficientnet, features
 from cyclegan_keras.inference.translate import load_generator
+from cyclegan_keras.training import session, tensorboard
 
 ROOT = pathlib.Path(__file__).parents[2]
 TINY = "--image-size 32 --gf 2 --df 2 --batch-size 2 --decay-epochs 1".split()
@@ -103,6 +108,9 @@ def test_a_run_leaves_everything_in_its_folder(trained):
     assert figures["epochs"] == 2
     assert f"A → B to the truth  {figures['truth_AB']:6.2f}" in result.stdout
     assert "Device " in result.stdout
+    place = pathlib.Path("runs") / "small_fruit"
+    how = f"How good is it? cyclegan evaluate --run-dir {place} writes a report."
+    assert result.stdout.splitlines()[-1] == how
     assert "6/6" in result.stderr
     assert "D " in result.stderr
     with Image.open(run / "translations.png") as image:
@@ -303,3 +311,209 @@ def test_pix2pix_wants_pairs_to_test_on_too(fruit_dir, tmp_path, capsys):
     assert main([*command.split(), *TINY]) == 2
     assert "testA and testB must hold pairs" in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
+
+
+@pytest.fixture(scope="module")
+def eye(tmp_path_factory):
+    """A network that is small, to look at images with."""
+    path = tmp_path_factory.mktemp("eye") / "eye.keras"
+    keras.utils.set_random_seed(0)
+    maps = [layers.Conv2D(4, 8, strides=8), layers.GlobalAveragePooling2D()]
+    keras.Sequential([keras.Input((32, 32, 3)), *maps]).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def tiny_model():
+    """Made once: making and tracing it takes most of the time."""
+    return train.make_model(config_from(*TINY))
+
+
+@pytest.fixture
+def quick(tiny_model, monkeypatch):
+    """Trainings take this model as it is, and their steps change nothing but what a test adds."""
+    steps = []
+
+    def train_step(batch):
+        steps.append(len(steps) + 1)
+        act(steps[-1])
+        shares = dict.fromkeys(("d_acc", "d_A_acc", "d_B_acc"), 0.75)
+        return {**shares, **dict.fromkeys(("d_loss", "d_A_loss", "d_B_loss", "g_loss"), 0.2)}
+
+    act = lambda step: None  # noqa: E731
+
+    def use(what):
+        nonlocal act
+        act = what
+
+    first = [variable.numpy() for variable in tiny_model.variables]
+    monkeypatch.setattr(tiny_model, "train_step", train_step)
+    monkeypatch.setattr(train, "make_model", lambda config: tiny_model)
+    yield tiny_model, use
+    for variable, value in zip(tiny_model.variables, first, strict=True):
+        variable.assign(value)
+
+
+def without_tests(fruit_dir: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    for name in ("trainA", "trainB"):
+        shutil.copytree(fruit_dir / name, folder / name)
+    return folder
+
+
+def test_a_run_that_is_looked_at(fruit_dir, eye, tmp_path, capsys):
+    run = tmp_path / "run"
+    words = f"train --data-dir {fruit_dir} --run-dir {run} --epochs 2 --sample-interval 2 --seed 3"
+    looks = f"--evaluate-every 2 --extractor {eye} --best-by frechet --tensorboard"
+    assert main([*words.split(), *TINY, *looks.split()]) == 0
+    out = capsys.readouterr().out.splitlines()
+    name = features.from_file(eye).name
+    assert f"Judged  by Fréchet distance ({name}), every 2 steps" in out
+    assert not [line for line in out if "How good is it?" in line]
+    # Looks after steps 2, 4 and 6; the third row is of the first epoch's end.
+    rows = read_rows(run / "history.csv")
+    assert [(row["step"], bool(row["frechet_AB"])) for row in rows] == [
+        *(("2", True), ("3", False), ("4", True), ("6", True))
+    ]
+    assert all(math.isfinite(float(row["kernel_BA"])) for row in rows if row["frechet_AB"])
+    assert not {"num_A", "extractor", "frechet_untranslated", "kernel_real_A", "accuracy_A"} & (
+        rows[0].keys()
+    )
+    figures = json.loads((run / "metrics.json").read_text())
+    assert (figures["extractor"], figures["epochs"]) == (name, 2)
+    best = json.loads((run / "best.json").read_text())
+    assert (best["figure"], best["extractor"]) == ("frechet", name)
+    for way in ("AB", "BA"):
+        column = {row["step"]: float(row[f"frechet_{way}"]) for row in rows if row["frechet_AB"]}
+        # What is measured at the end is what was measured after the last step.
+        assert column["6"] == pytest.approx(figures[f"frechet_{way}"], rel=1e-4)
+        step = min(column, key=lambda step: column[step])
+        kept = best["translators"][f"g_{way}"]
+        assert str(kept["step"]) == step
+        assert kept["value"] == pytest.approx(column[step], rel=1e-4)
+        weights, last = (
+            load_generator(run / f"g_{way}{kind}.keras").get_weights() for kind in (".best", "")
+        )
+        same = all(np.array_equal(*pair) for pair in zip(weights, last, strict=True))
+        assert same == (step == "6")
+    (said,) = (line for line in out if line.startswith("Step 2: "))
+    assert said == (
+        f"Step 2: A → B Fréchet distance {float(rows[0]['frechet_AB']):.2f}, the best so far. "
+        f"B → A {float(rows[0]['frechet_BA']):.2f}, the best so far."
+    )
+    assert len([line for line in out if line.startswith("Step ")]) == 3
+    events = plugin_event_accumulator.EventAccumulator(str(run / "tensorboard")).Reload()
+    assert {"losses/g_loss", "figures/frechet_AB", "samples"} <= set(events.Tags()["tensors"])
+    assert [event.step for event in events.Tensors("samples")] == [2, 4, 6]
+
+
+def test_a_run_that_gets_no_better_stops_and_stays_finished(
+    fruit_dir, eye, tmp_path, capsys, quick
+):
+    run = tmp_path / "run"
+    words = f"train --data-dir {fruit_dir} --run-dir {run} --extractor {eye} --evaluate-every 1"
+    command = [*words.split(), "--stop-when-stale", "1", *TINY, "--epochs"]
+    assert main([*command, "2"]) == 0
+    assert "Stopped after step 2: no translator was at its best" in capsys.readouterr().out
+    figures = json.loads((run / "metrics.json").read_text())
+    assert (figures["epochs"], figures["stopped_at_step"]) == (2, 2)
+    assert [row["step"] for row in read_rows(run / "history.csv")] == ["1", "2"]
+    assert {"g_AB.keras", "g_AB.best.keras"} <= {path.name for path in run.iterdir()}
+    assert main([*command, "2"]) == 0
+    assert (
+        "is finished: it came no further and stopped at step 2. To train it further, give more "
+        "--epochs than 2."
+    ) in capsys.readouterr().out
+    # As if it had crashed before it wrote its figures.
+    (run / "metrics.json").unlink()
+    (run / "g_AB.keras").unlink()
+    assert main([*command, "2"]) == 0
+    assert json.loads((run / "metrics.json").read_text()) == figures
+    assert (run / "g_AB.keras").exists()
+    assert [row["step"] for row in read_rows(run / "history.csv")] == ["1", "2"]
+    # The epoch that was cut short counts as done: the second begins with step 4.
+    assert main([*command, "3"]) == 0
+    assert [row["step"] for row in read_rows(run / "history.csv")] == ["1", "2", "4"]
+    figures = json.loads((run / "metrics.json").read_text())
+    assert (figures["epochs"], figures["stopped_at_step"]) == (3, 4)
+    assert main([*command, "4", "--stop-when-stale", "0"]) == 0
+    figures = json.loads((run / "metrics.json").read_text())
+    assert figures["epochs"] == 4
+    assert "stopped_at_step" not in figures
+
+
+@pytest.mark.parametrize("weight", [0.0, np.nan])
+def test_what_goes_wrong_in_between_is_named(weight, fruit_dir, eye, tmp_path, capsys, quick):
+    """From step 2 on, g_AB makes grey of everything, or nothing at all."""
+    model, use = quick
+
+    def breaks(step):
+        if step == 2:
+            for variable in model.g_AB.trainable_variables[-2:]:
+                variable.assign(np.full(variable.shape, weight))
+
+    use(breaks)
+    words = f"train --data-dir {fruit_dir} --run-dir {tmp_path / 'r'} --extractor {eye}"
+    status = main([*words.split(), *TINY, "--epochs", "1", "--evaluate-every", "1"])
+    out, err = capsys.readouterr()
+    fault = "  g_AB makes much the same of everything (mode collapse): its translations are 0% as"
+    if np.isnan(weight):
+        assert status == 2
+        assert "In epoch 1, step 2, g_AB's " in err
+        assert "is not finite. The images of that step: " in err
+        assert load_generator(tmp_path / "r" / "g_AB.best.keras")
+    else:
+        assert status == 0
+        lines = [line for line in out.splitlines() if line.startswith(("Step", fault))]
+        assert [line[:6] for line in lines] == ["Step 1", "Step 2", fault[:6], "Step 3"]
+
+
+@pytest.fixture
+def no_networks(monkeypatch, tmp_path):
+    """No extractor is installed."""
+    monkeypatch.setattr(efficientnet, "is_installed", lambda: False)
+    monkeypatch.setattr(features, "inception_path", lambda: tmp_path / "nowhere")
+
+
+def test_where_the_truth_is_known_it_does_without_features(
+    fruit_dir, tmp_path, capsys, quick, no_networks
+):
+    words = f"train --data-dir {fruit_dir} --run-dir {tmp_path / 'r'} --evaluate-every 3"
+    assert main([*words.split(), *TINY, "--epochs", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "Going on without distance, strength and diversity." in out
+    assert "Judged  by error to the truth, every 3 steps" in out
+    assert "Step 3: A → B error to the truth " in out
+    (row,) = read_rows(tmp_path / "r" / "history.csv")
+    assert float(row["truth_AB"]) > 0
+    assert "kernel_AB" not in row
+
+
+@pytest.mark.parametrize(
+    ("has_truth", "flags", "message"),
+    [
+        (False, "", "There is no trained network to look at the images with."),
+        (True, "--best-by kernel", "`best_by` cannot be kernel, which takes features."),
+        (True, "--best-by frechet", "`best_by` cannot be frechet, which takes features."),
+        (False, "--best-by truth", "`best_by` cannot be truth, for it is not known here"),
+        (True, "--extractor nowhere.keras", "No model 'nowhere.keras'"),
+        (True, "--extractor vgg", "must be one of auto, inception, efficientnet"),
+        (True, "--tensorboard", 'pip install "cyclegan-keras[tensorboard]"'),
+    ],
+)
+def test_what_cannot_be_judged_is_told_before_a_run_begins(
+    has_truth, flags, message, fruit_dir, tmp_path, capsys, no_networks, monkeypatch
+):
+    monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(session, "Session", pytest.fail)
+    data = fruit_dir if has_truth else without_tests(fruit_dir, tmp_path / "set")
+    words = f"train --data-dir {data} --run-dir {tmp_path / 'r'} --evaluate-every 3 {flags}"
+    assert main([*words.split(), *TINY]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+
+
+def test_without_the_truth_it_goes_by_the_kernel_distance(fruit_dir, eye, tmp_path, capsys, quick):
+    data = without_tests(fruit_dir, tmp_path / "set")
+    words = f"train --data-dir {data} --run-dir {tmp_path / 'r'} --evaluate-every 3"
+    assert main([*words.split(), *TINY, "--epochs", "1", "--extractor", str(eye)]) == 0
+    assert "Step 3: A → B kernel distance " in capsys.readouterr().out

@@ -83,7 +83,16 @@ def test_each_fault_is_named(name, value, said):
 
 
 def test_discriminators_that_win_or_lose():
-    assert verdict.faults_of_discriminators({"d_A": 0.98, "d_B": 0.51}) == []
-    wins, loses = verdict.faults_of_discriminators({"d_A": 0.99, "d_B": 0.5})
+    def faults(accuracy, loss, blind_loss=0.25):
+        return verdict.faults_of_discriminators({"d_A": accuracy}, {"d_A": loss}, blind_loss)
+
+    assert faults(0.98, 0.03) == []
+    # As where the paper's recipe went well: right in half of the cases, and a loss as if blind.
+    assert faults(0.49, 0.28) == []
+    assert faults(0.4, 0.374) == []
+    assert faults(0.4, 0.6, blind_loss=1.0) == []
+    (wins,), (loses,) = faults(0.99, 0.01), faults(0.3, 0.375)
     assert wins.startswith("d_A always wins (99.0% right)")
-    assert loses.startswith("d_B always loses (50.0% right")
+    assert loses.startswith(
+        "d_A always loses (loss 0.38; one that does not look at images has 0.25)"
+    )

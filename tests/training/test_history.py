@@ -5,7 +5,7 @@ import pathlib
 import keras
 import pytest
 
-from cyclegan_keras.training.history import HistoryCSV
+from cyclegan_keras.training.history import HistoryCSV, with_row
 from cyclegan_keras.training.progress import Progress
 
 
@@ -30,6 +30,20 @@ class Break(keras.callbacks.Callback):
         if 3 * progress.epoch + progress.step == self.after:
             self.text = json.dumps(progress.state())
             raise KeyboardInterrupt
+
+
+class Measures(keras.callbacks.Callback):
+    """Hands figures on after some steps, before the history hears of them."""
+
+    def __init__(self, history, figures):
+        super().__init__()
+        self.history, self.figures = history, figures
+
+    def on_train_batch_end(self, batch, logs=None):
+        progress = self.params["progress"]
+        step = 3 * progress.epoch + progress.step
+        if step in self.figures:
+            self.history.take_figures(step, {"kernel_AB": self.figures[step]})
 
 
 def test_rows_are_means_since_the_row_before(train, tmp_path):
@@ -104,3 +118,61 @@ def test_rows_wait_for_room_on_a_full_disk(train, tmp_path, monkeypatch, capsys)
     warnings = capsys.readouterr().err.splitlines()
     told = "history.csv could not be written (No space left on device). The training goes on."
     assert warnings == [f"Warning: {told}"] * 3
+
+
+def test_figures_have_a_row_of_their_own_only_where_there_is_none(train, tmp_path):
+    history = HistoryCSV(tmp_path / "h.csv", interval=2)
+    train(Measures(history, {1: 0.5, 2: 0.25, 3: 0.125, 5: 1 / 3}), history)
+    rows = rows_of(tmp_path / "h.csv")
+    # Means are those since the row before, whatever that was written for.
+    assert [(row["step"], float(row["g_loss"]), row["kernel_AB"]) for row in rows] == [
+        ("1", 1.0, "0.5"),
+        ("2", 2.0, "0.25"),
+        ("3", 3.0, "0.125"),
+        ("4", 4.0, ""),
+        ("5", 5.0, "0.333333"),
+        ("6", 6.0, ""),
+    ]
+    assert list(rows[0])[-1] == "kernel_AB"
+
+
+@pytest.mark.parametrize("after", [1, 3, 5])
+def test_columns_that_turn_up_later_are_empty_before(after, train, tmp_path):
+    path = tmp_path / "h.csv"
+    stop = Break(after)
+    with pytest.raises(KeyboardInterrupt):
+        train(HistoryCSV(path, interval=1), stop)
+    progress = Progress.from_state(json.loads(stop.text))
+    history = HistoryCSV(path, interval=1)
+    train(Measures(history, {6: 0.5}), history, progress=progress)
+    rows = rows_of(path)
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4", "5", "6"]
+    assert [row["kernel_AB"] for row in rows] == ["", "", "", "", "", "0.5"]
+    lines = path.read_text().splitlines()
+    assert {line.count(",") for line in lines} == {lines[0].count(",")}
+    # And empty again once nothing is measured any more.
+    stop = Break(6)
+    with pytest.raises(KeyboardInterrupt):
+        train(Measures(history := HistoryCSV(path, 1), {2: 0.5}), history, stop)
+    progress = Progress.from_state(json.loads(stop.text))
+    train(HistoryCSV(path, interval=1), progress=progress, epochs=3)
+    assert [row["kernel_AB"] for row in rows_of(path)] == ["", "0.5", *[""] * 7]
+
+
+def test_tables_grow():
+    table = with_row("", {"step": "1", "g": "2"})
+    assert table == "step,g\n1,2\n"
+    assert with_row(table, {"step": "2", "g": "3"}) == "step,g\n1,2\n2,3\n"
+    wider = with_row(table, {"step": "2", "g": "3", "k": "4"})
+    assert wider == "step,g,k\n1,2,\n2,3,4\n"
+    assert with_row(wider, {"step": "3", "g": "5"}) == "step,g,k\n1,2,\n2,3,4\n3,5,\n"
+
+
+def test_rows_are_handed_on_as_numbers(train, tmp_path):
+    seen = []
+    history = HistoryCSV(tmp_path / "h.csv", 2, sinks=[lambda *row: seen.append(row)])
+    train(Measures(history, {3: 1 / 3}), history, epochs=1)
+    assert [(step, losses["g_loss"], figures) for step, losses, figures in seen] == [
+        (2, 1.5, {}),
+        (3, 3.0, {"kernel_AB": 1 / 3}),
+    ]
