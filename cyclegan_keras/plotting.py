@@ -224,3 +224,30 @@ def _kind(layer: Any) -> str | None:
     if name in ("Conv2D", "LeanConv2D"):
         return "halve" if layer.strides[0] == 2 else "keep"
     return None
+
+
+def step_curves(
+    title: str, curves: dict[str, tuple[list[int], list[float]]], is_loss: bool = False
+) -> Any:
+    """Draws how numbers went, step by step.
+
+    Args:
+        title: Of the drawing.
+        curves: By name, steps and as many values.
+        is_loss: Whether the axis is logarithmic, where all values are above 0.
+
+    Returns:
+        A matplotlib figure with one panel.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 3), layout="constrained")
+    axes = figure.subplots()
+    for name, (steps, values) in curves.items():
+        axes.plot(steps, values, marker="." if len(steps) <= 50 else "", label=name)
+    is_positive = all(value > 0 for _, values in curves.values() for value in values)
+    axes.set(title=title, xlabel="step", yscale="log" if is_loss and is_positive else "linear")
+    axes.grid(alpha=0.3)
+    # Not inside, where it could lie on a curve.
+    figure.legend(loc="outside lower center", ncols=4, fontsize="small", frameon=False)
+    return figure

@@ -33,6 +33,8 @@ def test_help_is_answered_without_tensorflow():
         ["train", "--data-dir", ""],
         ["train", "--config", "nowhere.json"],
         ["translate", "--model", "nowhere.keras", "--output", "out", "."],
+        ["evaluate"],
+        ["evaluate", "--run-dir", "nowhere"],
     ],
 )
 def test_wrong_words_give_one_line_and_status_2(argv, capsys, tmp_path, monkeypatch):

@@ -1,0 +1,218 @@
+"""Measure how good the translators of a run are, and write a report."""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+from cyclegan_keras.cli import train
+from cyclegan_keras.cli.quiet import without_startup_notes
+from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.data import palettes
+from cyclegan_keras.training import runs
+
+HELP = "measure how good the translators of a run are, and write a report"
+
+# What in metrics.json says how far a training came. Evaluating adds nothing to it and takes nothing
+# away: a run must not look finished because it was looked at.
+KEPT = ("epochs", "stopped_at_step")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds this verb's flags.
+
+    Args:
+        parser: Of this verb.
+    """
+    parser.add_argument("--run-dir", required=True, metavar="DIR", help="folder of the run")
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="the data set, if it is not where it was in training, or to measure on another one",
+    )
+    parser.add_argument(
+        "--extractor",
+        default="auto",
+        metavar="NAME",
+        help="the network whose features images are compared by: inception, efficientnet, or a "
+        ".keras file; none leaves out all that takes features; auto takes what is installed "
+        "(default: auto)",
+    )
+    parser.add_argument(
+        "--best",
+        action="store_true",
+        help="take the best translators, which --evaluate-every has kept, and not the last",
+    )
+    parser.add_argument(
+        "--labels",
+        metavar="FILE",
+        help='the colours of classes, as JSON such as {"B": [[0, 0, 224], [255, 0, 0]]}, if the '
+        "images of B are maps of labels; by default, what dataset.json says",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="DIR",
+        help="where metrics.json and report.html go, made if absent (default: the run's folder)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluates.
+
+    Args:
+        arguments: What the parser made of the command line.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        FileExistsError: If `--output` is the folder of another run.
+        FileNotFoundError: If there is no such run, translator, data set, extractor or file.
+        ValueError: If a file is damaged, or the data cannot be measured on.
+    """
+    run_dir = pathlib.Path(arguments.run_dir)
+    output = run_dir if arguments.output is None else pathlib.Path(arguments.output)
+    config = _settings(run_dir, arguments.data_dir)
+    files = _translators(run_dir, config, arguments.best)
+    _check_output(output, run_dir)
+    _kept(run_dir)  # Damage is told at once; it is read again at the end.
+    labels = None if arguments.labels is None else _read_labels(arguments.labels)
+    print("Loading TensorFlow …", flush=True)
+    with without_startup_notes():
+        from cyclegan_keras.evaluation import quality, report, report_pictures, verdict
+        from cyclegan_keras.training import devices, saving
+
+        found = devices.devices_in_words()
+
+    print(f"Device  {found}", flush=True)
+    history = report.read_history(run_dir / "history.csv")
+    translators = {name: _load(path, config.image_size) for name, path in files.items()}
+    loader = _data(config, labels)
+    judge = quality.Judge(loader, _extractor(arguments.extractor), labels)
+    measured = judge.measure(translators)
+    measured.figures["translators"] = [path.name for path in files.values()]
+    seen = report_pictures.Seen(translators, loader, judge, measured)
+
+    output.mkdir(parents=True, exist_ok=True)
+    name = run_dir.resolve().name
+    report.write(output / report.FILE, name, config, seen, history)
+    # A training may have ended meanwhile.
+    figures = {**_kept(run_dir), **measured.figures}
+    saving.save_figures(figures, output / runs.FIGURES)
+    print(verdict.in_words(figures))
+    for fault in verdict.faults(figures):
+        print(fault)
+    print(f"Report  {output / report.FILE}")
+    return 0
+
+
+def _settings(run_dir: pathlib.Path, data_dir: str | None) -> TrainConfig:
+    path = run_dir / runs.CONFIG
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no run in {str(run_dir)!r}: it has no {runs.CONFIG}. Give the folder that "
+            "training has made, such as runs/fruit."
+        )
+    config = TrainConfig.from_json(path)
+    return config if data_dir is None else dataclasses.replace(config, data_dir=data_dir)
+
+
+def _translators(run_dir: pathlib.Path, config: TrainConfig, best: bool) -> dict[str, pathlib.Path]:
+    """Finds the files of a run's translators, all that its model has."""
+    names = ["g_AB", "g_BA"]
+    if config.model == "pix2pix":
+        names = ["g_AB"] if config.direction == "A-to-B" else ["g_BA"]
+    files = {name: run_dir / f"{name}{'.best' if best else ''}.keras" for name in names}
+    for path in files.values():
+        if not path.is_file():
+            when = (
+                "The best ones are kept by training with --evaluate-every; leave --best out to "
+                "take the last ones."
+                if best
+                else "Training writes them when it ends or is stopped; to go on with it: "
+                "python train.py --resume --run-dir …"
+            )
+            raise FileNotFoundError(
+                f"The run in {str(run_dir)!r} has no translators yet: there is no {path.name}. "
+                f"{when}"
+            )
+    return files
+
+
+def _check_output(output: pathlib.Path, run_dir: pathlib.Path) -> None:
+    is_run = (output / runs.CONFIG).exists()
+    if is_run and not output.samefile(run_dir):
+        raise FileExistsError(
+            f"{str(output)!r} is the folder of another run, whose figures would be replaced. Give "
+            "another --output."
+        )
+
+
+def _read_labels(path: str) -> dict[str, palettes.Palette]:
+    try:
+        return palettes.checked(json.loads(pathlib.Path(path).read_text("utf-8")))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"No file {path!r} with --labels.") from None
+    except ValueError as error:
+        raise ValueError(f"Cannot take labels from {path!r}: {error}") from None
+
+
+def _load(path: pathlib.Path, image_size: int) -> Any:
+    from cyclegan_keras.inference.model_files import load_generator
+
+    generator = load_generator(path)
+    if any(side not in (None, image_size) for side in generator.input_shape[1:3]):
+        raise ValueError(
+            f"{str(path)!r} must take images of {image_size} pixels, as {runs.CONFIG} beside it "
+            f"says; it is of another run. Received: input shape {generator.input_shape}"
+        )
+    return generator
+
+
+def _data(config: TrainConfig, labels: dict[str, palettes.Palette] | None) -> Any:
+    """Finds the run's data set; where it is named by a relative path, it may be elsewhere now."""
+    loader = train.make_loader(config)
+    is_drawn = config.data_dir is None and config.dataset in ("fruit", "fruit_pairs")
+    if is_drawn and not loader.directory.exists():
+        print(f"Drawing the data set {config.dataset} into {loader.directory} …", flush=True)
+    elif not loader.directory.is_dir():
+        raise FileNotFoundError(
+            f"The run's data set is not in {str(loader.directory)!r}. Go to the folder that the "
+            "run was begun in, or say with --data-dir where it is."
+        )
+    if labels and not loader.test_pairs:
+        raise ValueError(
+            "--labels are held against the truth, and it is not known here: the test images of "
+            f"{str(loader.directory)!r} are no pairs. Leave it out, or add "
+            '"test_pairs": true to its dataset.json if they are.'
+        )
+    return loader
+
+
+def _extractor(name: str) -> Any:
+    from cyclegan_keras.evaluation import features
+
+    if name == "none":
+        return None
+    try:
+        return features.choose(name)
+    except FileNotFoundError as error:
+        if name != "auto":
+            raise
+        print(f"{error} Going on without distance, strength and diversity.", flush=True)
+        return None
+
+
+def _kept(run_dir: pathlib.Path) -> dict[str, Any]:
+    """Reads how far the training came, if it is known."""
+    path = run_dir / runs.FIGURES
+    try:
+        figures = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r} is not JSON ({error}). Take it out.") from None
+    if not isinstance(figures, dict):
+        raise ValueError(f"{str(path)!r} must hold figures by name. Take it out.")
+    return {key: figures[key] for key in KEPT if key in figures}

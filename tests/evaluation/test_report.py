@@ -1,0 +1,335 @@
+"""The page as a whole: what is on it, and how it looks in a browser."""
+
+import base64
+import html
+import http.server
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cyclegan_keras import DataLoader, TrainConfig, plotting
+from cyclegan_keras.evaluation import quality, report
+from cyclegan_keras.evaluation.features import Features
+from cyclegan_keras.evaluation.report_pictures import Seen
+
+CHROMIUM = shutil.which("chromium")
+WINDOW = (1200, 6500)
+CONFIG = TrainConfig(image_size=32, epochs=20, gf=3, recipe=None)
+HISTORY = {
+    "d_loss": ([100, 200], [0.5, 0.25]),
+    "d_A_loss": ([100, 200], [0.5, 0.25]),
+    "d_A_acc": ([100, 200], [0.5, 0.75]),
+    "g_loss": ([100, 200], [5.0, 2.5]),
+    "reconstr_A_loss": ([100, 200], [0.25, 0.125]),
+    "truth_AB": ([200], [12.5]),
+    "kernel_AB": ([200], [0.0625]),
+    "strength_BA": ([200], [0.75]),
+}
+
+
+class Colours:
+    """Features: the mean colour of each quarter of an image."""
+
+    name = "colours of <quarters>"
+
+    def __call__(self, imgs):
+        count, height, width, _ = imgs.shape
+        quarters = imgs.reshape(count, 2, height // 2, 2, width // 2, 3).mean(axis=(2, 4))
+        return quarters.reshape(count, 12).astype(np.float32)
+
+    def features(self, imgs):
+        return Features(self(imgs), self.name)
+
+
+def negative(imgs, training):
+    return -imgs
+
+
+def same(imgs, training):
+    return imgs
+
+
+def page_of(folder, loader, extractor=None, config=CONFIG, history=None, **translators):
+    judge = quality.Judge(loader, extractor)
+    measured = judge.measure(translators)
+    measured.figures["translators"] = [f"{name}.keras" for name in translators]
+    seen = Seen(translators, loader, judge, measured)
+    report.write(folder / "report.html", "a <run>", config, seen, history or {})
+    return (folder / "report.html").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def whole(fruit_dir, tmp_path_factory):
+    """The folder of a report with all that there can be in one."""
+    folder = tmp_path_factory.mktemp("whole")
+    loader = DataLoader(fruit_dir.name, (32, 32), fruit_dir.parent)
+    page_of(folder, loader, Colours(), history=HISTORY, g_AB=same, g_BA=negative)
+    return folder
+
+
+def words(page):
+    """The text that a reader sees, without marks."""
+    text = re.sub(r"<(style|title).*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)
+    return " ".join(html.unescape(text).split())
+
+
+def headings(page):
+    return re.findall(r"<h2>(.*?)</h2>", page)
+
+
+def test_all_of_it_is_there_and_the_faults_come_first(whole):
+    page = (whole / "report.html").read_text("utf-8")
+    text = words(page)
+    assert headings(page) == [
+        "Figures",
+        "Images at random",
+        "The best and the worst",
+        "Nearest training images",
+        "How the training went",
+        "Settings",
+    ]
+    assert text.startswith("a <run>: how good is it? Data set small_fruit")
+    assert "measured on 4 test images of A and 4 of B · features of colours of <quarters>" in text
+    assert "g_AB.keras, g_BA.keras" in text
+    assert text.index("g_AB copies its input") < text.index("Figures")
+    assert "No fault was seen" not in text
+    # Every figure by features says which they are.
+    assert "By features: colours of <quarters>" in text
+    assert text.index("kernel distance (lower") < text.index("strength (higher")
+    # 2 × 4 at random of 4 pictures each, 2 × 4 the best and the worst, 2 × 4 neighbours of 5.
+    assert page.count("<img ") == 32 + 32 + 40
+    assert page.count("<svg ") == 3 + 3
+
+
+def test_nothing_is_fetched(whole):
+    page = (whole / "report.html").read_text("utf-8")
+    addresses = re.findall(r"(?:src|href|srcset|action|data)\s*=\s*[\"']?([^\"'\s>]+)", page)
+    assert len(addresses) > 100
+    assert {address[:1] for address in addresses if not address.startswith("data:")} <= {"#"}
+    assert "url(" not in re.sub(r"url\(#\w+\)", "", page)
+    assert "@import" not in page
+    assert "<script" not in page
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in page
+
+
+def test_without_an_extractor_it_says_what_is_missing(loader, tmp_path):
+    text = words(page := page_of(tmp_path, loader, g_AB=negative, g_BA=negative))
+    assert "no extractor" in text
+    assert "No fault was seen. Looked for: generators that copy their input; to look for" in text
+    assert "Distance, strength and diversity are missing" in text
+    assert "Left out: which images are alike" in text
+    assert "kernel distance" not in text
+    assert "There is no history.csv with losses in this run." in text
+    assert "<svg" not in page
+
+
+def test_one_way_and_no_test_images(fruit_dir, tmp_path):
+    for folder in ("trainA", "trainB"):
+        shutil.copytree(fruit_dir / folder, tmp_path / "set" / folder)
+    loader = DataLoader("set", (32, 32), tmp_path)
+    config = TrainConfig.make(model="pix2pix", image_size=32)
+    page = page_of(tmp_path, loader, Colours(), config, g_BA=negative)
+    text = words(page)
+    assert "measured on 6 training images of A and 6 of B" in text
+    assert "There are no test images" in text
+    assert "The best and the worst" not in headings(page)
+    assert "A → B" not in text
+    assert "lambda_cycle not of this model" in text
+    assert "lambda_l1 100.0" in text
+
+
+def test_settings_that_were_chosen_stand_out():
+    config = TrainConfig.make(recipe="book", image_size=64, epochs=10, data_dir="x", flip=False)
+    found = {s.name: s for group in report.settings(config).values() for s in group}
+    assert len(found) == len(json.loads(config.to_json()))
+    changed = {s.name: (s.value, s.usual) for s in found.values() if s.usual is not None}
+    assert changed == {
+        "data_dir": ("x", "–"),
+        "image_size": ("64", "128"),
+        "flip": ("no", "yes"),
+        "epochs": ("10", "100"),
+    }
+    assert (found["lambda_l1"].is_used, found["lambda_id"].value) == (False, "9.0")
+
+
+@pytest.mark.parametrize(
+    ("given", "changed"),
+    [
+        ({}, set()),
+        # What other settings decide has not been chosen.
+        ({"epochs": 40}, {"epochs"}),
+        ({"epochs": 40, "decay_epochs": 4}, {"epochs", "decay_epochs"}),
+        ({"lambda_cycle": 4.0}, {"lambda_cycle"}),
+        ({"lambda_cycle": 4.0, "lambda_id": 9.0}, {"lambda_cycle", "lambda_id"}),
+        ({"image_size": 256}, {"image_size"}),
+        ({"model": "pix2pix"}, set()),
+        (
+            {"model": "pix2pix", "lambda_l1": 50.0, "direction": "B-to-A"},
+            {"lambda_l1", "direction"},
+        ),
+        ({"recipe": "paper"}, set()),
+        ({"recipe": "paper", "ema": 0.999}, {"ema"}),
+    ],
+)
+def test_only_what_was_chosen_stands_out(given, changed):
+    groups = report.settings(TrainConfig.make(**given))
+    assert {s.name for group in groups.values() for s in group if s.usual is not None} == changed
+
+
+def test_history_is_read_as_it_was_written(tmp_path):
+    path = tmp_path / "history.csv"
+    assert report.read_history(path) == {}
+    # Figures are not measured at each step; a loss may be no number; the last row is being written.
+    path.write_text(
+        "epoch,step,seconds,g_loss,kernel_AB\n1,10,1.5,2.5,\n1,20,3,nan,0.125\n2,30,4.5,1.25"
+    )
+    assert report.read_history(path) == {
+        "g_loss": ([10, 30], [2.5, 1.25]),
+        "kernel_AB": ([20], [0.125]),
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["step,g_loss\n1,many\n", "epoch,g_loss\n1,2\n", "step,g_loss\nx,2\n", "step,g\n1,2,3\n"],
+)
+def test_damaged_history_is_told(text, tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"history.csv' must be a table of numbers.*Received: "):
+        report.read_history(path)
+    path.write_bytes(b"step,g_loss\n1,\xff\n")
+    with pytest.raises(ValueError, match="must be a table of numbers"):
+        report.read_history(path)
+
+
+def test_distance_and_strength_are_drawn_first_and_side_by_side():
+    drawings = report.figure_drawings(HISTORY)
+    titles = [re.findall(r">([^<]*better\))<", drawing) for drawing in drawings]
+    assert titles == [
+        ["kernel distance (lower is better)"],
+        ["strength (higher is better)"],
+        ["mean absolute error (lower is better)"],
+    ]
+    assert ">A → B<" in drawings[0]
+    assert ">B → A<" in drawings[1]
+    names = [re.findall(r">(d|d_A|g|reconstr_A)<", text) for text in report.loss_drawings(HISTORY)]
+    assert names == [["d", "d_A"], ["g", "reconstr_A"], ["d_A"]]
+
+
+def test_losses_are_drawn_logarithmically_where_that_is_possible():
+    def scale(values, is_loss=True):
+        figure = plotting.step_curves("x", {"a": ([1, 2], values)}, is_loss)
+        assert list(figure.axes[0].lines[0].get_ydata()) == values
+        return figure.axes[0].get_yscale()
+
+    assert scale([0.5, 50.0]) == "log"
+    # As a hinge loss may be, and the Wasserstein objective's.
+    assert scale([0.5, 0.0]) == scale([-1.0, 1.0]) == "linear"
+    assert scale([0.5, 50.0], is_loss=False) == "linear"
+
+
+# What the browser makes of the images, written where --dump-dom shows it.
+ASK = """<pre id="answer"></pre><script>
+addEventListener("load", () => {
+  const found = [...document.querySelectorAll("img, svg")].map((element) => {
+    const box = element.getBoundingClientRect();
+    return [element.tagName, element.naturalWidth ?? 0, box.left, box.top, box.right, box.bottom];
+  });
+  document.getElementById("answer").textContent = JSON.stringify(found);
+});
+</script>"""
+
+
+@pytest.fixture
+def site():
+    """A web site on this machine: its address, and the paths that it was asked for."""
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()
+
+
+def browse(path, *flags):
+    """Opens a page in Chromium and returns the DOM that it ends with."""
+    if CHROMIUM is None:
+        pytest.skip("needs the program chromium")
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+    command += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    command += ["--hide-scrollbars", f"--window-size={WINDOW[0]},{WINDOW[1]}"]
+    command += [f"--user-data-dir={path.parent / 'profile'}", *flags, path.as_uri()]
+    env = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def at_the_end(page, text):
+    assert page.count("</body>") == 1
+    return page.replace("</body>", f"{text}</body>")
+
+
+def test_a_browser_shows_it_and_asks_nobody(whole, tmp_path, site):
+    address, asked = site
+    page = (whole / "report.html").read_text("utf-8")
+    # As it is, but with a picture from elsewhere: its own policy forbids that.
+    shown = tmp_path / "shown.html"
+    shown.write_text(at_the_end(page, f'<img src="{address}/forbidden.png">'), "utf-8")
+    browse(shown, f"--screenshot={tmp_path / 'screen.png'}")
+    assert asked == []
+    # Without the policy, the same browser would have fetched it, and it can be asked.
+    open_page = re.sub("<meta http-equiv[^>]*>", "", page)
+    asking = tmp_path / "asking.html"
+    asking.write_text(at_the_end(open_page, ASK + f'<img src="{address}/there.png">'), "utf-8")
+    dom = browse(asking, "--dump-dom")
+    assert asked == ["/there.png"]
+    found = json.loads(html.unescape(re.search('<pre id="answer">(.*?)</pre>', dom)[1]))
+    own, drawings = found[:-1][: page.count("<img ")], [x for x in found if x[0] == "svg"]
+    assert [width for tag, width, *_ in own] == [32] * page.count("<img ")
+    assert len(drawings) == 6
+    look(tmp_path / "screen.png", page, found)
+
+
+def look(path, page, found):
+    """Compares what is on the screen with what should be there."""
+    with Image.open(path) as image:
+        screen = np.asarray(image.convert("RGB"), np.float64)
+    assert screen.shape == (WINDOW[1], WINDOW[0], 3)
+    sources = iter(re.findall(r'<img src="data:image/png;base64,([^"]*)"', page))
+    num_seen = {"IMG": 0, "svg": 0}
+    for tag, _, *box in found[:-1]:
+        left, top, right, bottom = (round(side) for side in box)
+        region = screen[top:bottom, left:right]
+        assert bottom <= WINDOW[1]
+        num_seen[tag] += 1
+        if tag == "svg":
+            assert region.std() > 10, "a drawing is blank"
+            continue
+        with Image.open(io.BytesIO(base64.b64decode(next(sources)))) as image:
+            scaled = image.resize((right - left, bottom - top), Image.Resampling.NEAREST)
+        assert np.abs(region - np.asarray(scaled)).mean() < 6, "a picture is not itself"
+    assert num_seen == {"IMG": page.count("<img "), "svg": 6}
+    text = screen[:400]
+    assert 1 < text.std() < 80
+    assert (text.mean(axis=2) < 100).mean() > 0.005, "there is no text"
