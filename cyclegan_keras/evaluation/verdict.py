@@ -15,7 +15,7 @@ COLLAPSE = 0.5
 # Share of right judgements from which on a discriminator has won.
 WINS = 0.99
 # How much larger than that of one that does not look at images its loss is when it has lost. Where
-# all goes well, it is about as large: translations are hard to tell, and it is always a step behind.
+# all goes well, it is about as large: translations are hard to tell.
 LOSES = 1.5
 
 
