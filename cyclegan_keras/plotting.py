@@ -1,6 +1,6 @@
 """Pictures of data, networks and training: figures out, no files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from cyclegan_keras.data.images import denormalize
 from cyclegan_keras.translation import translate_images
 
+LEGEND_WIDTH = 60  # of a drawing of curves, in letters
 INK, PAPER = (32, 32, 32), (255, 255, 255)
 # Pillow's own font has no arrows.
 CYCLE_TITLES = ("A", "A to B", "and back to A", "B", "B to A", "and back to B")
@@ -227,14 +228,19 @@ def _kind(layer: Any) -> str | None:
 
 
 def step_curves(
-    title: str, curves: dict[str, tuple[list[int], list[float]]], is_loss: bool = False
+    title: str,
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    is_loss: bool = False,
+    xlabel: str = "step",
 ) -> Any:
     """Draws how numbers went, step by step.
 
     Args:
         title: Of the drawing.
-        curves: By name, steps and as many values.
+        curves: By name, steps and as many values. One without any is left out, and keeps its colour
+            from those behind it.
         is_loss: Whether the axis is logarithmic, where all values are above 0.
+        xlabel: What is counted, if it is not steps.
 
     Returns:
         A matplotlib figure with one panel.
@@ -244,10 +250,12 @@ def step_curves(
     figure = Figure(figsize=(5, 3), layout="constrained")
     axes = figure.subplots()
     for name, (steps, values) in curves.items():
-        axes.plot(steps, values, marker="." if len(steps) <= 50 else "", label=name)
+        label = name if steps else None
+        axes.plot(steps, values, marker="." if len(steps) <= 50 else "", label=label)
     is_positive = all(value > 0 for _, values in curves.values() for value in values)
-    axes.set(title=title, xlabel="step", yscale="log" if is_loss and is_positive else "linear")
+    axes.set(title=title, xlabel=xlabel, yscale="log" if is_loss and is_positive else "linear")
     axes.grid(alpha=0.3)
     # Not inside, where it could lie on a curve.
-    figure.legend(loc="outside lower center", ncols=4, fontsize="small", frameon=False)
+    ncols = max(1, min(4, LEGEND_WIDTH // max(map(len, curves), default=1)))
+    figure.legend(loc="outside lower center", ncols=ncols, fontsize="small", frameon=False)
     return figure

@@ -87,10 +87,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     print(f"Device  {found}", flush=True)
     history = report.read_history(run_dir / "history.csv")
-    translators = {name: _load(path, config.image_size) for name, path in files.items()}
+    translators = {name: load_translator(path, config.image_size) for name, path in files.items()}
     loader = _data(config, labels)
     judge = quality.Judge(loader, _extractor(arguments.extractor), labels)
     measured = judge.measure(translators)
+    # Not always that of config.json: --data-dir may name another.
+    measured.figures["data_set"] = loader.directory.name
     measured.figures["translators"] = [path.name for path in files.values()]
     seen = report_pictures.Seen(translators, loader, judge, measured)
 
@@ -158,7 +160,20 @@ def _read_labels(path: str) -> dict[str, palettes.Palette]:
         raise ValueError(f"Cannot take labels from {path!r}: {error}") from None
 
 
-def _load(path: pathlib.Path, image_size: int) -> Any:
+def load_translator(path: pathlib.Path, image_size: int) -> Any:
+    """Loads a translator of a run.
+
+    Args:
+        path: Of the file.
+        image_size: What the run's settings say.
+
+    Returns:
+        The generator.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is damaged, or takes images of another size.
+    """
     from cyclegan_keras.inference.model_files import load_generator
 
     generator = load_generator(path)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-VERBS = ("train", "ablate", "evaluate", "translate", "data")
+VERBS = ("train", "ablate", "evaluate", "compare", "translate", "data")
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | None = None) -> int:

@@ -106,7 +106,7 @@ def read_history(path: PathLike) -> Curves:
             rows = list(csv.DictReader(file))
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise _damaged(path, str(error)) from None
     curves: Curves = {}
     for row in rows:

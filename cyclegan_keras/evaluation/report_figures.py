@@ -1,13 +1,14 @@
 """What each figure is called, means, and is held against: the tables of a report."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cyclegan_keras.evaluation.passes import WAYS
 
 TWO_PLACES, FOUR_PLACES, FOUR_DIGITS = "{:.2f}", "{:.4f}", "{:.4g}"
 DECIBELS, SHARE = "{:.2f} dB", "{:.0%}"
+LOWER, HIGHER = "lower is better", "higher is better"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +34,12 @@ class Figure:
     def name(self, way: str) -> str:
         """Says the figure's name in `metrics.json`, for one way."""
         return _filled(self.key, way)
+
+    @property
+    def best(self) -> Callable[[Iterable[float]], float] | None:
+        """What finds the best of several values; `None` where neither end is the best."""
+        choices: dict[str, Callable[[Iterable[float]], float]] = {LOWER: min, HIGHER: max}
+        return choices.get(self.better)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +75,7 @@ TRUTH = Kind(
             "mean absolute error",
             "truth_{way}",
             TWO_PLACES,
-            "lower is better",
+            LOWER,
             "Mean difference of a pixel, in levels of 0 to 255.",
             (("untranslated", "truth_untranslated"),),
         ),
@@ -76,7 +83,7 @@ TRUTH = Kind(
             "PSNR",
             "psnr_{way}",
             DECIBELS,
-            "higher is better",
+            HIGHER,
             "Peak signal-to-noise ratio: the squared error, as decibels below the brightest "
             "signal. Large errors weigh more than in the mean absolute error.",
             (("untranslated", "psnr_untranslated"),),
@@ -85,7 +92,7 @@ TRUTH = Kind(
             "SSIM",
             "ssim_{way}",
             FOUR_PLACES,
-            "higher is better",
+            HIGHER,
             "Structural similarity: brightness, contrast and pattern in small windows. Equal "
             "images have 1.",
             (("untranslated", "ssim_untranslated"),),
@@ -101,21 +108,21 @@ LABELS = Kind(
             "per-pixel accuracy",
             "pixel_accuracy_{way}",
             SHARE,
-            "higher is better",
+            HIGHER,
             "Share of the pixels whose class is right.",
         ),
         Figure(
             "per-class accuracy",
             "class_accuracy_{way}",
             SHARE,
-            "higher is better",
+            HIGHER,
             "The same within each class, and the mean over the classes: rare ones count as much.",
         ),
         Figure(
             "class IoU",
             "class_iou_{way}",
             SHARE,
-            "higher is better",
+            HIGHER,
             "For each class, the pixels that are of it in both, over those that are of it in "
             "either (intersection over union); the mean over the classes.",
         ),
@@ -133,7 +140,7 @@ FEATURES = Kind(
             "kernel distance",
             "kernel_{way}",
             FOUR_PLACES,
-            "lower is better",
+            LOWER,
             "How far the translations, as a set, are from real images of the target (squared "
             "maximum mean discrepancy). Sets of one kind have 0, give or take chance.",
             (
@@ -146,7 +153,7 @@ FEATURES = Kind(
             "strength",
             "strength_{way}",
             SHARE,
-            "higher is better",
+            HIGHER,
             "Share of the translations that a classifier, trained on real training images, takes "
             "for the target.",
             (
@@ -158,7 +165,7 @@ FEATURES = Kind(
             "Fréchet distance",
             "frechet_{way}",
             FOUR_DIGITS,
-            "lower is better",
+            LOWER,
             "The distance of two Gaussians that fit both sets best. It comes out too large for "
             "few images: hold it against figures of equally many images only.",
             (("untranslated", "frechet_untranslated"),),
@@ -175,7 +182,7 @@ FEATURES = Kind(
             "coverage",
             "coverage_{way}",
             SHARE,
-            "higher is better",
+            HIGHER,
             "Share of the real images that have a translation near.",
         ),
         Figure(
@@ -198,14 +205,14 @@ CHANGE = Kind(
             "cycle error",
             "cycle_{source}",
             TWO_PLACES,
-            "lower is better",
+            LOWER,
             "From an image to what is left of it after its way there and back.",
         ),
         Figure(
             "identity error",
             "identity_{target}",
             TWO_PLACES,
-            "lower is better",
+            LOWER,
             "What this way's generator changes in images that are of the target already.",
         ),
         Figure(

@@ -134,7 +134,7 @@ def _sheet(seen: Seen, way: str, title: str, wanted: list[tuple[int, str]]) -> S
     rows = []
     for row, (place, note) in enumerate(wanted):
         words = [seen.judge.paths[source][place].name, *([note] if note else [])]
-        rows.append(Row(", ".join(words), [_packed(column[row]) for column in columns.values()]))
+        rows.append(Row(", ".join(words), [packed(column[row]) for column in columns.values()]))
     return Sheet(title, list(columns), rows)
 
 
@@ -161,7 +161,7 @@ def neighbours(seen: Seen, way: str) -> Sheet:
     rows = []
     for row, near, far in zip(shown.rows, nearest, distances, strict=True):
         named = [f"{paths[place].name} ({d:.2f})" for place, d in zip(near, far, strict=True)]
-        pictures = row.pictures[:2] + [_packed(pixels[place]) for place in near]
+        pictures = row.pictures[:2] + [packed(pixels[place]) for place in near]
         rows.append(Row(f"{row.note}; nearest: {', '.join(named)}", pictures))
     ordinals = ["nearest", "second", "third"][: nearest.shape[1]]
     return Sheet(arrow(way), [source, arrow(way), *ordinals], rows)
@@ -200,7 +200,8 @@ def shrunk_to(loader: DataLoader) -> int | None:
     return MAX_SIDE if max(loader.img_res) > MAX_SIDE else None
 
 
-def _packed(pixels: np.ndarray) -> str:
+def packed(pixels: np.ndarray) -> str:
+    """Packs a picture into an address, as `pages.data_uri` does, shrunk if it is large."""
     height, width = pixels.shape[:2]
     if max(height, width) > MAX_SIDE:
         share = MAX_SIDE / max(height, width)

@@ -198,7 +198,8 @@ def test_data_that_are_elsewhere_now(run_dir, fruit_dir, tmp_path, monkeypatch, 
     assert os.path.join("photos", "set") in told
     assert "say with --data-dir where it is" in told
     assert evaluate(run_dir, "--extractor", "none", "--data-dir", fruit_dir) == 0
-    # Where it was measured is no setting of the run.
+    # Where it was measured is no setting of the run; but the figures say so.
+    assert figures_in(run_dir)["data_set"] == "small_fruit"
     assert TrainConfig.from_json(run_dir / "config.json").data_dir == "photos/set"
 
 

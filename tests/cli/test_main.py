@@ -35,6 +35,10 @@ def test_help_is_answered_without_tensorflow():
         ["translate", "--model", "nowhere.keras", "--output", "out", "."],
         ["evaluate"],
         ["evaluate", "--run-dir", "nowhere"],
+        ["compare"],
+        ["compare", "nowhere"],
+        ["compare", "nowhere", "elsewhere"],
+        ["compare", "nowhere", "elsewhere", "--output", "page.html"],
     ],
 )
 def test_wrong_words_give_one_line_and_status_2(argv, capsys, tmp_path, monkeypatch):

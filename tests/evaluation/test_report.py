@@ -210,6 +210,9 @@ def test_damaged_history_is_told(text, tmp_path):
     path.write_bytes(b"step,g_loss\n1,\xff\n")
     with pytest.raises(ValueError, match="must be a table of numbers"):
         report.read_history(path)
+    path.write_text("step,g_loss\n1," + 200_000 * "1")  # more than the csv module reads
+    with pytest.raises(ValueError, match="must be a table of numbers"):
+        report.read_history(path)
 
 
 def test_distance_and_strength_are_drawn_first_and_side_by_side():

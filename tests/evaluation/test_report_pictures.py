@@ -157,11 +157,11 @@ def test_how_near_real_images_are_is_what_to_hold_it_against(loader):
 def test_large_pictures_are_shrunk_and_small_ones_left(loader):
     pixels = np.zeros((256, 512, 3), np.uint8)
     pixels[:, 256:] = 200
-    shrunk = unpacked(report_pictures._packed(pixels))
+    shrunk = unpacked(report_pictures.packed(pixels))
     assert shrunk.shape == (128, 256, 3)
     assert (shrunk[:, :120] == 0).all()
     assert (shrunk[:, 136:] == 200).all()
-    assert report_pictures._packed(pixels[:, :256]) == pages.data_uri(pixels[:, :256])
+    assert report_pictures.packed(pixels[:, :256]) == pages.data_uri(pixels[:, :256])
     assert report_pictures.shrunk_to(loader) is None
     large = DataLoader("x", (256, 272), "y")
     assert report_pictures.shrunk_to(large) == 256

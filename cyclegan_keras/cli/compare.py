@@ -1,0 +1,111 @@
+"""Set runs side by side: where their settings differ, and whose translators are better."""
+
+import argparse
+import pathlib
+from typing import Any
+
+from cyclegan_keras.cli import evaluate, train
+from cyclegan_keras.cli.quiet import without_startup_notes
+
+HELP = "set runs side by side, settings and figures"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds this verb's flags.
+
+    Args:
+        parser: Of this verb.
+    """
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="folders of runs that have a metrics.json"
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write a page as well, such as comparison.html, with curves and pictures",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the page if it is already there"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compares.
+
+    Args:
+        arguments: What the parser made of the command line.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        FileExistsError: If the page is already there.
+        FileNotFoundError: If there is no such run, or its translators have not been measured.
+        ValueError: If there are fewer than two runs, one is there twice, or a file is damaged.
+    """
+    # Not at the top, so that `--help` need not wait for NumPy.
+    from cyclegan_keras.evaluation import comparison, measured_run
+
+    output = None if arguments.output is None else pathlib.Path(arguments.output)
+    if output is not None:
+        _check_output(output, arguments.overwrite)
+    runs = measured_run.read(arguments.runs)
+    print(comparison.markdown(runs), end="", flush=True)
+    if output is None:
+        return 0
+    print("\nLoading TensorFlow …", flush=True)
+    with without_startup_notes():
+        from cyclegan_keras.evaluation import comparison_page
+        from cyclegan_keras.training import devices
+
+        found = devices.devices_in_words()
+
+    print(f"Device  {found}", flush=True)
+    sheets, why_none = _pictures(runs)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    comparison_page.write(output, runs, sheets, why_none)
+    print(f"Page    {output}")
+    return 0
+
+
+def _check_output(output: pathlib.Path, overwrite: bool) -> None:
+    if output.is_dir():
+        raise FileExistsError(
+            f"{str(output)!r} is a folder. Give --output a file, such as "
+            f"{str(output / 'comparison.html')!r}."
+        )
+    if output.exists() and not overwrite:
+        raise FileExistsError(
+            f"{str(output)!r} is already there. Give another --output, or --overwrite."
+        )
+
+
+def _pictures(runs: list[Any]) -> tuple[list[Any], str | None]:
+    """Shows what the runs make of the same images, or says why it cannot."""
+    from cyclegan_keras.evaluation import comparison, comparison_page
+
+    if (why_none := comparison.why_no_pictures(runs)) is not None:
+        return [], why_none
+    loaders = [train.make_loader(run.config) for run in runs]
+    found = [
+        loader
+        for loader in loaders
+        if loader.directory.is_dir() and loader.directory.name == runs[0].data_set
+    ]
+    if not found:
+        return [], (
+            f"There are no pictures, for the data set {runs[0].data_set} is not in "
+            f"{str(loaders[0].directory)!r}; a folder that is named without its parents is looked "
+            "for from where the command is run."
+        )
+    files = [path for run in runs for path in run.translators.values()]
+    if absent := [str(path) for path in files if not path.is_file()]:
+        return [], f"There are no pictures, for a translator is missing: {absent[0]}."
+    translators = [
+        {
+            name: evaluate.load_translator(path, run.config.image_size)
+            for name, path in run.translators.items()
+        }
+        for run in runs
+    ]
+    return comparison_page.sheets(runs, translators, found[0]), None

@@ -1,0 +1,221 @@
+"""The comparison of runs as a page: figures, curves over each other, and the same images."""
+
+import contextlib
+import datetime
+import json
+import math
+from collections.abc import Container, Sequence
+from typing import Any
+
+import markupsafe
+
+import cyclegan_keras
+from cyclegan_keras import plotting
+from cyclegan_keras.data import images
+from cyclegan_keras.data.loader import DataLoader
+from cyclegan_keras.evaluation import (
+    comparison,
+    measured_run,
+    pages,
+    passes,
+    report,
+    report_figures,
+    report_pictures,
+)
+from cyclegan_keras.evaluation.measured_run import Run
+from cyclegan_keras.evaluation.report_figures import Figure
+from cyclegan_keras.evaluation.report_pictures import Row, Sheet
+from cyclegan_keras.evaluation.verdict import arrow
+from cyclegan_keras.files import PathLike
+from cyclegan_keras.training import best
+from cyclegan_keras.translation import translate_images
+
+Curve = tuple[list[int], list[float]]
+
+# How much the same measurement differs between two processes is far less.
+SAME = 1e-3
+DRAWN = ("kernel_{way}", "strength_{way}", "truth_{way}", "cycle_{source}")
+
+
+def write(
+    path: PathLike, runs: Sequence[Run], sheets: Sequence[Sheet], why_no_pictures: str | None
+) -> None:
+    """Writes the page, whole or not at all.
+
+    Args:
+        path: Of the file; one that exists is replaced.
+        runs: From `measured_run.read`.
+        sheets: From `sheets`.
+        why_no_pictures: A sentence, where there are none.
+
+    Raises:
+        OSError: If it cannot be written.
+        ValueError: If a `history.csv` is damaged.
+    """
+    tables = comparison.tables(runs)
+    pages.write(
+        path,
+        "comparison.html.j2",
+        names=[run.name for run in runs],
+        data_sets=", ".join(dict.fromkeys(run.data_set for run in runs)),
+        date=datetime.date.today().isoformat(),
+        version=cyclegan_keras.__version__,
+        settings=comparison.settings(runs),
+        trained=comparison.trained(runs),
+        tables=[(kind, space, _with_meanings(rows)) for kind, space, rows in tables],
+        notes=comparison.notes(runs),
+        faults=comparison.faults(runs),
+        are_comparable=comparison.why_incomparable(runs) is None,
+        drawings=drawings(runs),
+        sheets=sheets,
+        why_no_pictures=why_no_pictures,
+    )
+
+
+def _with_meanings(rows: list[comparison.Row]) -> list[tuple[comparison.Row, str]]:
+    """What a figure means is said once, and not for each way again."""
+    told: set[Figure] = set()
+    found = []
+    for row in rows:
+        found.append((row, "" if row.figure in told else row.figure.meaning))
+        told.add(row.figure)
+    return found
+
+
+def drawings(runs: Sequence[Run]) -> list[tuple[str, list[markupsafe.Markup]]]:
+    """Draws the figures that were measured during training, those of all runs over each other.
+
+    Args:
+        runs: From `measured_run.read`.
+
+    Returns:
+        Titles, and drawings by step or by minutes of training; nothing where nothing was measured,
+        or runs cannot be held against each other. Figures of two feature spaces, or of one that is
+        not known, are in drawings of their own.
+
+    Raises:
+        ValueError: If a `history.csv` is damaged.
+    """
+    if comparison.why_incomparable(runs) is not None:
+        return []
+    histories = [report.read_history(run.folder / measured_run.HISTORY) for run in runs]
+    found = []
+    for way in passes.WAYS:
+        panels = _panels(runs, histories, way)
+        for xlabel, clocks in (
+            ("step", [None] * len(runs)),
+            ("minutes of training", [run.seconds for run in runs]),
+        ):
+            labelled = [(title, _labelled(runs, curves, clocks)) for title, curves in panels]
+            drawn = [
+                pages.svg(plotting.step_curves(title, curves, xlabel=xlabel))
+                for title, curves in labelled
+                if any(places for places, _ in curves.values())
+            ]
+            if drawn:
+                found.append((f"{arrow(way)}, by {xlabel}", drawn))
+    return found
+
+
+def _panels(
+    runs: Sequence[Run], histories: Sequence[report.Curves], way: str
+) -> list[tuple[str, list[Curve]]]:
+    """Finds what is drawn together: titles, and the curve of each run, or an empty one."""
+    spaces = [_space(run, history) for run, history in zip(runs, histories, strict=True)]
+    panels = []
+    for kind in (report_figures.FEATURES, report_figures.TRUTH, report_figures.CHANGE):
+        for space, members in _groups(spaces) if kind.by_features else [("", range(len(runs)))]:
+            for figure in kind.figures:
+                curves = [
+                    history.get(figure.name(way), ([], [])) if place in members else ([], [])
+                    for place, history in enumerate(histories)
+                ]
+                if figure.key in DRAWN and any(steps for steps, _ in curves):
+                    title = f"{figure.title} ({figure.better})"
+                    panels.append((f"{title}\n{_plain(space)}" if space else title, curves))
+    return panels
+
+
+def _groups(spaces: Sequence[str | None]) -> list[tuple[str, Container[int]]]:
+    """Names feature spaces, and the places of the runs in each; one that is unknown is alone."""
+    found: list[tuple[str, Container[int]]] = [
+        (name, {place for place, own in enumerate(spaces) if own == name})
+        for name in dict.fromkeys(spaces)
+        if name is not None
+    ]
+    return found + [("extractor unknown", {i}) for i, own in enumerate(spaces) if own is None]
+
+
+def _space(run: Run, history: report.Curves) -> str | None:
+    """Names the feature space of a run's `history.csv`, which does not say so itself."""
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError):
+        record = json.loads((run.folder / best.FILE).read_text("utf-8"))
+        # Translators that are kept by the error to the truth are so by no extractor.
+        if isinstance(record["extractor"], str):
+            return record["extractor"]
+    names = [f"frechet_{way}" for way in run.ways]
+    pairs = [(history[n][1][-1], run.figures.get(n, 0.0)) for n in names if n in history]
+    # No other extractor finds the same distances at the end.
+    is_same = pairs and all(math.isclose(mine, theirs, rel_tol=SAME) for mine, theirs in pairs)
+    return run.figures.get("extractor") if is_same else None
+
+
+def _labelled(
+    runs: Sequence[Run], curves: Sequence[Curve], clocks: Sequence[dict[int, float] | None]
+) -> dict[str, tuple[list[float], list[float]]]:
+    """Names each curve, and sets minutes in the place of steps where there is a clock."""
+    found = {}
+    for run, (steps, values), clock in zip(runs, curves, clocks, strict=True):
+        points = [
+            (step if clock is None else clock[step] / 60, value)
+            for step, value in zip(steps, values, strict=True)
+            if clock is None or step in clock
+        ]
+        found[_plain(run.name)] = ([x for x, _ in points], [y for _, y in points])
+    return found
+
+
+def _plain(name: str) -> str:
+    """Keeps matplotlib from reading formulas into a name, or leaving it out of the legend."""
+    return " " * name.startswith("_") + name.replace("$", "\\$")
+
+
+def sheets(
+    runs: Sequence[Run], translators: Sequence[dict[str, Any]], loader: DataLoader
+) -> list[Sheet]:
+    """Shows what all runs make of the same images.
+
+    Args:
+        runs: From `measured_run.read`, all of the same data and image size.
+        translators: Of each run, by name.
+        loader: Where the images come from.
+
+    Returns:
+        For each way, the images that a report shows at random, a column for each run that
+        translates that way, and the truth where it is known.
+    """
+    ways = [way for way in passes.WAYS if any(f"g_{way}" in known for known in translators)]
+    return [_sheet(runs, translators, loader, way) for way in ways]
+
+
+def _sheet(
+    runs: Sequence[Run], translators: Sequence[dict[str, Any]], loader: DataLoader, way: str
+) -> Sheet:
+    source, target = way[0], way[1]
+    pixels = passes.spread(loader.evaluation_pixels(source))
+    paths = loader.paths(source, loader.has_test_images)
+    chosen = report_pictures.chosen_at_random(len(pixels))
+    columns = [(source, pixels[chosen])]
+    for run, known in zip(runs, translators, strict=True):
+        if f"g_{way}" in known:
+            imgs = translate_images(known[f"g_{way}"], images.normalize(pixels[chosen]))
+            columns.append((run.name, images.denormalize(imgs)))
+    if loader.test_pairs:
+        truths = passes.spread(loader.evaluation_pixels(target))
+        columns.append((f"the true {target}", truths[chosen]))
+    places = passes.places(len(paths))[chosen]
+    rows = [
+        Row(paths[place].name, [report_pictures.packed(column[row]) for _, column in columns])
+        for row, place in enumerate(places)
+    ]
+    return Sheet(arrow(way), [title for title, _ in columns], rows)
