@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
     figures = {**_kept(run_dir), **measured.figures}
     saving.save_figures(figures, output / runs.FIGURES)
     print(verdict.in_words(figures))
-    for fault in verdict.faults(figures):
+    for fault in report.faults(figures, history, config):
         print(fault)
     print(f"Report  {output / report.FILE}")
     return 0

@@ -15,6 +15,7 @@ from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.evaluation import pages, quality, report_figures, report_pictures, verdict
 from cyclegan_keras.evaluation.report_pictures import Seen
 from cyclegan_keras.files import PathLike
+from cyclegan_keras.losses import OBJECTIVES
 
 FILE = "report.html"
 NOT_CURVES = ("epoch", "step", "seconds")
@@ -62,7 +63,7 @@ def write(path: PathLike, name: str, config: TrainConfig, seen: Seen, history: C
         data=seen.loader.directory.name,
         figures=figures,
         extractor=figures.get("extractor"),
-        faults=verdict.faults(figures),
+        faults=faults(figures, history, config),
         translators=", ".join(figures["translators"]),
         ways=ways,
         arrow=verdict.arrow,
@@ -86,6 +87,29 @@ def write(path: PathLike, name: str, config: TrainConfig, seen: Seen, history: C
         recipe=config.recipe,
         shrunk_to=report_pictures.shrunk_to(seen.loader),
     )
+
+
+def faults(figures: quality.Figures, history: Curves, config: TrainConfig) -> list[str]:
+    """Names what is wrong with translators, and with what they were trained against.
+
+    Args:
+        figures: From `Judge.measure`.
+        history: From `read_history`; of the discriminators, its last row counts.
+        config: The settings of the run.
+
+    Returns:
+        A sentence for each fault, none if there are none.
+    """
+    found = verdict.faults(figures)
+    blind_loss = OBJECTIVES[config.objective].blind_loss
+    names = ["d"] if config.model == "pix2pix" else ["d_A", "d_B"]
+    names = [name for name in names if {f"{name}_acc", f"{name}_loss"} <= history.keys()]
+    if blind_loss is None or not names:
+        return found
+    accuracies, losses = (
+        {name: history[f"{name}_{what}"][1][-1] for name in names} for what in ("acc", "loss")
+    )
+    return found + verdict.faults_of_discriminators(accuracies, losses, blind_loss)
 
 
 def read_history(path: PathLike) -> Curves:

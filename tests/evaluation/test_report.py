@@ -215,6 +215,24 @@ def test_damaged_history_is_told(text, tmp_path):
         report.read_history(path)
 
 
+def test_discriminators_that_have_won_or_lost_at_the_end_are_named():
+    def faults(accuracy, loss, config=CONFIG, name="d_A"):
+        curves = {f"{name}_acc": ([1, 2], [0.7, accuracy]), f"{name}_loss": ([1, 2], [0.2, loss])}
+        return report.faults({"change_AB": 1.0}, curves, config)
+
+    copies, wins = faults(0.995, 0.01)
+    assert copies.startswith("g_AB copies its input")
+    assert wins.startswith("d_A always wins (99.5% right)")
+    assert faults(0.3, 0.5)[1].startswith("d_A always loses (loss 0.50;")
+    assert len(faults(0.7, 0.2)) == 1
+    # Scores of no right side, and a loss that has other ends.
+    assert len(faults(0.3, 0.5, TrainConfig(objective="wasserstein"))) == 1
+    assert len(faults(0.3, 0.8, TrainConfig(objective="log_likelihood"))) == 1
+    pairs = TrainConfig.make(model="pix2pix")
+    assert faults(1.0, 0.0, pairs, "d")[1].startswith("d always wins")
+    assert len(report.faults({"change_AB": 1.0}, {}, CONFIG)) == 1
+
+
 def test_distance_and_strength_are_drawn_first_and_side_by_side():
     drawings = report.figure_drawings(HISTORY)
     titles = [re.findall(r">([^<]*better\))<", drawing) for drawing in drawings]
