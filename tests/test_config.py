@@ -45,7 +45,8 @@ def test_settings_cannot_be_changed():
         ({"generator": "deep_unet", "image_size": 96}, "divisible by 64.*; 128 would do"),
         ({"generator": "resnet", "image_size": 72}, "divisible by 16.*; 64 would do"),
         ({"discriminator": "patch286", "image_size": 64}, "`image_size` must be at least 96"),
-        ({"model": "pix2pix", "recipe": "book"}, "The book has no pix2pix"),
+        ({"model": "pix2pix", "recipe": "book"}, "recipe of its paper only.*'book'"),
+        ({"model": "pix2pix", "recipe": "fast"}, "recipe of its paper only.*'fast'"),
         ({"keep": 0}, "`keep` must be at least 1"),
         ({"checkpoint_interval": -1.0}, "`checkpoint_interval` must be at least 0"),
         ({"on_nan": "ignore"}, "`on_nan` must be one of stop, rollback"),
@@ -143,6 +144,20 @@ def test_pix2pix_has_its_papers_settings():
     assert (paper.image_size, paper.epochs, paper.decay_epochs) == (256, 200, 100)
 
 
+def test_the_fast_recipe_is_small():
+    """By hand: 3×3 kernels, 7×7 at both ends, and twice the channels where a skip comes in."""
+    config = TrainConfig.make(recipe="fast")
+    gan = CycleGAN(**config.model_settings())
+    ends = (49 * 3 * 32 + 32) + (49 * 64 * 3 + 3)
+    halvings = (9 * 32 * 64 + 64) + (9 * 64 * 128 + 128)
+    blocks = 4 * 2 * (9 * 128 * 128 + 128)
+    doublings = (9 * 128 * 64 + 64) + (9 * 128 * 32 + 32)
+    assert gan.g_AB.count_params() == ends + halvings + blocks + doublings == 1_397_859
+    assert gan.d_A.count_params() == 1_082_841
+    assert gan.view is not None
+    assert (config.image_size, config.epochs, config.decay_epochs) == (64, 24, 8)
+
+
 def test_a_recipe_comes_over_a_base_and_settings_over_both():
     base = TrainConfig(gf=8, df=8, seed=5)
     assert TrainConfig.make(base, seed=6) == TrainConfig(gf=8, df=8, seed=6)
@@ -197,12 +212,14 @@ def test_what_was_decided_is_decided_anew_if_that_which_decides_is_changed(tmp_p
     assert kept.lambda_cycle_A == 4.0
 
 
-@pytest.mark.parametrize("recipe", ["book", "paper"])
+@pytest.mark.parametrize("recipe", ["book", "paper", "fast"])
 def test_a_recipe_leaves_nothing_of_what_it_is_put_over(recipe):
     other = TrainConfig(
         **{"lambda_cycle": 3.0, "lambda_cycle_B": 0.0, "lambda_gan": 0.0, "ema": 0.9},
         **{"upsampling": "resize", "num_blocks": 2, "dropout": 0.5, "beta_1": 0.1},
         **{"learning_rate": 1.0, "objective": "hinge", "flip": False, "decay_epochs": 1},
+        **{"padding": "reflect", "norm": "none", "skips": True, "residual": True},
+        **{"d_norm": "none", "d_shift": 0.5, "d_colour": 2.0},
     )
     assert TrainConfig.make(other, recipe=recipe) == TrainConfig.make(recipe=recipe)
 
