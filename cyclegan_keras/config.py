@@ -36,8 +36,8 @@ class TrainConfig:
         "model",
         None,
         "sets networks, losses, training, size and epochs as the book or the paper have them, or "
-        "for good pictures in little time; other flags come on top. By default, networks, losses and training are the book's (of "
-        "pix2pix, its paper's), on small images and for few epochs",
+        "for good pictures in little time; other flags come on top. By default, networks, losses "
+        "and training are the book's (of pix2pix, its paper's), on small images and for few epochs",
         choices=("book", "paper", "fast"),
     )
     direction: str = setting(
