@@ -88,12 +88,12 @@ def test_wrong_settings_are_told(arguments, said):
 def test_discriminators_see_views_and_nothing_else_does(random_images):
     """A view that shows grey only: discriminators cannot tell; cycles are as good as ever."""
     x = [random_images(1, 32, 32, 3, seed=seed) for seed in (1, 2)]
-    gan, plain = (
-        CycleGAN((32, 32, 3), gf=2, df=2, seed=0, d_shift=shift, learning_rate=1e-9)
-        for shift in (0.1, 0)
-    )
+    gan = CycleGAN((32, 32, 3), gf=2, df=2, seed=0, d_shift=0.1, learning_rate=1e-9)
     gan.view._shifted = lambda imgs, chances: tf.zeros_like(imgs)
-    logs, plain_logs = ({k: float(v) for k, v in g.train_step(x).items()} for g in (gan, plain))
+    # Not traced, which takes far longer than two steps.
+    logs = {name: float(value) for name, value in gan._step(*x).items()}
+    gan.view = None
+    plain_logs = {name: float(value) for name, value in gan._step(*x).items()}
     grey = float(np.mean((np.asarray(gan.d_A(np.zeros((1, 32, 32, 3)))) - 1) ** 2))
     assert logs["valid_A_loss"] == pytest.approx(grey, rel=1e-4)
     assert plain_logs["valid_A_loss"] != pytest.approx(grey, rel=1e-3)
