@@ -221,13 +221,5 @@ def _extractor(name: str) -> Any:
 
 def _kept(run_dir: pathlib.Path) -> dict[str, Any]:
     """Reads how far the training came, if it is known."""
-    path = run_dir / runs.FIGURES
-    try:
-        figures = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise ValueError(f"{str(path)!r} is not JSON ({error}). Take it out.") from None
-    if not isinstance(figures, dict):
-        raise ValueError(f"{str(path)!r} must hold figures by name. Take it out.")
+    figures = runs.read_figures(run_dir)
     return {key: figures[key] for key in KEPT if key in figures}

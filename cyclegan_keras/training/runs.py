@@ -4,6 +4,7 @@ import contextlib
 import json
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 import filelock
 
@@ -120,7 +121,7 @@ def check_folder(config: TrainConfig) -> None:
         )
 
 
-def figures_if_finished(config: TrainConfig) -> dict[str, float] | None:
+def figures_if_finished(config: TrainConfig) -> dict[str, Any] | None:
     """Reads the figures of a run that has nothing left to do.
 
     Args:
@@ -132,16 +133,32 @@ def figures_if_finished(config: TrainConfig) -> dict[str, float] | None:
     Raises:
         ValueError: If the file with the figures is damaged.
     """
-    if config.run_dir is None:
-        return None
-    path = pathlib.Path(config.run_dir) / FIGURES
+    figures = {} if config.run_dir is None else read_figures(config.run_dir)
+    return figures if figures.get("epochs", 0) >= config.epochs else None
+
+
+def read_figures(folder: PathLike) -> dict[str, Any]:
+    """Reads the figures of a run.
+
+    Args:
+        folder: Of the run.
+
+    Returns:
+        What is in its `metrics.json`; nothing if there is no such file.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    path = pathlib.Path(folder) / FIGURES
     try:
         figures = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        return None
+        return {}
     except ValueError as error:
         raise ValueError(f"{str(path)!r} is not JSON ({error}). Take it out.") from None
-    return figures if figures.get("epochs", 0) >= config.epochs else None
+    if not isinstance(figures, dict):
+        raise ValueError(f"{str(path)!r} must hold figures by name. Take it out.")
+    return figures
 
 
 def _content(folder: pathlib.Path) -> list[pathlib.Path]:

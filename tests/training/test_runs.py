@@ -106,3 +106,6 @@ def test_a_run_is_finished_when_it_has_the_figures_of_all_its_epochs(tmp_path):
     (tmp_path / "metrics.json").write_text("{")
     with pytest.raises(ValueError, match="is not JSON"):
         runs.figures_if_finished(config(tmp_path))
+    (tmp_path / "metrics.json").write_text("[1, 2]")
+    with pytest.raises(ValueError, match="must hold figures by name"):
+        runs.figures_if_finished(config(tmp_path))
