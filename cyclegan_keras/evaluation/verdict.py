@@ -15,8 +15,9 @@ COLLAPSE = 0.5
 # Share of right judgements from which on a discriminator has won.
 WINS = 0.99
 # How much larger than that of one that does not look at images its loss is when it has lost. Where
-# all goes well, it is about as large: translations are hard to tell.
-LOSES = 1.5
+# all goes well, it is about as large: translations are hard to tell. And it is right no more often
+# than by chance; a loss as large with more of it right is that of the first, wild steps.
+LOSES, CHANCE = 1.5, 0.5
 
 
 def arrow(way: str) -> str:
@@ -144,7 +145,7 @@ def faults_of_discriminators(
                 "any more. With few images, it has learned them by heart; more images, --d-shift "
                 "0.125, or a smaller --df help."
             )
-        elif losses[name] >= LOSES * blind_loss:
+        elif losses[name] >= LOSES * blind_loss and accuracy <= CHANCE:
             found.append(
                 f"{name} always loses (loss {losses[name]:.2f}; one that does not look at images "
                 f"has {blind_loss:.2f}): it tells the generator nothing about real images. Is it "

@@ -90,6 +90,8 @@ def test_discriminators_that_win_or_lose():
     # As where the paper's recipe went well: right in half of the cases, and a loss as if blind.
     assert faults(0.49, 0.28) == []
     assert faults(0.4, 0.374) == []
+    # As in the first hundred steps of the book's recipe, the paper's and the fast one.
+    assert faults(0.706, 0.86) == faults(0.513, 0.9) == faults(0.53, 0.61) == []
     assert faults(0.4, 0.6, blind_loss=1.0) == []
     (wins,), (loses,) = faults(0.99, 0.01), faults(0.3, 0.375)
     assert wins.startswith("d_A always wins (99.0% right)")
