@@ -10,26 +10,7 @@ from cyclegan_keras import DataLoader
 from cyclegan_keras.data import augment
 from cyclegan_keras.data.images import denormalize, normalize, read_image, write_image
 from cyclegan_keras.evaluation import distances, passes, quality, strength, truth
-from cyclegan_keras.evaluation.features import Features
-
-
-class MeanColours:
-    """Features that can be worked out by hand: the mean colour of each quarter of an image."""
-
-    name = "mean colours"
-
-    def __init__(self):
-        self.seen = 0
-
-    def __call__(self, imgs):
-        assert imgs.dtype == np.uint8
-        self.seen += len(imgs)
-        count, height, width, _ = imgs.shape
-        quarters = imgs.reshape(count, 2, height // 2, 2, width // 2, 3).mean(axis=(2, 4))
-        return (quarters.reshape(count, 12) / 255).astype(np.float32)
-
-    def features(self, imgs):
-        return Features(self(imgs), self.name)
+from tests.colour_features import MeanColours
 
 
 def brighter(imgs, training):
@@ -108,7 +89,7 @@ def test_features_of_what_would_be_saved(loader):
         denormalize(brighter(normalize(loader.pixels("A", is_testing=True)), False))
     )
     np.testing.assert_array_equal(measured.features["AB"].values, fake_B.values)
-    assert figures["extractor"] == measured.features["BA"].extractor == "mean colours"
+    assert figures["extractor"] == measured.features["BA"].extractor == MeanColours.name
     assert figures["kernel_AB"] == distances.kernel_distance(fake_B, B).mean
     assert figures["kernel_BA"] == figures["kernel_untranslated"]
     assert figures["kernel_untranslated"] == pytest.approx(distances.kernel_distance(A, B).mean)

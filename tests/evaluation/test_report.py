@@ -17,8 +17,8 @@ from PIL import Image
 
 from cyclegan_keras import DataLoader, TrainConfig, plotting
 from cyclegan_keras.evaluation import quality, report
-from cyclegan_keras.evaluation.features import Features
 from cyclegan_keras.evaluation.report_pictures import Seen
+from tests.colour_features import MeanColours
 
 CHROMIUM = shutil.which("chromium")
 WINDOW = (1200, 6500)
@@ -33,20 +33,6 @@ HISTORY = {
     "kernel_AB": ([200], [0.0625]),
     "strength_BA": ([200], [0.75]),
 }
-
-
-class Colours:
-    """Features: the mean colour of each quarter of an image."""
-
-    name = "colours of <quarters>"
-
-    def __call__(self, imgs):
-        count, height, width, _ = imgs.shape
-        quarters = imgs.reshape(count, 2, height // 2, 2, width // 2, 3).mean(axis=(2, 4))
-        return quarters.reshape(count, 12).astype(np.float32)
-
-    def features(self, imgs):
-        return Features(self(imgs), self.name)
 
 
 def negative(imgs, training):
@@ -71,7 +57,7 @@ def whole(fruit_dir, tmp_path_factory):
     """The folder of a report with all that there can be in one."""
     folder = tmp_path_factory.mktemp("whole")
     loader = DataLoader(fruit_dir.name, (32, 32), fruit_dir.parent)
-    page_of(folder, loader, Colours(), history=HISTORY, g_AB=same, g_BA=negative)
+    page_of(folder, loader, MeanColours(), history=HISTORY, g_AB=same, g_BA=negative)
     return folder
 
 
@@ -137,7 +123,7 @@ def test_one_way_and_no_test_images(fruit_dir, tmp_path):
         shutil.copytree(fruit_dir / folder, tmp_path / "set" / folder)
     loader = DataLoader("set", (32, 32), tmp_path)
     config = TrainConfig.make(model="pix2pix", image_size=32)
-    page = page_of(tmp_path, loader, Colours(), config, g_BA=negative)
+    page = page_of(tmp_path, loader, MeanColours(), config, g_BA=negative)
     text = words(page)
     assert "measured on 6 training images of A and 6 of B" in text
     assert "There are no test images" in text
