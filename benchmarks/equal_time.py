@@ -1,0 +1,216 @@
+"""Trains recipes for equally long, one after the other, and measures what came out of each.
+
+    python benchmarks/equal_time.py --data-dir DIR --output OUT [--minutes 15] [ROW ...]
+
+A row is the flags of `train.py` in one argument, as in "--recipe paper --lambda-id 0", or the words
+`book-loop` for the book's loop as printed (but with discriminators that train). Each trains at
+batch size 1, in a process of its own; its first epoch is run once beforehand, to find out how many
+epochs fit into the time. Rows that were trained before are not trained again. OUT holds their runs,
+for each a picture with test images above their translations, and the table. Let nothing else run
+meanwhile.
+"""
+
+import argparse
+import csv
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+# Before TensorFlow is first imported: its start-up notes are no result.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+from PIL import Image
+
+from cyclegan_keras import DataLoader, TrainConfig, load_generator
+from cyclegan_keras.cli import train
+from cyclegan_keras.data.images import denormalize, normalize
+from cyclegan_keras.evaluation import features, quality
+from cyclegan_keras.translation import translate_images
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BOOK_LOOP = "book-loop"
+ROWS = (BOOK_LOOP, "--recipe book", "--recipe fast")
+NUM_SHOWN, COLUMNS = 40, 20  # test images of each domain in a picture
+HEADER = (
+    "| | steps | seconds a step | minutes | kernel distance A→B | B→A | strength A→B | B→A |\n"
+    "|---|---:|---:|---:|---:|---:|---:|---:|"
+)
+
+
+def name_of(row: str) -> str:
+    """Makes the name of a row's folder of its flags."""
+    return re.sub(r"[^\w.-]+", "-", row.removeprefix("--").replace(" --", " "))
+
+
+def settings_of(row: str) -> TrainConfig:
+    """Reads the flags of a row as `train.py` does."""
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    return train.config_from(parser.parse_args(shlex.split(row)))
+
+
+def epochs_in(seconds: float, rows: list[dict[str, str]], steps: int) -> int:
+    """Finds out how many epochs fit into a time.
+
+    Args:
+        seconds: The time.
+        rows: Of the `history.csv` of the first epoch. Its first row has the tracing in it.
+        steps: In an epoch.
+
+    Returns:
+        The number, rounded to the nearest, at least 1.
+    """
+    first, last = ((int(row["step"]), float(row["seconds"])) for row in (rows[0], rows[-1]))
+    step = (last[1] - first[1]) / (last[0] - first[0])
+    before = first[1] - first[0] * step
+    return max(1, round((seconds - before) / (step * steps)))
+
+
+def train_row(row: str, data_dir: str, size: int, minutes: float, folder: pathlib.Path) -> None:
+    """Trains a row into a folder, in a process of its own.
+
+    Args:
+        row: What to train.
+        data_dir: The data set's folder.
+        size: Height and width of the images, in pixels.
+        minutes: For how long.
+        folder: Where the run goes.
+    """
+    if row == BOOK_LOOP:
+        command = [__file__, "--data-dir", data_dir, "--size", str(size)]
+        _run([*command, "--minutes", str(minutes), "--inside", str(folder)])
+        return
+    config = settings_of(row)
+    command = [str(ROOT / "train.py"), *shlex.split(row), "--data-dir", data_dir]
+    command += ["--image-size", str(size), "--batch-size", "1"]
+    with tempfile.TemporaryDirectory() as trial:
+        tried = ["--epochs", "1", "--decay-epochs", "0", "--sample-interval", "20"]
+        _run([*command, *tried, "--run-dir", trial])
+        rows = history(pathlib.Path(trial))
+    steps = int(rows[-1]["step"])
+    epochs = epochs_in(60 * minutes, rows, steps)
+    decay = config.decay_epochs
+    if decay is not None:  # As large a share of the epochs as in the recipe.
+        command += ["--decay-epochs", str(round(epochs * decay / config.epochs))]
+    command += ["--epochs", str(epochs), "--sample-interval", str(steps)]
+    _run([*command, "--run-dir", str(folder)])
+
+
+def _run(command: list[str]) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, *command], env=environment, check=True)
+
+
+def history(folder: pathlib.Path) -> list[dict[str, str]]:
+    """Reads the `history.csv` of a run."""
+    with open(folder / "history.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def train_book_loop(data_dir: str, size: int, minutes: float, folder: pathlib.Path) -> None:
+    """Trains with the book's loop as printed until the time is over, and saves what a run has."""
+    from benchmarks.book_loop import BookCycleGAN
+
+    gan = BookCycleGAN(size, batch_size=1)
+    loader = _loader(data_dir, size)
+    steps, start = 0, time.perf_counter()
+    while time.perf_counter() - start < 60 * minutes:
+        for imgs_A, imgs_B in loader.load_batch(1):
+            gan.step(imgs_A, imgs_B)
+            steps += 1
+            if time.perf_counter() - start >= 60 * minutes:
+                break
+    seconds = time.perf_counter() - start
+    folder.mkdir(parents=True)
+    (folder / "history.csv").write_text(f"step,seconds\n{steps},{seconds:.2f}\n", "utf-8")
+    gan.g_AB.save(folder / "g_AB.keras")
+    gan.g_BA.save(folder / "g_BA.keras")
+
+
+def _loader(data_dir: str, size: int) -> DataLoader:
+    directory = pathlib.Path(data_dir).resolve()
+    return DataLoader(directory.name, (size, size), directory.parent)
+
+
+def picture(translators: dict[str, Any], judge: quality.Judge) -> Image.Image:
+    """Draws test images, their translations below them; first from A to B, then back."""
+    rows = []
+    for way in ("AB", "BA"):
+        originals = judge.pixels[way[0]][:NUM_SHOWN]
+        translated = denormalize(translate_images(translators[f"g_{way}"], normalize(originals)))
+        for place in range(0, len(originals) - COLUMNS + 1, COLUMNS):
+            for imgs in (originals, translated):
+                rows.append(np.concatenate(list(imgs[place : place + COLUMNS]), axis=1))
+    return Image.fromarray(np.concatenate(rows))
+
+
+def line(row: str, folder: pathlib.Path, figures: dict[str, Any]) -> str:
+    """Puts a row of the table together."""
+    last = history(folder)[-1]
+    steps, seconds = int(last["step"]), float(last["seconds"])
+    times = f"{steps:,} | {seconds / steps:.3f} | {seconds / 60:.1f}"
+    return f"| {row} | {times} | {in_figures(figures)} |"
+
+
+def in_figures(figures: dict[str, Any]) -> str:
+    """Distances and strength, always side by side."""
+    kernels = " | ".join(f"{figures[f'kernel_{way}']:.4f}" for way in ("AB", "BA"))
+    return f"{kernels} | " + " | ".join(f"{figures[f'strength_{way}']:.0%}" for way in ("AB", "BA"))
+
+
+def main() -> None:
+    """Trains what is not trained yet, measures everything, and prints and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-dir", required=True, metavar="DIR")
+    parser.add_argument("--output", metavar="OUT", help="where runs, pictures and table go")
+    parser.add_argument("--size", type=int, default=64, metavar="N", help="pixels")
+    parser.add_argument("--minutes", type=float, default=15, metavar="X")
+    parser.add_argument("--inside", help=argparse.SUPPRESS)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"default: {', '.join(ROWS)}")
+    arguments = parser.parse_args()
+    rows = arguments.rows or list(ROWS)
+    if arguments.inside:
+        folder = pathlib.Path(arguments.inside)
+        train_book_loop(arguments.data_dir, arguments.size, arguments.minutes, folder)
+        return
+    output = pathlib.Path(arguments.output)
+    data_dir = os.path.abspath(arguments.data_dir)
+    for row in rows:
+        folder = output / name_of(row)
+        if not (folder / "g_BA.keras").exists():
+            train_row(row, data_dir, arguments.size, arguments.minutes, folder)
+    judge = quality.Judge(_loader(data_dir, arguments.size), features.choose("auto"))
+    real = judge.real.figures
+    lines = [HEADER]
+    for row in rows:
+        folder = output / name_of(row)
+        translators = {name: load_generator(folder / f"{name}.keras") for name in ("g_AB", "g_BA")}
+        lines.append(line(row, folder, judge.measure(translators).figures))
+        picture(translators, judge).save(output / f"{name_of(row)}.png")
+    untranslated = {"AB": 1 - real["accuracy_A"], "BA": 1 - real["accuracy_B"]}
+    lines.append(
+        f"| untranslated | | | | {real['kernel_untranslated']:.4f} | "
+        f"{real['kernel_untranslated']:.4f} | {untranslated['AB']:.0%} | {untranslated['BA']:.0%} |"
+    )
+    lines.append(
+        f"| real halves | | | | {real['kernel_real_B']:.4f} | {real['kernel_real_A']:.4f} | "
+        f"{real['accuracy_B']:.0%} | {real['accuracy_A']:.0%} |"
+    )
+    lines += [
+        "",
+        f"Features of {judge.extractor.name}; {len(judge.pixels['A'])} test images of A, "
+        f"{len(judge.pixels['B'])} of B.",
+    ]
+    (output / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

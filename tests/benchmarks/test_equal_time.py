@@ -1,0 +1,49 @@
+import types
+
+import numpy as np
+import pytest
+
+from benchmarks import equal_time
+
+
+@pytest.mark.parametrize(
+    ("minutes", "epochs"),
+    [
+        # 20 steps in the first 15 s, 40 in each 10 s after them: 4 steps a second, and 10 s for
+        # tracing. In 110 s there is time for 400 steps, which are 4 epochs of 100.
+        (110 / 60, 4),
+        (147 / 60, 5),
+        (0.01, 1),
+    ],
+)
+def test_epochs_by_hand(minutes, epochs):
+    rows = [{"step": "20", "seconds": "15.0"}, {"step": "100", "seconds": "35.0"}]
+    assert equal_time.epochs_in(60 * minutes, rows, steps=100) == epochs
+
+
+def test_rows_are_the_flags_of_training():
+    config = equal_time.settings_of("--recipe paper --lambda-id 0")
+    assert (config.generator, config.lambda_id, config.pool_size) == ("resnet", 0, 50)
+    assert equal_time.name_of("--recipe paper --lambda-id 0") == "recipe-paper-lambda-id-0"
+    assert equal_time.name_of(equal_time.BOOK_LOOP) == "book-loop"
+
+
+def test_the_picture_has_translations_below_their_images():
+    greys = {"A": 255, "B": 100}
+    pixels = {domain: np.full((40, 8, 8, 3), grey, np.uint8) for domain, grey in greys.items()}
+    judge = types.SimpleNamespace(pixels=pixels)
+
+    def black(imgs, training):
+        return np.full_like(imgs, -1)
+
+    shown = np.asarray(equal_time.picture({"g_AB": black, "g_BA": black}, judge))
+    assert shown.shape == (8 * 8, 20 * 8, 3)
+    assert [int(row[0, 0]) for row in shown[::8]] == [255, 0, 255, 0, 100, 0, 100, 0]
+
+
+def test_a_line_by_hand(tmp_path):
+    (tmp_path / "history.csv").write_text("step,seconds\n10,9.0\n400,60.0\n", "utf-8")
+    figures = {"kernel_AB": 0.02, "kernel_BA": 0.12345, "strength_AB": 0.5, "strength_BA": 1.0}
+    assert equal_time.line("--recipe fast", tmp_path, figures) == (
+        "| --recipe fast | 400 | 0.150 | 1.0 | 0.0200 | 0.1235 | 50% | 100% |"
+    )
