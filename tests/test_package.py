@@ -37,7 +37,7 @@ def test_classes_are_known_to_keras_whatever_is_imported_first(order):
     assert run(code).split() == names
 
 
-@pytest.mark.parametrize("first", ["InstanceNormalization", "UpsampleConv2D", "CycleGAN"])
+@pytest.mark.parametrize("first", ["UpsampleConv2D", "CycleGAN"])
 def test_any_name_may_be_imported_first(first):
     assert run(f"from cyclegan_keras import {first}; print({first}.__name__)") == f"{first}\n"
 

@@ -36,7 +36,6 @@ def generator(saved):
     [
         "import cyclegan_keras as c; model = c.load_generator(path)",
         "import cyclegan_keras, keras; model = keras.saving.load_model(path)",
-        "import keras, cyclegan_keras; model = keras.saving.load_model(path)",
     ],
 )
 def test_another_process_gives_the_same_bits(load, saved, tmp_path, random_images):
