@@ -11,8 +11,6 @@ wrong or differs is kept in DIR; the exit status tells whether anything went wro
 
 import argparse
 import collections
-import multiprocessing
-import multiprocessing.connection
 import os
 import pathlib
 import random
@@ -21,11 +19,12 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import image_mutations
 import numpy as np
+import workers
 from PIL import Image
 
 from cyclegan_keras.data import images
@@ -154,103 +153,42 @@ def work(pipe: Any, seed: int, folder: pathlib.Path) -> None:
         pipe.send(result)
 
 
-class Worker:
-    """A process that reads one file after the other, and who looks after it.
+class Reader(workers.Worker):
+    """Reads one file after the other.
 
     Args:
         seed: Of all files.
-        folder: Where the worker may write.
+        folder: Where it may write.
     """
 
     def __init__(self, seed: int, folder: pathlib.Path) -> None:
-        context = multiprocessing.get_context("fork")
-        self.pipe, other = context.Pipe()
-        self.process = context.Process(target=work, args=(other, seed, folder), daemon=True)
-        self.process.start()
-        other.close()
-        self.file = folder / str(self.process.pid) / "image"
-        self.number = -1
+        super().__init__(work, seed, folder, "image")
         self.message: Any = None
         self.given = self.used = 0.0
-        if self.pipe.recv() != "ready":
-            raise RuntimeError("A worker did not read the good files.")
 
-    def give(self, number: int) -> None:
+    def give(self, task: int) -> None:
         """Gives it the number of a file to make and read."""
-        self.number, self.message, self.given = number, None, time.monotonic()
-        self.pipe.send(number)
-
-    def _seconds_used(self) -> float:
-        fields = (
-            pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        )
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        self.message, self.given = None, time.monotonic()
+        super().give(task)
 
     def look(self) -> tuple[str, str] | None:
-        """Says what came of the file, if anything did."""
+        """Says what came of the file and why, if anything did."""
         try:
             while self.pipe.poll():
                 self.message = self.pipe.recv()
                 if isinstance(self.message, tuple):
                     return self.message
-                self.used = self._seconds_used()
+                self.used = self.seconds_used()
         except (EOFError, ConnectionResetError):
             self.process.join()
             # After it was read, it is OpenCV that the file has brought down.
             result = "accepted" if self.message == "read" else "crash"
             return result, f"exit code {self.process.exitcode}"
-        if self.message == "start" and self._seconds_used() - self.used > SECONDS:
+        if self.message == "start" and self.seconds_used() - self.used > SECONDS:
             return "hang", f"more than {SECONDS} s"
         if time.monotonic() - self.given > PATIENCE:
             return "accepted" if self.message == "read" else "hang", f"more than {PATIENCE} s"
         return None
-
-    def end(self) -> None:
-        """Ends it, whatever it is doing."""
-        self.process.kill()
-        self.process.join()
-        self.pipe.close()
-
-
-def run(
-    numbers: Iterator[int], seed: int, jobs: int, folder: pathlib.Path
-) -> Iterator[tuple[int, pathlib.Path, str, str]]:
-    """Reads all files in several processes, and yields each with its result and the reason."""
-    workers: list[Worker] = []
-    try:
-        while True:
-            while len(workers) < jobs and (number := next(numbers, None)) is not None:
-                workers.append(Worker(seed, folder))
-                workers[-1].give(number)
-            if not workers:
-                return
-            multiprocessing.connection.wait([worker.pipe for worker in workers], timeout=0.1)
-            for worker in workers[:]:
-                if (result := worker.look()) is None:
-                    continue
-                yield worker.number, worker.file, *result
-                alive = worker.process.is_alive() and result[0] not in ("crash", "hang", "memory")
-                if alive and (number := next(numbers, None)) is not None:
-                    worker.give(number)
-                else:
-                    worker.end()
-                    workers.remove(worker)
-    finally:
-        for worker in workers:
-            worker.end()
-
-
-def table(counts: dict[str, collections.Counter[str]]) -> str:
-    """Writes how many files of each format had which result, as a Markdown table."""
-    rows = {**counts, "all": sum(counts.values(), collections.Counter())}
-    lines = [
-        f"| format | files | {' | '.join(RESULTS)} |",
-        "| --- |" + " ---: |" * (1 + len(RESULTS)),
-    ]
-    for kind, count in rows.items():
-        cells = (count.total(), *(count[result] for result in RESULTS))
-        lines.append(f"| {kind} | {' | '.join(map(str, cells))} |")
-    return "\n".join(lines)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -264,9 +202,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     formats = list(image_mutations.seeds())
     counts = {kind: collections.Counter[str]() for kind in formats}
     with tempfile.TemporaryDirectory(prefix="fuzz-") as temporary:
-        numbers = iter(range(arguments.count))
-        for number, file, result, reason in run(
-            numbers, arguments.seed, arguments.jobs, pathlib.Path(temporary)
+        folder = pathlib.Path(temporary)
+        for number, file, result, reason in workers.run(
+            range(arguments.count), arguments.jobs, lambda: Reader(arguments.seed, folder)
         ):
             kind = formats[number % len(formats)]
             counts[kind][result] += 1
@@ -275,7 +213,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 if arguments.keep:
                     arguments.keep.mkdir(parents=True, exist_ok=True)
                     shutil.copy(file, arguments.keep / f"{number}.{kind.lower()}")
-    print(table(counts))
+    print(workers.table("format", counts, RESULTS))
     return int(any(counts[kind][result] for kind in formats for result in WRONG))
 
 

@@ -10,7 +10,6 @@ of the processor's time and 2 GB for a file. What goes wrong is kept in DIR; the
 import argparse
 import collections
 import multiprocessing
-import multiprocessing.connection
 import os
 import pathlib
 import random
@@ -18,7 +17,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 # Before TensorFlow is first imported: its start-up notes are no result.
@@ -27,6 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import model_mutations
 import numpy as np
+import workers
 from keras import layers
 
 from cyclegan_keras.inference import model_files
@@ -45,8 +45,6 @@ FILES_PER_WORKER = 200
 
 RESULTS = ("accepted", "refused", "crash", "hang", "memory", "audit", "wrong")
 FINE = ("accepted", "refused")
-# After these, the worker is of no more use.
-ENDING = ("crash", "hang", "memory")
 
 # What the loading of an honest file is seen to do, beside reading Python's own files.
 WATCHED = """open os. subprocess. socket. urllib. shutil. tempfile. import exec marshal. pickle.
@@ -166,111 +164,53 @@ def work(pipe: Any, seed: int, folder: pathlib.Path) -> None:
         pipe.send(("audit", watch.seen[0]) if watch.seen else result)
 
 
-class Worker:
-    """A process that loads one file after the other, and who looks after it.
+class Loader(workers.Worker):
+    """Loads one file after the other.
 
     Args:
         seed: Of all files.
-        folder: Where the good files are, and where the worker may write.
+        folder: Where the good files are, and where it may write.
     """
 
     def __init__(self, seed: int, folder: pathlib.Path) -> None:
-        context = multiprocessing.get_context("fork")
-        self.pipe, other = context.Pipe()
-        self.process = context.Process(target=work, args=(other, seed, folder), daemon=True)
-        self.process.start()
-        other.close()
-        self.file = folder / str(self.process.pid) / "model.keras"
-        self.task: Task | None = None
+        super().__init__(work, seed, folder, "model.keras")
         self.started: float | None = None
-        self.worked = 0.0
+        self.used = 0.0
         self.done = 0
-        if self.pipe.recv() != "ready":
-            raise RuntimeError("A worker did not load the good files.")
         self.baseline = self._memory()
 
     def _memory(self) -> int:
         pages = pathlib.Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
-    def _work(self) -> float:
-        """Seconds of the processor's time so far."""
-        # Behind the name, which may have blanks and brackets in it.
-        stat = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2]
-        user, system = stat.split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
     def give(self, task: Task) -> None:
         """Gives it a file to load."""
-        self.task, self.started = task, None
-        self.pipe.send(task)
+        self.started = None
+        super().give(task)
 
     def look(self) -> tuple[str, str] | None:
-        """Says what came of the file, if anything did."""
+        """Says what came of the file and why, if anything did."""
         try:
             while self.pipe.poll():
                 message = self.pipe.recv()
                 if message != "start":
                     self.done += 1
                     return message
-                self.started, self.worked = time.monotonic(), self._work()
+                self.started, self.used = time.monotonic(), self.seconds_used()
         except (EOFError, ConnectionResetError):
             self.process.join()
             return "crash", f"exit code {self.process.exitcode}"
         if self.started and time.monotonic() - self.started > PATIENCE:
             return "hang", f"more than {PATIENCE} s on the clock"
-        if self.started and self._work() - self.worked > SECONDS:
+        if self.started and self.seconds_used() - self.used > SECONDS:
             return "hang", f"more than {SECONDS} s of work"
         if self.process.is_alive() and self._memory() > self.baseline + MEMORY:
             return "memory", f"more than {MEMORY} bytes"
         return None
 
-    def end(self) -> None:
-        """Ends it, whatever it is doing."""
-        self.process.kill()
-        self.process.join()
-        self.pipe.close()
-
-
-def run(
-    tasks: Iterator[Task], seed: int, jobs: int, folder: pathlib.Path
-) -> Iterator[tuple[Task, pathlib.Path, str, str]]:
-    """Loads all files in several processes, and yields each with its result and the reason."""
-    workers: list[Worker] = []
-    try:
-        while True:
-            while len(workers) < jobs and (task := next(tasks, None)):
-                workers.append(Worker(seed, folder))
-                workers[-1].give(task)
-            if not workers:
-                return
-            multiprocessing.connection.wait([worker.pipe for worker in workers], timeout=0.05)
-            for worker in workers[:]:
-                if (result := worker.look()) is None:
-                    continue
-                yield worker.task, worker.file, *result
-                used_up = worker.done >= FILES_PER_WORKER
-                if result[0] in ENDING or used_up or not (task := next(tasks, None)):
-                    worker.end()
-                    workers.remove(worker)
-                else:
-                    worker.give(task)
-    finally:
-        for worker in workers:
-            worker.end()
-
-
-def table(counts: dict[str, collections.Counter[str]]) -> str:
-    """Writes how many files of each kind had which result, as a Markdown table."""
-    rows = {**counts, "all": sum(counts.values(), collections.Counter())}
-    lines = [
-        f"| kind | files | {' | '.join(RESULTS)} |",
-        "| --- |" + " ---: |" * (1 + len(RESULTS)),
-    ]
-    for kind, count in rows.items():
-        cells = (count.total(), *(count[result] for result in RESULTS))
-        lines.append(f"| {kind} | {' | '.join(map(str, cells))} |")
-    return "\n".join(lines)
+    def is_spent(self, result: str) -> bool:
+        """Tells whether another one must take over after this result."""
+        return super().is_spent(result) or self.done >= FILES_PER_WORKER
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -296,15 +236,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 2
         kinds = list(model_mutations.mutations(folder / "canary"))
         counts = {kind: collections.Counter[str]() for kind in kinds}
-        tasks = ((number, kinds[number % len(kinds)]) for number in range(arguments.count))
-        for task, file, result, reason in run(tasks, arguments.seed, arguments.jobs, folder):
+        tasks = [(number, kinds[number % len(kinds)]) for number in range(arguments.count)]
+        for task, file, result, reason in workers.run(
+            tasks, arguments.jobs, lambda: Loader(arguments.seed, folder)
+        ):
             counts[task[1]][result] += 1
             if result not in FINE:
                 print(f"{task[0]} ({task[1]}): {result}: {reason}", file=sys.stderr, flush=True)
                 if arguments.keep:
                     arguments.keep.mkdir(parents=True, exist_ok=True)
                     shutil.copy(file, arguments.keep / f"{task[0]}.keras")
-    print(table(counts))
+    print(workers.table("kind", counts, RESULTS))
     return int(any(counts[kind][result] for kind in kinds for result in set(RESULTS) - {*FINE}))
 
 
