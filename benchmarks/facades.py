@@ -113,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--label", action="append", metavar="NAME", help="of a model in the table; one for each"
     )
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     names = arguments.label or arguments.models
     try:
         if not len(arguments.models) == len(set(names)) == len(names):

@@ -41,9 +41,9 @@ def test_the_rows_by_hand(directory, painter, capsys):
         "--data-dir",
         str(directory),
         painter(2),
-        painter(1),
         "--label",
         "two",
+        painter(1),
         "--label",
         "one",
     ]
