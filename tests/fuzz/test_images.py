@@ -25,7 +25,7 @@ def read_image(path):
     deed = data[0]
     if deed == 0: os.abort()
     if deed == 1: sum(range(10**12))
-    if deed == 2: images.junk = np.ones(700_000_000, np.uint8)
+    if deed == 2: images.junk = np.ones(450_000_000, np.uint8)
     if deed == 3: os.write(2, b"a remark")
     if deed == 4: refuse(f"{str(path)!r}: two\\nlines")
     if deed == 5: refuse("no name")
@@ -36,7 +36,7 @@ def read_image(path):
     return Image.new("RGB", (1, 1))
 
 images.images.read_image = read_image
-images.MEMORY, images.SECONDS, images.cv2 = 400_000_000, 2, None
+images.MEMORY, images.SECONDS, images.cv2 = 400_000_000, 4, None
 good_files = images.image_mutations.seeds()["PNG"][:1]
 images.image_mutations.seeds = lambda: {"PNG": good_files}
 
