@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import Any
 
 # Before TensorFlow is first imported: its start-up notes are no result.
@@ -85,7 +86,7 @@ def train_row(row: str, data_dir: str, size: int, minutes: float, folder: pathli
     """
     if row == BOOK_LOOP:
         command = [__file__, "--data-dir", data_dir, "--size", str(size)]
-        _run([*command, "--minutes", str(minutes), "--inside", str(folder)])
+        _run([*command, "--minutes", str(minutes), "--output", str(folder), "--inside"])
         return
     config = settings_of(row)
     command = [str(ROOT / "train.py"), *shlex.split(row), "--data-dir", data_dir]
@@ -96,9 +97,8 @@ def train_row(row: str, data_dir: str, size: int, minutes: float, folder: pathli
         rows = history(pathlib.Path(trial))
     steps = int(rows[-1]["step"])
     epochs = epochs_in(60 * minutes, rows, steps)
-    decay = config.decay_epochs
-    if decay is not None:  # As large a share of the epochs as in the recipe.
-        command += ["--decay-epochs", str(round(epochs * decay / config.epochs))]
+    # The rate falls over as large a share of the epochs as in the recipe.
+    command += ["--decay-epochs", str(round(epochs * config.decay_epochs / config.epochs))]
     command += ["--epochs", str(epochs), "--sample-interval", str(steps)]
     _run([*command, "--run-dir", str(folder)])
 
@@ -165,28 +165,35 @@ def in_figures(figures: dict[str, Any]) -> str:
     return f"{kernels} | " + " | ".join(f"{figures[f'strength_{way}']:.0%}" for way in ("AB", "BA"))
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Trains what is not trained yet, measures everything, and prints and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", required=True, metavar="DIR")
-    parser.add_argument("--output", metavar="OUT", help="where runs, pictures and table go")
+    parser.add_argument(
+        "--output", required=True, metavar="OUT", help="where runs, pictures and table go"
+    )
     parser.add_argument("--size", type=int, default=64, metavar="N", help="pixels")
     parser.add_argument("--minutes", type=float, default=15, metavar="X")
-    parser.add_argument("--inside", help=argparse.SUPPRESS)
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"default: {', '.join(ROWS)}")
-    arguments = parser.parse_args()
-    rows = arguments.rows or list(ROWS)
-    if arguments.inside:
-        folder = pathlib.Path(arguments.inside)
-        train_book_loop(arguments.data_dir, arguments.size, arguments.minutes, folder)
-        return
-    output = pathlib.Path(arguments.output)
+    arguments = parser.parse_args(argv)
+    output, rows = pathlib.Path(arguments.output), arguments.rows or list(ROWS)
     data_dir = os.path.abspath(arguments.data_dir)
+    if arguments.inside:
+        train_book_loop(data_dir, arguments.size, arguments.minutes, output)
+        return 0
+    try:  # What is wrong is told now, and not after hours of training.
+        for row in rows:
+            if row != BOOK_LOOP:
+                settings_of(row)
+        judge = quality.Judge(_loader(data_dir, arguments.size), features.choose("auto"))
+    except (OSError, ValueError) as error:
+        print(f"equal_time.py: error: {error}", file=sys.stderr)
+        return 2
     for row in rows:
         folder = output / name_of(row)
         if not (folder / "g_BA.keras").exists():
             train_row(row, data_dir, arguments.size, arguments.minutes, folder)
-    judge = quality.Judge(_loader(data_dir, arguments.size), features.choose("auto"))
     real = judge.real.figures
     lines = [HEADER]
     for row in rows:
@@ -210,7 +217,8 @@ def main() -> None:
     ]
     (output / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
     print("\n".join(lines))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

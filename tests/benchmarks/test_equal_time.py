@@ -47,3 +47,17 @@ def test_a_line_by_hand(tmp_path):
     assert equal_time.line("--recipe fast", tmp_path, figures) == (
         "| --recipe fast | 400 | 0.150 | 1.0 | 0.0200 | 0.1235 | 50% | 100% |"
     )
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [("--recipe paper --lambda-id -1", "`lambda_id` must be"), ("book-loop", "No images of")],
+)
+def test_what_is_wrong_is_told_before_anything_is_trained(row, words, tmp_path, capsys):
+    argv = ["--data-dir", str(tmp_path), "--output", str(tmp_path / "out"), row]
+    assert equal_time.main(argv) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("equal_time.py: error: ")
+    assert words in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
