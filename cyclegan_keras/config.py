@@ -116,7 +116,7 @@ class TrainConfig:
         choices=("paper", "reflect"),
     )
     norm: str = setting(
-        "networks", "instance", "normalisation of a resnet", choices=("instance", "none")
+        "networks", "instance", "normalisation of a resnet", choices=("instance", "pixel", "none")
     )
     skips: bool = setting("networks", False, "give a resnet the skip connections of a U-Net")
     residual: bool = setting(
@@ -132,7 +132,7 @@ class TrainConfig:
         "networks",
         "instance",
         "normalisation of a discriminator but the book's",
-        choices=("instance", "none"),
+        choices=("instance", "pixel", "none"),
     )
     df: int = setting("networks", 64, "filters of the discriminators' first layer", least=1)
     objective: str = setting(

@@ -71,7 +71,7 @@ def build_discriminator(
         df: Filters of the first layer.
         kind: "book", or by its receptive field, "patch1", "patch16", "patch70" or "patch286".
         affine: Of the latter: whether their norms are as in pix2pix.
-        norm: Of the latter: "instance" or "none".
+        norm: Of the latter: "instance", "pixel" or "none".
         seed: Of the initial weights; `None` draws other ones each time.
 
     Returns:

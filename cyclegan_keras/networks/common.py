@@ -19,7 +19,7 @@ from cyclegan_keras.residual import ChangeImage
 # Height, width, channels. A height or width of None is any.
 ImgShape = tuple[int | None, int | None, int]
 
-NORMS = ("instance", "none")
+NORMS = ("instance", "pixel", "none")
 
 # Layers whose result for one image does not depend on which others are in the batch.
 _PER_IMAGE_LAYERS = (
@@ -40,6 +40,7 @@ _PER_IMAGE_LAYERS = (
     layers.InputLayer,
     layers.LeakyReLU,
     layers.ReLU,
+    layers.RMSNormalization,
     layers.UpSampling2D,
     layers.ZeroPadding2D,
 )
@@ -132,6 +133,26 @@ def check_norm(norm: str) -> None:
 def paper_norm(affine: bool = False) -> keras.layers.Layer:
     """The papers' normalisation: CycleGAN's has nothing to train, pix2pix's has."""
     return InstanceNormalization(1e-5, center=affine, scale=affine)
+
+
+def norm_of(norm: str, affine: bool = False) -> keras.layers.Layer:
+    """Makes the normalisation of a name but "none".
+
+    "pixel" divides the features of each pixel by their root mean square over the channels, and
+    scales each channel. As nothing is taken over the image, no pixel can change another one by it.
+
+    Args:
+        norm: "instance" or "pixel".
+        affine: Of the former: whether it has factors and offsets.
+
+    Returns:
+        A layer.
+
+    Reference:
+        [Karras et al., 2017](https://arxiv.org/abs/1710.10196), section 4.2;
+        [Zhang & Sennrich, 2019](https://arxiv.org/abs/1910.07467) on the factors.
+    """
+    return layers.RMSNormalization() if norm == "pixel" else paper_norm(affine)
 
 
 def translation(x: Any, img: Any, residual: bool) -> Any:

@@ -12,8 +12,8 @@ from cyclegan_keras.networks.common import (
     check_norm,
     full_precision,
     glorot_initializers,
+    norm_of,
     normal_initializers,
-    paper_norm,
 )
 
 # For each receptive field, in pixels: by how much `df` is multiplied, and the stride, of each
@@ -50,7 +50,8 @@ def build_patch_discriminator(
         affine: Whether the paper's have factors and offsets in their norms and, for that, no biases
             before them, which is what pix2pix's batch norm is at batch size 1. CycleGAN's have not;
             the book's always have both.
-        norm: "instance", or "none" for the paper's without any; the book's always has it.
+        norm: Of the paper's: "instance" as in the papers, "pixel" (over the channels of each
+            pixel), or "none"; the book's always has the first.
         seed: Of the initial weights; `None` draws other ones each time.
         name: Of the model.
 
@@ -117,10 +118,10 @@ def _paper_scores(
     size = 1 if receptive_field == 1 else 4
     for index, (multiple, strides) in enumerate(_STAGES[receptive_field]):
         is_normalized = index > 0 and norm != "none"
-        use_bias = not (is_normalized and affine)
+        use_bias = not (is_normalized and affine and norm == "instance")
         x = _convolve(x, multiple * df, size, strides, next(kernels), use_bias)
         if is_normalized:
-            x = paper_norm(affine)(x)
+            x = norm_of(norm, affine)(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
     return _convolve(x, 1, size, 1, next(kernels))
 

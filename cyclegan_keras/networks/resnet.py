@@ -12,8 +12,8 @@ from cyclegan_keras.networks.common import (
     ImgShape,
     check_img_shape,
     check_norm,
+    norm_of,
     normal_initializers,
-    paper_norm,
     translation,
 )
 
@@ -49,7 +49,7 @@ def build_resnet_generator(
         padding: `"paper"` pads with mirrored pixels at the outer convolutions and in the blocks,
             and with zeros where sizes change; `"reflect"` with mirrored pixels everywhere, so that
             the border does not show. Transposed convolutions have zeros in any case.
-        norm: `"instance"` as in the paper, or `"none"`.
+        norm: `"instance"` as in the paper, `"pixel"` over the channels of each pixel, or `"none"`.
         skips: Whether what the layers before the halvings found is put beside what the layers of
             the same size behind the doublings find, as in a U-Net.
         residual: Whether the output is a change of the input; see `residual.ChangeImage`.
@@ -117,7 +117,7 @@ class _Parts:
     upsampling: str
 
     def normalize(self, x: Any) -> Any:
-        return x if self.norm == "none" else paper_norm()(x)
+        return x if self.norm == "none" else norm_of(self.norm)(x)
 
     def norm_and_relu(self, x: Any) -> Any:
         return layers.ReLU()(self.normalize(x))

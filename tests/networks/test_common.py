@@ -13,6 +13,7 @@ from cyclegan_keras.networks import (
     check_img_shape,
     treats_images_alone,
 )
+from cyclegan_keras.networks.common import norm_of
 
 # Every kind of network, as small as it gets, for images of 32 × 64 pixels.
 BUILDERS = {
@@ -28,7 +29,7 @@ BUILDERS = {
         num_blocks=1,
         upsampling="resize",
         padding="reflect",
-        norm="none",
+        norm="pixel",
         skips=True,
         residual=True,
     ),
@@ -190,3 +191,13 @@ def test_a_refusal_says_what_was_wanted_and_what_came():
     assert str(e.value).endswith("Received: img_shape=(20, 32, 3)")
     with pytest.raises(ValueError, match="height and width at least 24 pixels"):
         check_img_shape((20, 32, 3), 1, 24, "of it")
+
+
+def test_pixels_are_normed_by_hand():
+    """(3, 4) have a root mean square of √12.5, (0, -2) of √2; each channel then has its factor."""
+    norm = norm_of("pixel")
+    x = np.array([[[[3.0, 4.0], [0.0, -2.0]]]], "float32")
+    wanted = np.array([[[[3 / 12.5**0.5, 4 / 12.5**0.5], [0.0, -(2**0.5)]]]])
+    np.testing.assert_allclose(norm(x), wanted, rtol=1e-5)
+    norm.set_weights([np.array([2.0, 10.0])])
+    np.testing.assert_allclose(norm(x), wanted * [2.0, 10.0], rtol=1e-5)

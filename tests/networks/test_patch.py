@@ -180,5 +180,8 @@ def test_without_norm_there_is_none_and_each_convolution_has_its_bias():
     assert network.count_params() == sum(16 * i * o + o for i, o in sizes)
     affine = build_patch_discriminator((64, 64, 3), 2, 70, affine=True, norm="none")
     assert affine.count_params() == network.count_params()
-    with pytest.raises(ValueError, match="`norm` must be one of instance, none"):
+    # And for each but the first and the last, a factor for each channel.
+    pixel = build_patch_discriminator((64, 64, 3), 2, 70, affine=True, norm="pixel")
+    assert pixel.count_params() == network.count_params() + 4 + 8 + 16
+    with pytest.raises(ValueError, match="`norm` must be one of instance, pixel, none"):
         build_patch_discriminator((64, 64, 3), df=2, receptive_field=70, norm="batch")

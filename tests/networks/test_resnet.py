@@ -191,9 +191,33 @@ def test_skips_put_what_was_before_the_halving_beside_what_is_behind_the_doublin
     assert skipping.count_params() == plain.count_params() + more
 
 
-def test_without_norm_there_is_none():
-    network = build_resnet_generator((16, 16, 3), gf=2, num_blocks=1, norm="none")
-    assert InstanceNormalization not in [type(layer) for layer in network.layers]
+def test_another_norm_is_in_the_same_places():
+    plain, pixel, none = (
+        build_resnet_generator((16, 16, 3), gf=2, num_blocks=1, norm=norm)
+        for norm in ("instance", "pixel", "none")
+    )
+    kinds = [[type(layer) for layer in network.layers] for network in (plain, pixel, none)]
+    norms = (InstanceNormalization, layers.RMSNormalization)
+    assert [norms[0] if kind is norms[1] else kind for kind in kinds[1]] == kinds[0]
+    assert kinds[0].count(norms[0]) == kinds[1].count(norms[1]) == 7
+    assert [kind for kind in kinds[0] if kind is not norms[0]] == kinds[2]
+    # A factor for each channel.
+    assert none.count_params() == plain.count_params()
+    assert pixel.count_params() == plain.count_params() + 2 + 4 + 8 + 2 * 8 + 4 + 2
+
+
+def test_normed_by_pixel_a_change_does_not_reach_farther_than_the_convolutions(stir):
+    """Instance norm hands what is in one corner on to all of the image."""
+    x = np.zeros((1, 128, 128, 3), "float32")
+    other = x.copy()
+    other[:, :4, :4] = 1.0
+    reached = {}
+    for norm in ("instance", "pixel"):
+        network = stir(build_resnet_generator((128, 128, 3), gf=2, num_blocks=0, norm=norm))
+        change = np.abs(np.asarray(network(x)) - np.asarray(network(other)))[0].max(axis=2)
+        assert change[:4, :4].max() > 1e-3
+        reached[norm] = change[64:, 64:].max()
+    assert reached["pixel"] == 0.0 < reached["instance"]
 
 
 @pytest.mark.parametrize("name", ["padding", "norm"])
