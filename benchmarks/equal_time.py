@@ -74,7 +74,9 @@ def epochs_in(seconds: float, rows: list[dict[str, str]], steps: int) -> int:
     return max(1, round((seconds - before) / (step * steps)))
 
 
-def train_row(row: str, data_dir: str, size: int, minutes: float, folder: pathlib.Path) -> None:
+def train_row(
+    row: str, data_dir: str, size: int, minutes: float, folder: pathlib.Path, interval: int
+) -> None:
     """Trains a row into a folder, in a process of its own.
 
     Args:
@@ -83,6 +85,8 @@ def train_row(row: str, data_dir: str, size: int, minutes: float, folder: pathli
         size: Height and width of the images, in pixels.
         minutes: For how long.
         folder: Where the run goes.
+        interval: Steps between two readings of the clock in the trial, at most half an epoch. A
+            sample is drawn at each, so that more of them would make steps look longer.
     """
     if row == BOOK_LOOP:
         command = [__file__, "--data-dir", data_dir, "--size", str(size)]
@@ -92,7 +96,7 @@ def train_row(row: str, data_dir: str, size: int, minutes: float, folder: pathli
     command = [str(ROOT / "train.py"), *shlex.split(row), "--data-dir", data_dir]
     command += ["--image-size", str(size), "--batch-size", "1"]
     with tempfile.TemporaryDirectory() as trial:
-        tried = ["--epochs", "1", "--decay-epochs", "0", "--sample-interval", "20"]
+        tried = ["--epochs", "1", "--decay-epochs", "0", "--sample-interval", str(interval)]
         _run([*command, *tried, "--run-dir", trial])
         rows = history(pathlib.Path(trial))
     steps = int(rows[-1]["step"])
@@ -186,14 +190,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         for row in rows:
             if row != BOOK_LOOP:
                 settings_of(row)
-        judge = quality.Judge(_loader(data_dir, arguments.size), features.choose("auto"))
+        loader = _loader(data_dir, arguments.size)
+        judge = quality.Judge(loader, features.choose("auto"))
     except (OSError, ValueError) as error:
         print(f"equal_time.py: error: {error}", file=sys.stderr)
         return 2
     for row in rows:
         folder = output / name_of(row)
         if not (folder / "g_BA.keras").exists():
-            train_row(row, data_dir, arguments.size, arguments.minutes, folder)
+            interval = max(1, loader.n_batches // 2)
+            train_row(row, data_dir, arguments.size, arguments.minutes, folder, interval)
     real = judge.real.figures
     lines = [HEADER]
     for row in rows:

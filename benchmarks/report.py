@@ -56,7 +56,10 @@ def main() -> None:
     rows = [
         ("loader, 128×128, once warm, times the lecture's", f"{loader['ratio']:.0f}"),
         ("translating 1,000 images, times one `predict` an image", f"{translation['ratio']:.1f}"),
-        ("from `python train.py` to its first step, 64×64, seconds", f"{start['first_step']:.1f}"),
+        (
+            "from the command to its first step, the book's recipe, 64×64, seconds",
+            f"{start['first_step']:.1f}",
+        ),
         ("share of an epoch's wall time in steps, 128×128", f"{run['share']:.1%}"),
         ("peak memory of that run, GB", f"{run['peak_bytes'] / 1e9:.2f}"),
     ]

@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def measure(data_dir: str | None, size: int, epochs: int = 2) -> dict[str, float]:
-    """Trains for some epochs, at batch size 1, in a temporary folder.
+    """Trains by the book's recipe for some epochs, at batch size 1, in a temporary folder.
 
     Args:
         data_dir: A folder with `trainA` and `trainB`; `None` means the drawn set.
@@ -33,7 +33,7 @@ def measure(data_dir: str | None, size: int, epochs: int = 2) -> dict[str, float
         `peak_bytes` of memory; `steps` in all.
     """
     command = [sys.executable, __file__, "--inside", "--image-size", str(size)]
-    command += ["--epochs", str(epochs), "--decay-epochs", "0"]
+    command += ["--recipe", "book", "--batch-size", "1", "--epochs", str(epochs)]
     if data_dir is not None:
         command += ["--data-dir", os.path.abspath(data_dir)]
     with tempfile.TemporaryDirectory() as folder:

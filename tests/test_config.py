@@ -145,17 +145,19 @@ def test_pix2pix_has_its_papers_settings():
 
 
 def test_the_fast_recipe_is_small():
-    """By hand: 3×3 kernels, 7×7 at both ends, and twice the channels where a skip comes in."""
+    """By hand: kernels of 3×3, at the ends 7×7, twice the channels behind a skip, and norms."""
     config = TrainConfig.make(recipe="fast")
     gan = CycleGAN(**config.model_settings())
     ends = (49 * 3 * 32 + 32) + (49 * 64 * 3 + 3)
     halvings = (9 * 32 * 64 + 64) + (9 * 64 * 128 + 128)
     blocks = 4 * 2 * (9 * 128 * 128 + 128)
     doublings = (9 * 128 * 64 + 64) + (9 * 128 * 32 + 32)
-    assert gan.g_AB.count_params() == ends + halvings + blocks + doublings == 1_397_859
-    assert gan.d_A.count_params() == 1_082_841
+    norms = (32 + 64 + 128) + 4 * 2 * 128 + (64 + 32)
+    assert gan.g_AB.count_params() == ends + halvings + blocks + doublings + norms == 1_399_203
+    kernels = sum(16 * i * o + o for i, o in ((3, 40), (40, 80), (80, 160), (160, 320), (320, 1)))
+    assert gan.d_A.count_params() == kernels + (80 + 160 + 320) == 1_083_401
     assert gan.view is not None
-    assert (config.image_size, config.epochs, config.decay_epochs) == (64, 24, 8)
+    assert (config.image_size, config.epochs, config.decay_epochs) == (64, 24, 12)
 
 
 def test_a_recipe_comes_over_a_base_and_settings_over_both():
