@@ -86,7 +86,7 @@ RECIPES: dict[tuple[str, str | None], dict[str, Any]] = {
     },
     # For a few hundred small images and a few minutes on two cores; nobody's paper. With instance
     # norm, a generator hides what it needs for the way back in a glaring spot, and a discriminator
-    # does not see which colour an image has as a whole; without any norm, generators saturate.
+    # is worse than a blind one for long; without any norm, generators can saturate for good.
     ("cyclegan", "fast"): {
         **_ALIKE,
         "image_size": 64,
