@@ -208,6 +208,14 @@ class TrainConfig:
         least=0,
         models=CYCLEGAN,
     )
+    d_source: float = setting(
+        "training",
+        0.0,
+        "share of what discriminators learn to call translated that real images of the other "
+        "domain have, such as 0.5, below 1",
+        least=0,
+        models=CYCLEGAN,
+    )
     ema: float = setting(
         "training",
         0.0,
@@ -318,7 +326,7 @@ class TrainConfig:
         for name in ("dataset", "data_dir", "run_dir", "extractor"):
             if getattr(self, name) == "":
                 raise ValueError(f"`{name}` must not be empty. Received: {name}=''")
-        for name in ("ema", "dropout", "beta_1", "d_shift"):
+        for name in ("ema", "dropout", "beta_1", "d_shift", "d_source"):
             if getattr(self, name) >= 1:
                 raise ValueError(
                     f"`{name}` must be below 1. Received: {name}={getattr(self, name)}"
@@ -418,7 +426,7 @@ class TrainConfig:
         names += (
             ["direction"]
             if self.model == "pix2pix"
-            else ["update_first", "pool_size", "d_shift", "d_colour"]
+            else ["update_first", "pool_size", "d_shift", "d_colour", "d_source"]
         )
         shape = (self.image_size, self.image_size, 3)
         return {"img_shape": shape, **{name: getattr(self, name) for name in names}}

@@ -13,7 +13,7 @@ from cyclegan_keras.image_pool import ImagePool
 from cyclegan_keras.layers import kernels_regrouped_once
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.random_view import RandomView
-from cyclegan_keras.updates import call_on_both
+from cyclegan_keras.updates import call_on_each
 
 
 class CycleGAN(GAN):
@@ -63,6 +63,9 @@ class CycleGAN(GAN):
             discriminator sees them, real and translated ones alike, in [0, 1); 0 for not at all.
         d_colour: How much they are recoloured at random before that; 0 for not at all, and 1 for
             as much as in the paper. See `random_view.RandomView`.
+        d_source: Share of what discriminators learn to call translated that real images of the
+            other domain have, in [0, 1), and translations the rest; 0 for translations alone. A
+            discriminator then never forgets, and knows from the first step, what is to be changed.
         ema: Share that the moving average of the generators' weights keeps at each step, in [0, 1);
             0 takes no average. `translators` have the averages.
         learning_rate: Of the three Adam optimizers.
@@ -122,6 +125,7 @@ class CycleGAN(GAN):
         pool_size: int = 0,
         d_shift: float = 0.0,
         d_colour: float = 0.0,
+        d_source: float = 0.0,
         ema: float = 0.0,
         learning_rate: float = 2e-4,
         beta_1: float = 0.5,
@@ -153,11 +157,14 @@ class CycleGAN(GAN):
             name=name,
         )
         check_choice("update_first", update_first, ("discriminators", "generators"))
+        if not 0 <= d_source < 1:
+            raise ValueError(f"`d_source` must be in [0, 1). Received: d_source={d_source}")
         self.gf = gf
         self.df = df
         self.lambda_cycle = lambda_cycle
         self.lambda_id = 0.9 * lambda_cycle if lambda_id is None else lambda_id
         self.update_first = update_first
+        self.d_source = d_source
 
         self.d_A = named(self.build_discriminator(), "d_A")
         self.d_B = named(self.build_discriminator(), "d_B")
@@ -215,8 +222,8 @@ class CycleGAN(GAN):
         with tf.GradientTape() as tape, kernels_regrouped_once(g_AB, g_BA):
             outputs = {}
             if combined.wants("img_A_id", "img_B_id"):
-                fake_B, outputs["img_B_id"] = call_on_both(g_AB, imgs_A, imgs_B)
-                outputs["img_A_id"], fake_A = call_on_both(g_BA, imgs_A, imgs_B)
+                fake_B, outputs["img_B_id"] = call_on_each(g_AB, imgs_A, imgs_B)
+                outputs["img_A_id"], fake_A = call_on_each(g_BA, imgs_A, imgs_B)
             else:
                 fake_B, fake_A = g_AB(imgs_A, training=True), g_BA(imgs_B, training=True)
             outputs["reconstr_A"] = g_BA(fake_B, training=True)
@@ -255,10 +262,15 @@ class CycleGAN(GAN):
     ) -> dict[str, Any]:
         if self.pool_A is not None and self.pool_B is not None:
             fake_A, fake_B = self.pool_A(fake_A), self.pool_B(fake_B)
-        logs_A = self.update_discriminator(self.d_A, self._seen(imgs_A), self._seen(fake_A))
-        logs_B = self.update_discriminator(self.d_B, self._seen(imgs_B), self._seen(fake_B))
+        logs_A = self._update_one(self.d_A, imgs_A, fake_A, imgs_B)
+        logs_B = self._update_one(self.d_B, imgs_B, fake_B, imgs_A)
         return {
             **{f"d_{name}": 0.5 * (logs_A[name] + logs_B[name]) for name in logs_A},
             **{f"d_A_{name}": value for name, value in logs_A.items()},
             **{f"d_B_{name}": value for name, value in logs_B.items()},
         }
+
+    def _update_one(self, d: keras.Model, real: Any, fake: Any, source: Any) -> dict[str, Any]:
+        real, fake = self._seen(real), self._seen(fake)
+        source = self._seen(source) if self.d_source else None
+        return self.update_discriminator(d, real, fake, source, self.d_source)

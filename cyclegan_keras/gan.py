@@ -207,24 +207,38 @@ class GAN(keras.Model):
     def _step(self, imgs_A: Any, imgs_B: Any) -> dict[str, Any]:
         raise NotImplementedError
 
-    def update_discriminator(self, d: keras.Model, real: Any, fake: Any) -> dict[str, Any]:
+    def update_discriminator(
+        self, d: keras.Model, real: Any, fake: Any, source: Any = None, source_share: float = 0.0
+    ) -> dict[str, Any]:
         """Moves one discriminator towards 1 on real images and towards 0 on translations.
 
         Args:
             d: The discriminator.
             real: Images of its domain.
             fake: As many translations into its domain.
+            source: Real images of the other domain, towards 0 as well; `None` for none.
+            source_share: Their share of the loss that translations have otherwise, in [0, 1).
 
         Returns:
-            `loss` and `acc`, each the mean over real and fake, measured before the update that it
-            belongs to; and `penalty`, if the objective has one.
+            `loss`, half on `real` and half on the rest, and `acc`, the mean over `real` and `fake`,
+            measured before the update that each belongs to; and `penalty`, if the objective has
+            one.
         """
         objective = OBJECTIVES[self.objective]
         update = update_jointly if self.discriminator_update == "joint" else update_separately
-        if not objective.has_penalty:
-            return update(d, real, fake, objective.threshold)
-        shares = self.mixing.uniform((ops.shape(real)[0], 1, 1, 1))
-        return update(d, real, fake, objective.threshold, shares, self.lambda_penalty)
+        shares = None
+        if objective.has_penalty:
+            shares = self.mixing.uniform((ops.shape(real)[0], 1, 1, 1))
+        return update(
+            d,
+            real,
+            fake,
+            objective.threshold,
+            shares,
+            self.lambda_penalty,
+            source=source,
+            source_share=source_share,
+        )
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Refuses: what is kept is the translators, or the weights of all networks.

@@ -19,6 +19,8 @@ def update_separately(
     threshold: float = 0.5,
     shares: Any = None,
     lambda_penalty: float = 0.0,
+    source: Any = None,
+    source_share: float = 0.0,
 ) -> dict[str, Any]:
     """Moves a discriminator twice: on real images, and then on translations.
 
@@ -33,20 +35,29 @@ def update_separately(
         shares: Of the real image in the mixtures that the slope is measured at, in [0, 1],
             `(batch, 1, 1, 1)`; `None` for no gradient penalty.
         lambda_penalty: Weight of the penalty.
+        source: Real images of the other domain, which are no more of this one than translations
+            are; `None` for none.
+        source_share: Their share of the second update's loss, in [0, 1); the translations have the
+            rest of it.
 
     Returns:
-        `loss` and `acc`, each the mean of both updates', measured before each; `penalty`, if
-        there is one.
+        `loss` and `acc`, each the mean of both updates', measured before each, `acc` on `real` and
+        `fake` alone; `penalty`, if there is one.
 
     Reference:
         *GANs in Action*, listing 9.6.
     """
     logs: dict[str, Any] = {"loss": 0.0, "acc": 0.0}
-    for imgs, label in ((real, REAL), (fake, FAKE)):
+    for is_real in (True, False):
         with tf.GradientTape() as tape:
-            loss, acc = _judge(d, imgs, d(imgs, training=True), label, threshold)
+            if is_real:
+                loss, acc = _judge(d, real, d(real, training=True), REAL, threshold)
+            else:
+                batches = [fake] if source is None else [fake, source]
+                scores = call_on_each(d, *batches)
+                loss, acc = _judge_fakes(d, batches, scores, source_share, threshold)
             whole_loss = loss
-            if shares is not None and label == FAKE:
+            if shares is not None and not is_real:
                 logs["penalty"] = gradient_penalty(d, real, fake, shares)
                 whole_loss = loss + lambda_penalty * logs["penalty"]
             scaled_loss = d.optimizer.scale_loss(whole_loss)
@@ -63,6 +74,8 @@ def update_jointly(
     threshold: float = 0.5,
     shares: Any = None,
     lambda_penalty: float = 0.0,
+    source: Any = None,
+    source_share: float = 0.0,
 ) -> dict[str, Any]:
     """Moves a discriminator once, on half the sum of both losses, and of the penalty if any.
 
@@ -73,10 +86,12 @@ def update_jointly(
         threshold: As for `update_separately`.
         shares: As for `update_separately`.
         lambda_penalty: As for `update_separately`.
+        source: As for `update_separately`.
+        source_share: Of the loss on translations, as for `update_separately`.
 
     Returns:
-        `loss` (without the penalty) and `acc`, measured before the update; `penalty`, if there is
-        one.
+        `loss` (without the penalty) and `acc`, as for `update_separately`, measured before the
+        update; `penalty`, if there is one.
 
     Reference:
         [Zhu et al., 2017](https://arxiv.org/abs/1703.10593), section 4; [Isola et al.,
@@ -84,9 +99,10 @@ def update_jointly(
     """
     logs: dict[str, Any] = {}
     with tf.GradientTape() as tape:
-        real_scores, fake_scores = call_on_both(d, real, fake)
+        batches = [fake] if source is None else [fake, source]
+        real_scores, *scores = call_on_each(d, real, *batches)
         real_loss, real_acc = _judge(d, real, real_scores, REAL, threshold)
-        fake_loss, fake_acc = _judge(d, fake, fake_scores, FAKE, threshold)
+        fake_loss, fake_acc = _judge_fakes(d, batches, scores, source_share, threshold)
         loss = logs["loss"] = 0.5 * (real_loss + fake_loss)
         logs["acc"] = 0.5 * (real_acc + fake_acc)
         if shares is not None:
@@ -104,6 +120,17 @@ def _judge(
     target = ops.full_like(scores, label)
     acc = ops.mean(keras.metrics.binary_accuracy(target, scores, threshold))
     return d.compute_loss(imgs, target, scores, training=True), acc
+
+
+def _judge_fakes(
+    d: keras.Model, batches: list[Any], scores: list[Any], source_share: float, threshold: float
+) -> tuple[Any, Any]:
+    """Measures what `_judge` does on translations, and mixes in the loss on a source, if any."""
+    loss, acc = _judge(d, batches[0], scores[0], FAKE, threshold)
+    if len(batches) > 1:
+        source_loss, _ = _judge(d, batches[1], scores[1], FAKE, threshold)
+        loss = (1 - source_share) * loss + source_share * source_loss
+    return loss, acc
 
 
 def gradient_penalty(d: keras.Model, real: Any, fake: Any, shares: Any) -> Any:
@@ -133,20 +160,18 @@ def gradient_penalty(d: keras.Model, real: Any, fake: Any, shares: Any) -> Any:
     return penalty(slopes / num_scores)
 
 
-def call_on_both(network: keras.Model, first: Any, second: Any) -> tuple[Any, Any]:
-    """Calls a network on two batches, for training; at once, if that changes nothing.
+def call_on_each(network: keras.Model, *batches: Any) -> list[Any]:
+    """Calls a network on several batches, for training; at once, if that changes nothing.
 
     Args:
         network: A model of images.
-        first: A batch.
-        second: Another batch, of any size.
+        *batches: Of images, each of any size.
 
     Returns:
         What the network makes of each.
     """
-    if not treats_images_alone(network):
-        return network(first, training=True), network(second, training=True)
-    both = network(ops.concatenate([first, second]), training=True)
-    # Not by slices, whose gradients fill the other half up with zeros and add.
-    results = tf.split(both, [ops.shape(imgs)[0] for imgs in (first, second)])
-    return results[0], results[1]
+    if len(batches) == 1 or not treats_images_alone(network):
+        return [network(imgs, training=True) for imgs in batches]
+    results = network(ops.concatenate(batches), training=True)
+    # Not by slices, whose gradients fill the rest up with zeros and add.
+    return tf.split(results, [ops.shape(imgs)[0] for imgs in batches])

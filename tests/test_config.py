@@ -39,6 +39,7 @@ def test_settings_cannot_be_changed():
         ({"cache_memory": -1.0}, "`cache_memory` must be at least 0"),
         ({"precision": "float16"}, "`precision` must be one of float32, .*'float16'"),
         ({"ema": 1.0}, "`ema` must be below 1"),
+        ({"d_source": 1.0}, "`d_source` must be below 1"),
         ({"enlarge": 0.9}, "`enlarge` must be at least 1"),
         ({"flip": 1}, "`flip` must be of type bool"),
         ({"generator": "vgg"}, "`generator` must be one of unet, resnet, deep_unet"),
@@ -221,7 +222,7 @@ def test_a_recipe_leaves_nothing_of_what_it_is_put_over(recipe):
         **{"upsampling": "resize", "num_blocks": 2, "dropout": 0.5, "beta_1": 0.1},
         **{"learning_rate": 1.0, "objective": "hinge", "flip": False, "decay_epochs": 1},
         **{"padding": "reflect", "norm": "none", "skips": True, "residual": True},
-        **{"d_norm": "none", "d_shift": 0.5, "d_colour": 2.0},
+        **{"d_norm": "none", "d_shift": 0.5, "d_colour": 2.0, "d_source": 0.9},
     )
     assert TrainConfig.make(other, recipe=recipe) == TrainConfig.make(recipe=recipe)
 

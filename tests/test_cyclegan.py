@@ -356,3 +356,27 @@ def test_all_weights_and_optimizers_survive_a_file(tmp_path, random_images):
     logs = [{k: float(v) for k, v in gan.train_step(data).items()} for gan in (one, other)]
     assert logs[0] == logs[1]
     assert_same_weights(one, other, 0.0)
+
+
+@pytest.mark.parametrize("d_source", [0.0, 0.25])
+def test_what_is_to_be_changed_has_a_share_of_what_discriminators_call_translated(
+    d_source, random_images
+):
+    settings = {"discriminator_update": "joint", "update_first": "generators"}
+    gan = CycleGAN(SHAPE, gf=2, df=2, seed=0, learning_rate=1e-9, d_source=d_source, **settings)
+    x = {name: random_images(1, *SHAPE, seed=seed) for seed, name in enumerate("AB")}
+    fakes = {"A": gan.g_BA(x["B"]), "B": gan.g_AB(x["A"])}
+    # Not traced, which takes far longer than one step.
+    logs = gan._step(x["A"], x["B"])
+    for name, other in ("AB", "BA"):
+        d = {"A": gan.d_A, "B": gan.d_B}[name]
+        to_one = np.mean((np.asarray(d(x[name])) - 1) ** 2)
+        to_zero, source = (np.mean(np.asarray(d(imgs)) ** 2) for imgs in (fakes[name], x[other]))
+        assert to_zero != pytest.approx(source, rel=1e-3)
+        expected = 0.5 * (to_one + (1 - d_source) * to_zero + d_source * source)
+        assert float(logs[f"d_{name}_loss"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_wrong_share_is_told():
+    with pytest.raises(ValueError, match=r"in \[0, 1\). Received: d_source=1.0"):
+        CycleGAN(SHAPE, gf=2, df=2, d_source=1.0)

@@ -6,7 +6,7 @@ import tensorflow as tf
 from cyclegan_keras.layers import InstanceNormalization
 from cyclegan_keras.networks import treats_images_alone
 from cyclegan_keras.updates import (
-    call_on_both,
+    call_on_each,
     gradient_penalty,
     update_jointly,
     update_separately,
@@ -30,13 +30,15 @@ def flat(value, count=1):
     return tf.fill((count, *SHAPE), float(value))
 
 
-def test_separately_is_two_steps_and_jointly_is_one_on_half_the_sum():
-    # On images of one colour c, every score is s = 3wc + b, and the loss (s - t)².
-    def step(weight, bias, terms):
-        slope_w = sum(factor * 2 * (3 * weight * c + bias - t) * c for factor, c, t in terms)
-        slope_b = sum(factor * 2 * (3 * weight * c + bias - t) for factor, c, t in terms)
-        return weight - RATE * slope_w, bias - RATE * slope_b
+def step(weight, bias, terms):
+    """Moves `linear` by hand; terms are (factor, colour, target), the loss of each (s - t)²."""
+    # On images of one colour c, every score is s = 3wc + b.
+    slope_w = sum(factor * 2 * (3 * weight * c + bias - t) * c for factor, c, t in terms)
+    slope_b = sum(factor * 2 * (3 * weight * c + bias - t) for factor, c, t in terms)
+    return weight - RATE * slope_w, bias - RATE * slope_b
 
+
+def test_separately_is_two_steps_and_jointly_is_one_on_half_the_sum():
     real, fake = 0.5, -0.2
     separately = step(*step(0.1, 0.2, [(1, real, 1)]), [(1, fake, 0)])
     jointly = step(0.1, 0.2, [(0.5, real, 1), (0.5, fake, 0)])
@@ -51,6 +53,23 @@ def test_separately_is_two_steps_and_jointly_is_one_on_half_the_sum():
             assert float(logs["loss"]) == pytest.approx(loss, rel=1e-5)
             assert float(logs["acc"]) == 0.5  # 0.35 and 0.14 are both below one half.
             assert "penalty" not in logs
+
+
+def test_real_images_of_the_other_domain_take_a_share_of_the_loss_on_translations():
+    real, fake, source = 0.5, -0.2, 0.9
+    fakes = [(0.75, fake, 0), (0.25, source, 0)]
+    separately = step(*step(0.1, 0.2, [(1, real, 1)]), fakes)
+    jointly = step(0.1, 0.2, [(0.5, real, 1), (0.375, fake, 0), (0.125, source, 0)])
+    for update, expected in ((update_separately, separately), (update_jointly, jointly)):
+        d = linear(0.1, 0.2)
+        logs = update(d, flat(real), flat(fake), source=flat(source), source_share=0.25)
+        kernel, bias = d.get_weights()
+        np.testing.assert_allclose(kernel, expected[0], rtol=1e-6)
+        np.testing.assert_allclose(bias, expected[1], rtol=1e-6)
+        if update is update_jointly:
+            loss = 0.5 * ((0.35 - 1) ** 2 + 0.75 * 0.14**2 + 0.25 * 0.47**2)  # 3 · 0.1 · 0.9 + 0.2
+            assert float(logs["loss"]) == pytest.approx(loss, rel=1e-5)
+            assert float(logs["acc"]) == 0.5  # Of real and translated alone.
 
 
 def test_accuracy_goes_by_the_threshold():
@@ -87,15 +106,15 @@ def test_the_penalty_moves_the_slope_towards_one(update):
 
 
 @pytest.mark.parametrize("with_batch_norm", [False, True])
-def test_two_batches_go_through_a_network_at_once_only_if_nothing_changes(
+def test_batches_go_through_a_network_at_once_only_if_nothing_changes(
     with_batch_norm, random_images
 ):
     inputs = keras.Input(SHAPE)
     norm = keras.layers.BatchNormalization if with_batch_norm else InstanceNormalization
     network = keras.Model(inputs, norm()(inputs))
-    first, second = random_images(2, *SHAPE), 3 + random_images(3, *SHAPE, seed=1)
-    expected = [np.asarray(network(imgs, training=True)) for imgs in (first, second)]
+    batches = [place + random_images(2 + place, *SHAPE, seed=place) for place in range(3)]
+    expected = [np.asarray(network(imgs, training=True)) for imgs in batches]
     assert treats_images_alone(network) != with_batch_norm
-    results = call_on_both(network, first, second)
+    results = call_on_each(network, *batches)
     for ours, separately in zip(results, expected, strict=True):
         np.testing.assert_allclose(np.asarray(ours), separately, rtol=0, atol=1e-5)
