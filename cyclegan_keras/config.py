@@ -4,12 +4,16 @@ import dataclasses
 import json
 import os
 import pathlib
+import types
 import typing
 from collections.abc import Callable
 from typing import Any
 
 from cyclegan_keras.recipes import RECIPES
 from cyclegan_keras.settings import BOTH, CYCLEGAN, PIX2PIX, check_range, checked, setting
+
+# What is not said is as in the fast recipe.
+_FAST = types.SimpleNamespace(**RECIPES["cyclegan", "fast"])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,8 +22,8 @@ class TrainConfig:
 
     Each field is a flag of `train.py` (`image_size` is `--image-size`) and a key of `config.json`;
     the help text of each is in its metadata. Fields that are `None` because another one decides
-    (`lambda_id`, `decay_epochs` and so on) have that value once the object is made, so that what is
-    written is what was used.
+    (`decay_epochs` and so on) have that value once the object is made, so that what is written is
+    what was used.
 
     Raises:
         ValueError: If a value is of the wrong type or out of range.
@@ -36,8 +40,8 @@ class TrainConfig:
         "model",
         None,
         "sets networks, losses, training, size and epochs as the book or the paper have them, or "
-        "for good pictures in little time; other flags come on top. By default, networks, losses "
-        "and training are the book's (of pix2pix, its paper's), on small images and for few epochs",
+        "for good pictures in little time, which is the default (pix2pix has its paper's, on small "
+        "images and for few epochs); other flags come on top",
         choices=("book", "paper", "fast"),
     )
     direction: str = setting(
@@ -60,18 +64,20 @@ class TrainConfig:
         "and test, in which each image is a pair, side by side",
         may_change=True,
     )
-    image_size: int = setting("data", 64, "height and width to train at, in pixels", least=32)
+    image_size: int = setting(
+        "data", _FAST.image_size, "height and width to train at, in pixels", least=32
+    )
     enlarge: float = setting(
         "data",
-        1.0,
+        _FAST.enlarge,
         "training images are scaled to this many times the size, and a random part of the size "
         "is cut out each time",
         least=1,
     )
-    flip: bool = setting("data", True, "mirror training images at random")
+    flip: bool = setting("data", _FAST.flip, "mirror training images at random")
     epoch_length: str = setting(
         "data",
-        "shorter",
+        _FAST.epoch_length,
         "whether an epoch is as long as the smaller or as the larger of the two sets",
         choices=("shorter", "longer"),
         models=CYCLEGAN,
@@ -92,78 +98,85 @@ class TrainConfig:
     )
     generator: str = setting(
         "networks",
-        "unet",
+        _FAST.generator,
         "the book's U-Net, the paper's ResNet, or the deeper U-Net of pix2pix",
         choices=("unet", "resnet", "deep_unet"),
     )
-    gf: int = setting("networks", 32, "filters of the generators' first layer", least=1)
+    gf: int = setting("networks", _FAST.gf, "filters of the generators' first layer", least=1)
     num_blocks: int | None = setting(
         "networks",
-        None,
+        _FAST.num_blocks,
         "residual blocks of a resnet; by default 6 below 256 pixels and 9 from there on",
         least=0,
     )
     upsampling: str = setting(
-        "networks", "transposed", "how a resnet doubles", choices=("transposed", "resize")
+        "networks", _FAST.upsampling, "how a resnet doubles", choices=("transposed", "resize")
     )
     dropout: float = setting(
-        "networks", 0.0, "share of the features that a U-Net drops, below 1", least=0
+        "networks", _FAST.dropout, "share of the features that a U-Net drops, below 1", least=0
     )
     padding: str = setting(
         "networks",
-        "paper",
+        _FAST.padding,
         "of a resnet: paper has zeros where sizes change, reflect has mirrored pixels everywhere",
         choices=("paper", "reflect"),
     )
     norm: str = setting(
-        "networks", "instance", "normalisation of a resnet", choices=("instance", "pixel", "none")
+        "networks", _FAST.norm, "normalisation of a resnet", choices=("instance", "pixel", "none")
     )
-    skips: bool = setting("networks", False, "give a resnet the skip connections of a U-Net")
+    skips: bool = setting("networks", _FAST.skips, "give a resnet the skip connections of a U-Net")
     residual: bool = setting(
-        "networks", False, "let generators make a change of their input, and not a new image"
+        "networks",
+        _FAST.residual,
+        "let generators make a change of their input, and not a new image",
     )
     discriminator: str = setting(
         "networks",
-        "book",
+        _FAST.discriminator,
         "the book's, or one whose scores each see so many pixels across",
         choices=("book", "patch1", "patch16", "patch70", "patch286"),
     )
     d_norm: str = setting(
         "networks",
-        "instance",
+        _FAST.d_norm,
         "normalisation of a discriminator but the book's",
         choices=("instance", "pixel", "none"),
     )
-    df: int = setting("networks", 64, "filters of the discriminators' first layer", least=1)
+    df: int = setting("networks", _FAST.df, "filters of the discriminators' first layer", least=1)
     objective: str = setting(
         "losses",
-        "least_squares",
+        _FAST.objective,
         "what discriminators and generators play for",
         choices=("least_squares", "log_likelihood", "hinge", "wasserstein"),
     )
-    lambda_gan: float = setting("losses", 1.0, "weight of each adversarial loss", least=0)
+    lambda_gan: float = setting(
+        "losses", _FAST.lambda_gan, "weight of each adversarial loss", least=0
+    )
     lambda_cycle: float = setting(
-        "losses", 10.0, "weight of each cycle-consistency loss", least=0, models=CYCLEGAN
+        "losses",
+        _FAST.lambda_cycle,
+        "weight of each cycle-consistency loss",
+        least=0,
+        models=CYCLEGAN,
     )
     lambda_cycle_A: float | None = setting(
         "losses",
-        None,
+        _FAST.lambda_cycle_A,
         "weight of the cycle from A to B and back, if it is to be another one",
         least=0,
         models=CYCLEGAN,
     )
     lambda_cycle_B: float | None = setting(
         "losses",
-        None,
+        _FAST.lambda_cycle_B,
         "weight of the cycle from B to A and back, if it is to be another one",
         least=0,
         models=CYCLEGAN,
     )
-    lambda_id: float | None = setting(
+    lambda_id: float = setting(
         "losses",
-        None,
-        "weight of each identity loss, absolute (not a share of --lambda-cycle); "
-        "by default 0.9 times --lambda-cycle, as in the book",
+        _FAST.lambda_id,
+        "weight of each identity loss, absolute (not a share of --lambda-cycle)",
         least=0,
         models=CYCLEGAN,
     )
@@ -175,27 +188,27 @@ class TrainConfig:
     )
     update_first: str = setting(
         "training",
-        "discriminators",
+        _FAST.update_first,
         "who is updated first in a step",
         choices=("discriminators", "generators"),
         models=CYCLEGAN,
     )
     discriminator_update: str = setting(
         "training",
-        "separate",
+        _FAST.discriminator_update,
         "one update on real images and one on translations, or one on the mean of both losses",
         choices=("separate", "joint"),
     )
     pool_size: int = setting(
         "training",
-        0,
+        _FAST.pool_size,
         "how many earlier translations each discriminator's pool holds",
         least=0,
         models=CYCLEGAN,
     )
     d_shift: float = setting(
         "training",
-        0.0,
+        _FAST.d_shift,
         "share of their size by which images are shifted at random before a discriminator sees "
         "them, such as 0.125",
         least=0,
@@ -203,14 +216,14 @@ class TrainConfig:
     )
     d_colour: float = setting(
         "training",
-        0.0,
+        _FAST.d_colour,
         "how much images are recoloured at random before a discriminator sees them, such as 1",
         least=0,
         models=CYCLEGAN,
     )
     d_source: float = setting(
         "training",
-        0.0,
+        _FAST.d_source,
         "share of what discriminators learn to call translated that real images of the other "
         "domain have, such as 0.5, below 1",
         least=0,
@@ -218,23 +231,27 @@ class TrainConfig:
     )
     ema: float = setting(
         "training",
-        0.0,
+        _FAST.ema,
         "share that a moving average of the generators' weights keeps at each step, such as "
         "0.999; the averages are then what is saved",
         least=0,
     )
-    batch_size: int = setting("training", 1, "images of each domain in one step", least=1)
-    epochs: int = setting("training", 9, "passes over the data", least=1, may_change=True)
+    batch_size: int = setting(
+        "training", _FAST.batch_size, "images of each domain in one step", least=1
+    )
+    epochs: int = setting(
+        "training", _FAST.epochs, "passes over the data", least=1, may_change=True
+    )
     decay_epochs: int | None = setting(
         "training",
-        None,
+        _FAST.decay_epochs,
         "the last so many epochs, over which the learning rate falls in a straight line; by "
-        "default half of them",
+        "default none, and half of them in the papers' recipes",
         least=0,
         may_change=True,
     )
-    learning_rate: float = setting("training", 2e-4, "of the Adam optimizers")
-    beta_1: float = setting("training", 0.5, "of the Adam optimizers, below 1", least=0)
+    learning_rate: float = setting("training", _FAST.learning_rate, "of the Adam optimizers")
+    beta_1: float = setting("training", _FAST.beta_1, "of the Adam optimizers, below 1", least=0)
     precision: str = setting(
         "training",
         "float32",
@@ -384,7 +401,7 @@ class TrainConfig:
 
         Args:
             base: Settings to start from; `None` means the defaults. What another setting decided
-                there (`decay_epochs`, half of `epochs`, for one) is decided anew.
+                there (`decay_epochs`, in the papers half of `epochs`, for one) is decided anew.
             **settings: Fields. `recipe` or `model` among them sets all that the recipe has, and
                 pix2pix always has its paper's networks and losses; the others come on top.
 
@@ -480,17 +497,34 @@ class TrainConfig:
                 f"The settings file {name!r} must be an object with keys among {sorted(known)}. "
                 f"Received: {unknown}"
             )
+        if "recipe" in settings:  # The file of a run, which had all settings that there were.
+            settings = {**_BEFORE, **settings}
         try:
             return cls(**settings)
         except ValueError as error:
             raise ValueError(f"In the settings file {name!r}: {error}") from None
 
 
+# How settings that came later were until then.
+_BEFORE = {
+    name: RECIPES["cyclegan", "book"][name]
+    for name in (
+        "padding",
+        "norm",
+        "skips",
+        "residual",
+        "d_norm",
+        "d_shift",
+        "d_colour",
+        "d_source",
+    )
+}
 # What settings are if they are left out and others decide.
 _DECIDED: dict[str, Callable[[TrainConfig], Any]] = {
-    "lambda_id": lambda config: 0.9 * config.lambda_cycle,
     "lambda_cycle_A": lambda config: config.lambda_cycle,
     "lambda_cycle_B": lambda config: config.lambda_cycle,
-    "decay_epochs": lambda config: config.epochs // 2,
+    "decay_epochs": lambda config: (
+        config.epochs // 2 if config.recipe == "paper" or config.model == "pix2pix" else 0
+    ),
     "num_blocks": lambda config: 6 if config.image_size < 256 else 9,
 }

@@ -31,7 +31,7 @@ def test_settings_cannot_be_changed():
         ({"epochs": True}, "`epochs` must be of type int"),
         ({"dataset": None}, "`dataset` must be of type str"),
         ({"seed": -1}, "`seed` must be at least 0"),
-        ({"image_size": 70}, "divisible by 16.*; 64 would do.*image_size=70"),
+        ({"image_size": 70}, "divisible by 4.*; 72 would do.*image_size=70"),
         ({"image_size": 16}, "at least 32"),
         ({"lambda_id": -1.0}, "`lambda_id` must be at least 0"),
         ({"lambda_cycle": float("nan")}, "`lambda_cycle`"),
@@ -44,7 +44,8 @@ def test_settings_cannot_be_changed():
         ({"flip": 1}, "`flip` must be of type bool"),
         ({"generator": "vgg"}, "`generator` must be one of unet, resnet, deep_unet"),
         ({"generator": "deep_unet", "image_size": 96}, "divisible by 64.*; 128 would do"),
-        ({"generator": "resnet", "image_size": 72}, "divisible by 16.*; 64 would do"),
+        ({"discriminator": "book", "image_size": 72}, "divisible by 16.*; 64 would do"),
+        ({"generator": "unet", "image_size": 72}, "divisible by 16.*; 64 would do"),
         ({"discriminator": "patch286", "image_size": 64}, "`image_size` must be at least 96"),
         ({"model": "pix2pix", "recipe": "book"}, "recipe of its paper only.*'book'"),
         ({"model": "pix2pix", "recipe": "fast"}, "recipe of its paper only.*'fast'"),
@@ -85,16 +86,16 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_resnet_needs_less_of_the_size():
-    assert TrainConfig(generator="resnet", discriminator="patch70", image_size=72).image_size == 72
+    assert TrainConfig(image_size=72).image_size == 72
 
 
 def test_what_others_decide_is_written_down():
-    config = TrainConfig(lambda_cycle=4.0, epochs=5, lambda_cycle_B=1.0)
-    assert (config.lambda_id, config.lambda_cycle_A, config.lambda_cycle_B) == (3.6, 4.0, 1.0)
-    assert (config.decay_epochs, config.num_blocks) == (2, 6)
-    assert TrainConfig(image_size=256).num_blocks == 9
-    assert TrainConfig(lambda_id=0.0, decay_epochs=0).decay_epochs == 0
-    assert TrainConfig(lambda_id=0.0).lambda_id == 0.0
+    config = TrainConfig(lambda_cycle=4.0, epochs=5, lambda_cycle_B=1.0, num_blocks=None)
+    assert (config.lambda_cycle_A, config.lambda_cycle_B) == (4.0, 1.0)
+    assert (config.decay_epochs, config.num_blocks) == (0, 6)
+    assert TrainConfig(image_size=256, num_blocks=None).num_blocks == 9
+    assert TrainConfig.make(recipe="paper", epochs=5).decay_epochs == 2
+    assert TrainConfig.make(recipe="paper", decay_epochs=0).decay_epochs == 0
 
 
 def test_the_papers_recipe():
@@ -126,14 +127,31 @@ def test_the_papers_recipe():
     assert round(config.image_size * config.enlarge) == 286
 
 
-def test_the_books_recipe_is_the_default_at_the_books_size():
-    book, plain = TrainConfig.make(recipe="book"), TrainConfig()
+def test_the_books_recipe():
+    book = TrainConfig.make(recipe="book")
     assert (book.image_size, book.batch_size, book.epochs, book.decay_epochs) == (128, 64, 100, 0)
-    length = ("recipe", "image_size", "batch_size", "epochs", "decay_epochs")
-    both = [
-        {k: v for k, v in dataclasses.asdict(c).items() if k not in length} for c in (book, plain)
-    ]
-    assert both[0] == both[1]
+    assert (book.generator, book.gf, book.discriminator, book.df) == ("unet", 32, "book", 64)
+    assert (book.lambda_cycle, book.lambda_id, book.learning_rate) == (10.0, 9.0, 2e-4)
+    assert (book.update_first, book.discriminator_update) == ("discriminators", "separate")
+
+
+def test_the_fast_recipe_is_the_default():
+    plain, fast = TrainConfig(), TrainConfig.make(recipe="fast")
+    assert dataclasses.replace(fast, recipe=None) == plain == TrainConfig.make()
+
+
+def test_runs_of_before_go_on_as_they_were(tmp_path):
+    """Their files lack the settings that came later, when the book's recipe was the default."""
+    path = tmp_path / "config.json"
+    later = {"padding", "norm", "skips", "residual"}
+    later |= {"d_norm", "d_shift", "d_colour", "d_source"}
+    book = TrainConfig.make(recipe="book", image_size=64)
+    written = {k: v for k, v in json.loads(book.to_json()).items() if k not in later}
+    path.write_text(json.dumps(written))
+    assert TrainConfig.from_json(path) == book
+    # What somebody writes by hand is not complete, and goes by today's defaults.
+    path.write_text('{"gf": 8}')
+    assert TrainConfig.from_json(path) == TrainConfig(gf=8)
 
 
 def test_pix2pix_has_its_papers_settings():
@@ -149,16 +167,16 @@ def test_the_fast_recipe_is_small():
     """By hand: kernels of 3×3, at the ends 7×7, twice the channels behind a skip, and norms."""
     config = TrainConfig.make(recipe="fast")
     gan = CycleGAN(**config.model_settings())
-    ends = (49 * 3 * 32 + 32) + (49 * 64 * 3 + 3)
-    halvings = (9 * 32 * 64 + 64) + (9 * 64 * 128 + 128)
-    blocks = 4 * 2 * (9 * 128 * 128 + 128)
-    doublings = (9 * 128 * 64 + 64) + (9 * 128 * 32 + 32)
-    norms = (32 + 64 + 128) + 4 * 2 * 128 + (64 + 32)
-    assert gan.g_AB.count_params() == ends + halvings + blocks + doublings + norms == 1_399_203
+    ends = (49 * 3 * 16 + 16) + (49 * 32 * 3 + 3)
+    halvings = (9 * 16 * 32 + 32) + (9 * 32 * 64 + 64)
+    blocks = 4 * 2 * (9 * 64 * 64 + 64)
+    doublings = (9 * 64 * 32 + 32) + (9 * 64 * 16 + 16)
+    norms = (16 + 32 + 64) + 4 * 2 * 64 + (32 + 16)
+    assert gan.g_AB.count_params() == ends + halvings + blocks + doublings + norms == 354_003
     kernels = sum(16 * i * o + o for i, o in ((3, 40), (40, 80), (80, 160), (160, 320), (320, 1)))
     assert gan.d_A.count_params() == kernels + (80 + 160 + 320) == 1_083_401
     assert gan.view is not None
-    assert (config.image_size, config.epochs, config.decay_epochs) == (64, 24, 12)
+    assert (config.image_size, config.epochs, config.decay_epochs) == (64, 9, 0)
 
 
 def test_a_recipe_comes_over_a_base_and_settings_over_both():
@@ -202,16 +220,15 @@ def test_the_classes_defaults_are_the_recipes():
 
 def test_what_was_decided_is_decided_anew_if_that_which_decides_is_changed(tmp_path):
     path = tmp_path / "config.json"
-    path.write_text(TrainConfig(lambda_cycle=10.0, epochs=6).to_json())
-    changed = TrainConfig.make(
-        TrainConfig.from_json(path), lambda_cycle=4.0, epochs=20, image_size=256
-    )
-    assert changed == TrainConfig(lambda_cycle=4.0, epochs=20, image_size=256)
-    assert (changed.lambda_cycle_A, changed.lambda_id, changed.decay_epochs) == (4.0, 3.6, 10)
+    path.write_text(TrainConfig.make(recipe="paper", epochs=6).to_json())
+    changes = {"lambda_cycle": 4.0, "epochs": 20, "image_size": 128}
+    changed = TrainConfig.make(TrainConfig.from_json(path), **changes)
+    assert changed == TrainConfig.make(recipe="paper", **changes)
+    assert (changed.lambda_cycle_A, changed.decay_epochs, changed.num_blocks) == (4.0, 10, 6)
     # What was chosen stays.
-    path.write_text(TrainConfig(lambda_id=1.0, decay_epochs=2, lambda_cycle_B=3.0).to_json())
+    path.write_text(TrainConfig(decay_epochs=2, lambda_cycle_B=3.0).to_json())
     kept = TrainConfig.make(TrainConfig.from_json(path), lambda_cycle=4.0, epochs=20)
-    assert (kept.lambda_id, kept.decay_epochs, kept.lambda_cycle_B) == (1.0, 2, 3.0)
+    assert (kept.decay_epochs, kept.lambda_cycle_B) == (2, 3.0)
     assert kept.lambda_cycle_A == 4.0
 
 
@@ -234,11 +251,10 @@ def test_what_may_change_in_the_middle_of_a_run():
     may |= {"evaluate_every": 5, "extractor": "inception", "best_by": "cycle"}
     may |= {"stop_when_stale": 2, "tensorboard": True}
     assert TrainConfig(**may).differences(begun) == {}
-    now = TrainConfig(gf=8, lambda_cycle=5.0, **may)
+    now = TrainConfig(gf=8, lambda_cycle=7.0, **may)
     assert now.differences(begun) == {
-        "gf": (8, 32),
-        "lambda_cycle": (5.0, 10.0),
-        "lambda_cycle_A": (5.0, 10.0),
-        "lambda_cycle_B": (5.0, 10.0),
-        "lambda_id": (4.5, 9.0),
+        "gf": (8, 16),
+        "lambda_cycle": (7.0, 2.0),
+        "lambda_cycle_A": (7.0, 2.0),
+        "lambda_cycle_B": (7.0, 2.0),
     }

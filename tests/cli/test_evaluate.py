@@ -14,7 +14,9 @@ from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.evaluation import efficientnet
 from cyclegan_keras.training import runs
 
-TINY = "--image-size 32 --gf 2 --df 2 --batch-size 2 --epochs 1 --sample-interval 1".split()
+TINY = (
+    "--image-size 32 --gf 2 --df 2 --num-blocks 1 --batch-size 2 --epochs 1 --sample-interval 1"
+).split()
 PALETTE = {"B": [[255, 255, 255], [0, 0, 0]]}
 
 

@@ -25,7 +25,7 @@ from cyclegan_keras.inference.translate import load_generator
 from cyclegan_keras.training import session, tensorboard
 
 ROOT = pathlib.Path(__file__).parents[2]
-TINY = "--image-size 32 --gf 2 --df 2 --batch-size 2 --decay-epochs 1".split()
+TINY = "--image-size 32 --gf 2 --df 2 --num-blocks 1 --batch-size 2 --decay-epochs 1".split()
 
 
 def read_rows(path: pathlib.Path) -> list[dict[str, str]]:
@@ -72,16 +72,21 @@ def test_the_fixed_flags_are_there():
     )
 
 
-@pytest.fixture(scope="module")
-def trained(fruit_dir, tmp_path_factory):
-    """Two epochs of three steps, by train.py in a process of its own, in an empty folder."""
-    folder = tmp_path_factory.mktemp("work")
-    command = [sys.executable, str(ROOT / "train.py"), "--data-dir", str(fruit_dir), *TINY]
+def train_six_steps(data_dir, folder):
+    """Two epochs of three steps, by train.py in a process of its own."""
+    command = [sys.executable, str(ROOT / "train.py"), "--data-dir", str(data_dir), *TINY]
     command += "--epochs 2 --sample-interval 2 --seed 3".split()
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     result = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    return folder, result
+    return result
+
+
+@pytest.fixture(scope="module")
+def trained(fruit_dir, tmp_path_factory):
+    """A small run, in an empty folder."""
+    folder = tmp_path_factory.mktemp("work")
+    return folder, train_six_steps(fruit_dir, folder)
 
 
 def test_a_run_leaves_everything_in_its_folder(trained):
@@ -125,20 +130,13 @@ def test_nothing_but_ours_is_printed(trained):
 
 def test_the_same_seed_gives_the_same_run(trained, fruit_dir, tmp_path):
     folder, _ = trained
-    argv = f"--data-dir {fruit_dir} --epochs 2 --sample-interval 2 --seed 3".split()
-    assert main(["train", *argv, *TINY, "--run-dir", str(tmp_path / "again")]) == 0
+    train_six_steps(fruit_dir, tmp_path)
     histories = [
         [{k: v for k, v in row.items() if k != "seconds"} for row in read_rows(path)]
-        for path in (
-            folder / "runs" / "small_fruit" / "history.csv",
-            tmp_path / "again" / "history.csv",
-        )
+        for path in (place / "runs" / "small_fruit" / "history.csv" for place in (folder, tmp_path))
     ]
-    # To the last bit only with the same number of threads, which is train.py's own choice there.
-    for one, other in zip(*histories, strict=True):
-        assert {k: float(v) for k, v in one.items()} == pytest.approx(
-            {k: float(v) for k, v in other.items()}, rel=1e-3
-        )
+    assert len(histories[0]) > 1
+    assert histories[0] == histories[1]
 
 
 def test_a_finished_run_is_left_as_it_is(trained, fruit_dir, capsys):
@@ -170,7 +168,7 @@ def test_resuming_takes_the_runs_own_settings(tmp_path):
     found = config_from("--resume", "--run-dir", str(tmp_path))
     assert found == TrainConfig(gf=4, epochs=6, data_dir="there", run_dir=str(tmp_path))
     found = config_from("--resume", "--run-dir", str(tmp_path), "--epochs", "10")
-    assert (found.epochs, found.decay_epochs, found.gf) == (10, 5, 4)
+    assert (found.epochs, found.decay_epochs, found.gf) == (10, 0, 4)
 
 
 def test_broken_data_are_told_before_a_run_begins(fruit_dir, tmp_path, capsys):
@@ -326,7 +324,8 @@ def eye(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tiny_model():
     """Made once: making and tracing it takes most of the time."""
-    return train.make_model(config_from(*TINY))
+    # The book's makes something of each image from the start, and all of it with its last layer.
+    return train.make_model(config_from("--recipe", "book", *TINY))
 
 
 @pytest.fixture

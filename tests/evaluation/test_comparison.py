@@ -45,8 +45,8 @@ def rows(runs):
 
 def test_only_settings_that_differ_are_shown(tmp_path):
     runs = [
-        run(tmp_path, "a", gf=4, flip=False, run_dir="a", epochs=9),
-        run(tmp_path, "b", gf=5, run_dir="b", epochs=40, extractor="eye.keras"),
+        run(tmp_path, "a", gf=4, flip=False, run_dir="a", epochs=9, decay_epochs=4),
+        run(tmp_path, "b", gf=5, run_dir="b", epochs=40, decay_epochs=20, extractor="eye.keras"),
     ]
     assert comparison.settings(runs) == [
         ("flip", ["no", "yes"]),

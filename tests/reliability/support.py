@@ -21,8 +21,9 @@ PATIENCE = 600  # seconds for a process to get anywhere
 NUM_IMAGES, STEPS, EPOCHS = 18, 5, 2  # batches of 4, and a last one of 2
 # Pools, averages, dropout, cuts and Adam: what has a state.
 SETTINGS = (
-    "--image-size 32 --gf 2 --df 2 --batch-size 4 --pool-size 3 --ema 0.9 --dropout 0.5 "
-    "--enlarge 1.2 --sample-interval 2 --checkpoint-interval 0 --seed 1"
+    "--image-size 32 --generator unet --gf 2 --df 2 --batch-size 4 --pool-size 3 --ema 0.9 "
+    "--dropout 0.5 --enlarge 1.2 --decay-epochs 1 --sample-interval 2 --checkpoint-interval 0 "
+    "--seed 1"
 ).split()
 # The penalty's mixing has one too, but makes tracing long: for the model that is shared.
 ALL_SETTINGS = [*SETTINGS, "--objective", "wasserstein"]

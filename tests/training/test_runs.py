@@ -53,7 +53,7 @@ def test_a_run_can_be_opened_again_and_changed_in_part(tmp_path):
         runs.write_settings(folder, config(tmp_path / "r"))
     changes = {"epochs": 20, "sample_interval": 7, "keep": 3, "checkpoint_interval": 1.0}
     with runs.opened(config(tmp_path / "r", **changes), "fruit") as folder:
-        assert TrainConfig.from_json(folder / "config.json").epochs == 9
+        assert TrainConfig.from_json(folder / "config.json") == config(tmp_path / "r")
         runs.write_settings(folder, config(tmp_path / "r", **changes))
     assert TrainConfig.from_json(folder / "config.json").epochs == 20
     with pytest.raises(ValueError, match="Received: gf=8 where it was 32, seed=1 where it was 0"):

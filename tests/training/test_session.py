@@ -15,11 +15,15 @@ from cyclegan_keras.training.checkpointing import Checkpointing, variables_of
 from cyclegan_keras.training.checkpoints import CheckpointStore
 from cyclegan_keras.training.session import MAX_ATTEMPTS, Session
 
-TINY = {"image_size": 32, "gf": 2, "df": 2, "batch_size": 4, "epochs": 3, "sample_interval": 2}
+TINY = {
+    **{"image_size": 32, "gf": 2, "df": 2, "num_blocks": 1, "batch_size": 4, "epochs": 3},
+    "sample_interval": 2,
+}
 # Between them: dropout, pools, moving averages, loss scales, random parts, a rate that falls.
 SETTINGS = {
     "much": {
-        **{"dropout": 0.5, "pool_size": 3, "ema": 0.9, "enlarge": 1.2, "decay_epochs": 2},
+        **{"generator": "unet", "dropout": 0.5, "pool_size": 3, "ema": 0.9, "enlarge": 1.2},
+        "decay_epochs": 2,
         **{"precision": "mixed_float16"},
     },
     "the paper's": {"recipe": "paper", "num_blocks": 1, "epochs": 3, "discriminator": "patch16"},
