@@ -4,9 +4,9 @@
 
 A row is the flags of `train.py` in one argument, as in "--recipe paper --lambda-id 0", or the words
 `book-loop` for the book's loop as printed (but with discriminators that train). Each trains at
-batch size 1, in a process of its own; its first epoch is run once beforehand, to find out how many
-epochs fit into the time. Rows that were trained before are not trained again. OUT holds their runs,
-for each a picture with test images above their translations, and the table. Let nothing else run
+batch size 1, in a process of its own; two epochs are run beforehand, to find out how many fit into
+the time. Rows that were trained before are not trained again. OUT holds their runs, for each a
+picture with test images above their translations, and the table. Let nothing else run
 meanwhile.
 """
 
@@ -62,7 +62,8 @@ def epochs_in(seconds: float, rows: list[dict[str, str]], steps: int) -> int:
 
     Args:
         seconds: The time.
-        rows: Of the `history.csv` of the first epoch. Its first row has the tracing in it.
+        rows: Of the `history.csv` of the trial. Up to its first row, there is the tracing, and
+            images are decoded.
         steps: In an epoch.
 
     Returns:
@@ -74,9 +75,7 @@ def epochs_in(seconds: float, rows: list[dict[str, str]], steps: int) -> int:
     return max(1, round((seconds - before) / (step * steps)))
 
 
-def train_row(
-    row: str, data_dir: str, size: int, minutes: float, folder: pathlib.Path, interval: int
-) -> None:
+def train_row(row: str, data_dir: str, size: int, minutes: float, folder: pathlib.Path) -> None:
     """Trains a row into a folder, in a process of its own.
 
     Args:
@@ -85,8 +84,6 @@ def train_row(
         size: Height and width of the images, in pixels.
         minutes: For how long.
         folder: Where the run goes.
-        interval: Steps between two readings of the clock in the trial, at most half an epoch. A
-            sample is drawn at each, so that more of them would make steps look longer.
     """
     if row == BOOK_LOOP:
         command = [__file__, "--data-dir", data_dir, "--size", str(size)]
@@ -96,10 +93,11 @@ def train_row(
     command = [str(ROOT / "train.py"), *shlex.split(row), "--data-dir", data_dir]
     command += ["--image-size", str(size), "--batch-size", "1"]
     with tempfile.TemporaryDirectory() as trial:
-        tried = ["--epochs", "1", "--decay-epochs", "0", "--sample-interval", str(interval)]
+        # The clock is read, and a sample drawn, at the end of each epoch only, as later on.
+        tried = ["--epochs", "2", "--decay-epochs", "0", "--sample-interval", str(10**9)]
         _run([*command, *tried, "--run-dir", trial])
         rows = history(pathlib.Path(trial))
-    steps = int(rows[-1]["step"])
+    steps = int(rows[0]["step"])
     epochs = epochs_in(60 * minutes, rows, steps)
     # The rate falls over as large a share of the epochs as in the recipe.
     command += ["--decay-epochs", str(round(epochs * config.decay_epochs / config.epochs))]
@@ -198,8 +196,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for row in rows:
         folder = output / name_of(row)
         if not (folder / "g_BA.keras").exists():
-            interval = max(1, loader.n_batches // 2)
-            train_row(row, data_dir, arguments.size, arguments.minutes, folder, interval)
+            train_row(row, data_dir, arguments.size, arguments.minutes, folder)
     real = judge.real.figures
     lines = [HEADER]
     for row in rows:
