@@ -106,7 +106,7 @@ class TrainConfig:
     num_blocks: int | None = setting(
         "networks",
         _FAST.num_blocks,
-        "residual blocks of a resnet; by default 6 below 256 pixels and 9 from there on",
+        "residual blocks of a resnet; the paper's has 6 below 256 pixels and 9 from there on",
         least=0,
     )
     upsampling: str = setting(
