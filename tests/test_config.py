@@ -167,16 +167,16 @@ def test_the_fast_recipe_is_small():
     """By hand: kernels of 3×3, at the ends 7×7, twice the channels behind a skip, and norms."""
     config = TrainConfig.make(recipe="fast")
     gan = CycleGAN(**config.model_settings())
-    ends = (49 * 3 * 16 + 16) + (49 * 32 * 3 + 3)
-    halvings = (9 * 16 * 32 + 32) + (9 * 32 * 64 + 64)
-    blocks = 4 * 2 * (9 * 64 * 64 + 64)
-    doublings = (9 * 64 * 32 + 32) + (9 * 64 * 16 + 16)
-    norms = (16 + 32 + 64) + 4 * 2 * 64 + (32 + 16)
-    assert gan.g_AB.count_params() == ends + halvings + blocks + doublings + norms == 354_003
-    kernels = sum(16 * i * o + o for i, o in ((3, 40), (40, 80), (80, 160), (160, 320), (320, 1)))
-    assert gan.d_A.count_params() == kernels + (80 + 160 + 320) == 1_083_401
+    ends = (49 * 3 * 8 + 8) + (49 * 16 * 3 + 3)
+    halvings = (9 * 8 * 16 + 16) + (9 * 16 * 32 + 32)
+    blocks = 4 * 2 * (9 * 32 * 32 + 32)
+    doublings = (9 * 32 * 16 + 16) + (9 * 32 * 8 + 8)
+    norms = (8 + 16 + 32) + 4 * 2 * 32 + (16 + 8)
+    assert gan.g_AB.count_params() == ends + halvings + blocks + doublings + norms == 90_603
+    kernels = sum(16 * i * o + o for i, o in ((3, 24), (24, 48), (48, 96), (96, 192), (192, 1)))
+    assert gan.d_A.count_params() == kernels + (48 + 96 + 192) == 391_993
     assert gan.view is not None
-    assert (config.image_size, config.epochs, config.decay_epochs) == (64, 9, 0)
+    assert (config.image_size, config.epochs, config.decay_epochs) == (64, 8, 0)
 
 
 def test_a_recipe_comes_over_a_base_and_settings_over_both():
@@ -251,10 +251,10 @@ def test_what_may_change_in_the_middle_of_a_run():
     may |= {"evaluate_every": 5, "extractor": "inception", "best_by": "cycle"}
     may |= {"stop_when_stale": 2, "tensorboard": True}
     assert TrainConfig(**may).differences(begun) == {}
-    now = TrainConfig(gf=8, lambda_cycle=7.0, **may)
+    now = TrainConfig(gf=16, lambda_cycle=7.0, **may)
     assert now.differences(begun) == {
-        "gf": (8, 16),
-        "lambda_cycle": (7.0, 2.0),
-        "lambda_cycle_A": (7.0, 2.0),
-        "lambda_cycle_B": (7.0, 2.0),
+        "gf": (16, 8),
+        "lambda_cycle": (7.0, 1.5),
+        "lambda_cycle_A": (7.0, 1.5),
+        "lambda_cycle_B": (7.0, 1.5),
     }
