@@ -56,8 +56,8 @@ def test_a_run_can_be_opened_again_and_changed_in_part(tmp_path):
         assert TrainConfig.from_json(folder / "config.json") == config(tmp_path / "r")
         runs.write_settings(folder, config(tmp_path / "r", **changes))
     assert TrainConfig.from_json(folder / "config.json").epochs == 20
-    with pytest.raises(ValueError, match="Received: gf=8 where it was 16, seed=1 where it was 0"):
-        runs.check_folder(config(tmp_path / "r", gf=8, seed=1))
+    with pytest.raises(ValueError, match="Received: gf=16 where it was 8, seed=1 where it was 0"):
+        runs.check_folder(config(tmp_path / "r", gf=16, seed=1))
     with pytest.raises(ValueError, match="begun with other settings"):
         runs.opened(config(tmp_path / "r", learning_rate=1e-3), "fruit").__enter__()
     assert TrainConfig.from_json(tmp_path / "r" / "config.json").learning_rate == 2e-4
