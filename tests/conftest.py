@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 
 # Before TensorFlow is first imported: its start-up notes are not the tests' subject.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -12,6 +13,11 @@ import pytest
 
 from cyclegan_keras import CycleGAN, DataLoader
 from cyclegan_keras.data.fruit import write_fruit
+
+# A shell has what it starts in the background (`make test &`) ignore Ctrl-C, and so would every
+# process that a test starts in order to send it one.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SIZE = 32
 REAL_IMAGES = pathlib.Path(__file__).parents[2] / "shared" / "data"
