@@ -31,7 +31,7 @@ def train_and_evaluate(data_dir, run_dir, epochs):
 def test_a_training_that_works_is_told_from_one_that_cannot(
     data_dir, tmp_path, capsys, monkeypatch
 ):
-    """Nine minutes; real halves lie far below translations, and these below what they were made of.
+    """Minutes; real halves lie far below translations, and these below what they were made of.
 
     The broken one is the same training with discriminators that never learn.
     """
