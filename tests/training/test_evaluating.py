@@ -514,11 +514,12 @@ def watched(fruit_dir, tmp_path_factory):
         **{"sample_interval": 3, "evaluate_every": 2, "best_by": "kernel", "keep": 99},
         **{"data_dir": str(fruit_dir), "extractor": eye(folder / "eye.keras")},
     )
-    run_dir, kept_then = folder / "run", {}
+    run_dir, kept_then, averages = folder / "run", {}, {}
     run_dir.mkdir()
 
     def take(self, batch, logs):
         kept_then[self._now()] = {path.name: path.read_bytes() for path in run_dir.glob("*best*")}
+        averages[self._now()] = {name: bits(g) for name, g in model.translators.items()}
         self.take()
 
     model = make_model(config)
@@ -528,7 +529,11 @@ def watched(fruit_dir, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Checkpointing, "on_train_batch_end", take)
         Session(model, loader, config, run_dir, judged).train()
-    return config, run_dir, model, first, kept_then, judged
+    return config, run_dir, model, first, kept_then, averages, judged
+
+
+def bits(generator):
+    return [array.tobytes() for array in generator.get_weights()]
 
 
 def state_of(model):
@@ -537,14 +542,11 @@ def state_of(model):
 
 def weights(folder: pathlib.Path):
     """Of what is kept, by file; the files themselves have the time in them."""
-    return {
-        path.name: [array.tobytes() for array in load_generator(path).get_weights()]
-        for path in folder.glob("*.best.keras")
-    }
+    return {path.name: bits(load_generator(path)) for path in folder.glob("*.best.keras")}
 
 
 def test_a_watched_run_goes_on_as_if_there_had_been_no_break(watched, tmp_path):
-    config, run_dir, model, _, kept_then, judged = watched
+    config, run_dir, model, _, kept_then, _, judged = watched
     rows, bests = without_seconds(run_dir / "history.csv"), weights(run_dir)
     assert [row["step"] for row in rows if row["kernel_AB"]] == ["2", "4", "6"]
     assert [row["step"] for row in rows] == ["2", "3", "4", "6"]
@@ -571,6 +573,14 @@ def test_a_watched_run_goes_on_as_if_there_had_been_no_break(watched, tmp_path):
         assert weights(later) == bests
         assert (later / "best.json").read_text() == record
     assert places == []
+
+
+def test_the_moving_averages_are_what_is_kept(watched):
+    _, run_dir, _, _, _, averages, _ = watched
+    kept = weights(run_dir)
+    for name, entry in json.loads((run_dir / "best.json").read_text())["translators"].items():
+        epoch, step = divmod(entry["step"] - 1, 2)
+        assert kept[f"{name}.best.keras"] == averages[epoch, step + 1][name]
 
 
 def test_looking_changes_nothing(watched, tmp_path):
