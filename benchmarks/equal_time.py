@@ -5,13 +5,14 @@
 A row is the flags of `train.py` in one argument, as in "--recipe paper --lambda-id 0", or the words
 `book-loop` for the book's loop as printed (but with discriminators that train). Each trains at
 batch size 1, in a process of its own; two epochs are run beforehand, to find out how many fit into
-the time. Rows that were trained before are not trained again. OUT holds their runs, for each a
-picture with test images above their translations, and the table. Let nothing else run
-meanwhile.
+the time. Rows that were trained before are not trained again, whatever time they had. OUT holds
+their runs, for each a picture with test images above their translations, and the table. Let nothing
+else run meanwhile.
 """
 
 import argparse
 import csv
+import json
 import os
 import pathlib
 import re
@@ -32,13 +33,16 @@ from PIL import Image
 from cyclegan_keras import DataLoader, TrainConfig, load_generator
 from cyclegan_keras.cli import train
 from cyclegan_keras.data.images import denormalize, normalize
-from cyclegan_keras.evaluation import features, quality
+from cyclegan_keras.evaluation import features, passes, quality
+from cyclegan_keras.files import check_can_be_folder, write_text
 from cyclegan_keras.translation import translate_images
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BOOK_LOOP = "book-loop"
 ROWS = (BOOK_LOOP, "--recipe book", "--recipe fast")
 NUM_SHOWN, COLUMNS = 40, 20  # test images of each domain in a picture
+MIN_IMAGES = 4  # What the distance of two halves takes.
+ASKED = "asked.json"
 HEADER = (
     "| | steps | seconds a step | minutes | kernel distance A→B | B→A | strength A→B | B→A |\n"
     "|---|---:|---:|---:|---:|---:|---:|---:|"
@@ -147,18 +151,57 @@ def picture(translators: dict[str, Any], judge: quality.Judge) -> Image.Image:
     for way in ("AB", "BA"):
         originals = judge.pixels[way[0]][:NUM_SHOWN]
         translated = denormalize(translate_images(translators[f"g_{way}"], normalize(originals)))
-        for place in range(0, len(originals) - COLUMNS + 1, COLUMNS):
+        for place in range(0, len(originals), COLUMNS):
             for imgs in (originals, translated):
-                rows.append(np.concatenate(list(imgs[place : place + COLUMNS]), axis=1))
+                row = np.concatenate(list(imgs[place : place + COLUMNS]), axis=1)
+                missing = COLUMNS * imgs.shape[2] - row.shape[1]
+                rows.append(np.pad(row, ((0, 0), (0, missing), (0, 0)), constant_values=255))
     return Image.fromarray(np.concatenate(rows))
+
+
+def asked(judge: quality.Judge) -> dict[str, Any]:
+    """What all rows of a table have in common."""
+    return {"images": passes.digest(judge.paths), "size": judge.pixels["A"].shape[1]}
+
+
+def check(judge: quality.Judge, output: pathlib.Path) -> None:
+    """Tells what would fail after the training.
+
+    Args:
+        judge: Of the images to measure on.
+        output: Where everything goes.
+
+    Raises:
+        ValueError: If there are too few images, or rows of other images are there.
+        OSError: If there cannot be such a folder.
+    """
+    for domain, pixels in judge.pixels.items():
+        if len(pixels) < MIN_IMAGES:
+            raise ValueError(
+                f"Real halves take at least {MIN_IMAGES} test images of each domain. "
+                f"Received: {len(pixels)} of {domain}"
+            )
+    _ = judge.real  # Whatever is wrong with the training images.
+    check_can_be_folder(output)
+    if (output / ASKED).exists():
+        before, now = json.loads((output / ASKED).read_text("utf-8")), asked(judge)
+        if before != now:
+            raise ValueError(
+                f"The rows in {str(output)!r} are of other images, or of another size. Give "
+                f"another --output. Received: {now} where it was {before}"
+            )
 
 
 def line(row: str, folder: pathlib.Path, figures: dict[str, Any]) -> str:
     """Puts a row of the table together."""
-    last = history(folder)[-1]
-    steps, seconds = int(last["step"]), float(last["seconds"])
-    times = f"{steps:,} | {seconds / steps:.3f} | {seconds / 60:.1f}"
+    steps, minutes = int(history(folder)[-1]["step"]), minutes_of(folder)
+    times = f"{steps:,} | {60 * minutes / steps:.3f} | {minutes:.1f}"
     return f"| {row} | {times} | {in_figures(figures)} |"
+
+
+def minutes_of(folder: pathlib.Path) -> float:
+    """Reads how long a row was trained."""
+    return float(history(folder)[-1]["seconds"]) / 60
 
 
 def in_figures(figures: dict[str, Any]) -> str:
@@ -190,12 +233,17 @@ def main(argv: Sequence[str] | None = None) -> int:
                 settings_of(row)
         loader = _loader(data_dir, arguments.size)
         judge = quality.Judge(loader, features.choose("auto"))
+        check(judge, output)
     except (OSError, ValueError) as error:
         print(f"equal_time.py: error: {error}", file=sys.stderr)
         return 2
+    output.mkdir(parents=True, exist_ok=True)
+    write_text(output / ASKED, json.dumps(asked(judge)) + "\n")
     for row in rows:
         folder = output / name_of(row)
-        if not (folder / "g_BA.keras").exists():
+        if (folder / "g_BA.keras").exists():
+            print(f"{row}: trained before, for {minutes_of(folder):.1f} minutes", flush=True)
+        else:
             train_row(row, data_dir, arguments.size, arguments.minutes, folder)
     real = judge.real.figures
     lines = [HEADER]

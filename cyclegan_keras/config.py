@@ -292,7 +292,7 @@ class TrainConfig:
         "evaluation",
         "auto",
         "the network whose features images are compared by: inception, efficientnet, or a .keras "
-        "file; auto takes what is installed",
+        "file; none leaves out all that takes features; auto takes what is installed",
         may_change=True,
     )
     best_by: str = setting(

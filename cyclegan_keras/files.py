@@ -38,6 +38,25 @@ def write_text(path: PathLike, text: str) -> None:
         partial.write_text(text, "utf-8")
 
 
+def check_can_be_folder(path: PathLike) -> None:
+    """Tells early, without touching anything, whether there is a folder or one can be made.
+
+    Args:
+        path: Of the folder.
+
+    Raises:
+        FileExistsError: If it, or what it is to be in, is a file.
+    """
+    for place in (folder := pathlib.Path(path), *folder.parents):
+        if place.is_dir():
+            return
+        if place.exists():
+            raise FileExistsError(
+                f"Cannot make the folder {str(path)!r}, for {str(place)!r} is a file. Give another "
+                "place."
+            )
+
+
 def remove_partial(directory: PathLike) -> None:
     """Removes what processes that were killed had begun to write with `written_whole`.
 

@@ -250,12 +250,18 @@ def step_curves(
     figure = Figure(figsize=(5, 3), layout="constrained")
     axes = figure.subplots()
     for name, (steps, values) in curves.items():
-        label = name if steps else None
+        label = _plain(name) if steps else None
         axes.plot(steps, values, marker="." if len(steps) <= 50 else "", label=label)
     is_positive = all(value > 0 for _, values in curves.values() for value in values)
-    axes.set(title=title, xlabel=xlabel, yscale="log" if is_loss and is_positive else "linear")
+    yscale = "log" if is_loss and is_positive else "linear"
+    axes.set(title=_plain(title), xlabel=xlabel, yscale=yscale)
     axes.grid(alpha=0.3)
     # Not inside, where it could lie on a curve.
     ncols = max(1, min(4, LEGEND_WIDTH // max(map(len, curves), default=1)))
     figure.legend(loc="outside lower center", ncols=ncols, fontsize="small", frameon=False)
     return figure
+
+
+def _plain(name: str) -> str:
+    """Keeps matplotlib from reading formulas into a name, or leaving it out of the legend."""
+    return " " * name.startswith("_") + name.replace("$", "\\$")

@@ -105,6 +105,19 @@ def test_the_penalty_moves_the_slope_towards_one(update):
     assert norm == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.parametrize(("update", "share"), [(update_separately, 1), (update_jointly, 0.5)])
+def test_a_step_on_the_penalty_by_hand(update, share):
+    # Of a loss that is always zero, so that nothing but the penalty moves the weights.
+    d = linear(0.5)
+    d.compile(loss=lambda _, scores: 0 * scores, optimizer=keras.optimizers.SGD(RATE))
+    d.optimizer.build(d.trainable_variables)
+    update(d, flat(0.1), flat(0.1), 0.0, tf.zeros((1, 1, 1, 1)), 2.0)
+    # The slope's norm is √48 / 16 · w, if all three weights are w; each moves it by a third.
+    factor = np.sqrt(48) / 16
+    slope = share * 2.0 * 2 * (factor * 0.5 - 1) * factor / 3
+    np.testing.assert_allclose(d.get_weights()[0], 0.5 - RATE * slope, rtol=1e-6)
+
+
 @pytest.mark.parametrize("with_batch_norm", [False, True])
 def test_batches_go_through_a_network_at_once_only_if_nothing_changes(
     with_batch_norm, random_images

@@ -6,6 +6,7 @@ from typing import Any
 
 from cyclegan_keras.cli import evaluate, train
 from cyclegan_keras.cli.quiet import without_startup_notes
+from cyclegan_keras.files import check_can_be_folder
 
 HELP = "set runs side by side, settings and figures"
 
@@ -39,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         The exit status.
 
     Raises:
-        FileExistsError: If the page is already there.
+        FileExistsError: If the page is already there, or its folder is a file.
         FileNotFoundError: If there is no such run, or its translators have not been measured.
         ValueError: If there are fewer than two runs, one is there twice, or a file is damaged.
     """
@@ -78,25 +79,38 @@ def _check_output(output: pathlib.Path, overwrite: bool) -> None:
         raise FileExistsError(
             f"{str(output)!r} is already there. Give another --output, or --overwrite."
         )
+    check_can_be_folder(output.parent)
 
 
 def _pictures(runs: list[Any]) -> tuple[list[Any], str | None]:
     """Shows what the runs make of the same images, or says why it cannot."""
-    from cyclegan_keras.evaluation import comparison, comparison_page
+    from cyclegan_keras.evaluation import comparison, comparison_page, passes
 
     if (why_none := comparison.why_no_pictures(runs)) is not None:
         return [], why_none
     loaders = [train.make_loader(run.config) for run in runs]
-    found = [
+    there = [
         loader
         for loader in loaders
         if loader.directory.is_dir() and loader.directory.name == runs[0].data_set
     ]
-    if not found:
+    if not there:
         return [], (
             f"There are no pictures, for the data set {runs[0].data_set} is not in "
             f"{str(loaders[0].directory)!r}; a folder that is named without its parents is looked "
             "for from where the command is run."
+        )
+    measured = runs[0].figures["images"]
+    found = []
+    for loader in there:
+        for domain in "AB":
+            loader.evaluation_pixels(domain)  # Which are skipped is known only now.
+        if passes.digest(passes.files(loader)) == measured:
+            found.append(loader)
+    if not found:
+        return [], (
+            f"There are no pictures, for the images in {str(there[0].directory)!r} are no longer "
+            "those that were measured on; cyclegan evaluate measures anew."
         )
     files = [path for run in runs for path in run.translators.values()]
     if absent := [str(path) for path in files if not path.is_file()]:

@@ -10,6 +10,7 @@ from cyclegan_keras.cli import train
 from cyclegan_keras.cli.quiet import without_startup_notes
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.data import palettes
+from cyclegan_keras.files import check_can_be_folder
 from cyclegan_keras.training import runs
 
 HELP = "measure how good the translators of a run are, and write a report"
@@ -67,28 +68,28 @@ def run(arguments: argparse.Namespace) -> int:
         The exit status.
 
     Raises:
-        FileExistsError: If `--output` is the folder of another run.
+        FileExistsError: If `--output` is the folder of another run, or a file.
         FileNotFoundError: If there is no such run, translator, data set, extractor or file.
         ValueError: If a file is damaged, or the data cannot be measured on.
     """
     run_dir = pathlib.Path(arguments.run_dir)
     output = run_dir if arguments.output is None else pathlib.Path(arguments.output)
-    config = _settings(run_dir, arguments.data_dir)
+    config = _settings(run_dir)
     files = _translators(run_dir, config, arguments.best)
     _check_output(output, run_dir)
     _kept(run_dir)  # Damage is told at once; it is read again at the end.
     labels = None if arguments.labels is None else _read_labels(arguments.labels)
     print("Loading TensorFlow …", flush=True)
     with without_startup_notes():
-        from cyclegan_keras.evaluation import quality, report, report_pictures, verdict
+        from cyclegan_keras.evaluation import curves, quality, report, report_pictures, verdict
         from cyclegan_keras.training import devices, saving
 
         found = devices.devices_in_words()
 
     print(f"Device  {found}", flush=True)
-    history = report.read_history(run_dir / "history.csv")
+    history = curves.read(run_dir / "history.csv")
     translators = {name: load_translator(path, config.image_size) for name, path in files.items()}
-    loader = _data(config, labels)
+    loader = _data(config, arguments.data_dir, labels)
     judge = quality.Judge(loader, _extractor(arguments.extractor), labels)
     measured = judge.measure(translators)
     # Not always that of config.json: --data-dir may name another.
@@ -98,7 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     output.mkdir(parents=True, exist_ok=True)
     name = run_dir.resolve().name
-    report.write(output / report.FILE, name, config, seen, history)
+    is_own = arguments.data_dir is None
+    report.write(output / report.FILE, name, config, seen, history, is_own)
     # A training may have ended meanwhile.
     figures = {**_kept(run_dir), **measured.figures}
     saving.save_figures(figures, output / runs.FIGURES)
@@ -109,15 +111,14 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(run_dir: pathlib.Path, data_dir: str | None) -> TrainConfig:
+def _settings(run_dir: pathlib.Path) -> TrainConfig:
     path = run_dir / runs.CONFIG
     if not path.is_file():
         raise FileNotFoundError(
             f"There is no run in {str(run_dir)!r}: it has no {runs.CONFIG}. Give the folder that "
             "training has made, such as runs/fruit."
         )
-    config = TrainConfig.from_json(path)
-    return config if data_dir is None else dataclasses.replace(config, data_dir=data_dir)
+    return TrainConfig.from_json(path)
 
 
 def _translators(run_dir: pathlib.Path, config: TrainConfig, best: bool) -> dict[str, pathlib.Path]:
@@ -149,6 +150,7 @@ def _check_output(output: pathlib.Path, run_dir: pathlib.Path) -> None:
             f"{str(output)!r} is the folder of another run, whose figures would be replaced. Give "
             "another --output."
         )
+    check_can_be_folder(output)
 
 
 def _read_labels(path: str) -> dict[str, palettes.Palette]:
@@ -185,8 +187,12 @@ def load_translator(path: pathlib.Path, image_size: int) -> Any:
     return generator
 
 
-def _data(config: TrainConfig, labels: dict[str, palettes.Palette] | None) -> Any:
+def _data(
+    config: TrainConfig, data_dir: str | None, labels: dict[str, palettes.Palette] | None
+) -> Any:
     """Finds the run's data set; where it is named by a relative path, it may be elsewhere now."""
+    if data_dir is not None:
+        config = dataclasses.replace(config, data_dir=data_dir)
     loader = train.make_loader(config)
     is_drawn = config.data_dir is None and config.dataset in ("fruit", "fruit_pairs")
     if is_drawn and not loader.directory.exists():

@@ -69,6 +69,14 @@ def _figure(config: TrainConfig, loader: Any) -> str:
 def _extractor(config: TrainConfig, loader: Any, figure: str) -> Any:
     from cyclegan_keras.evaluation import features
 
+    if config.extractor == "none":
+        if figure in TAKE_FEATURES:
+            raise ValueError(
+                f"`best_by` cannot be {figure}, which takes features, with extractor='none'. Give "
+                "--best-by cycle, or truth where it is known, or an extractor. "
+                f"Received: best_by={config.best_by!r}"
+            )
+        return None
     try:
         return features.choose(config.extractor)
     except FileNotFoundError as error:

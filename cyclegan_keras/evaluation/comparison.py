@@ -80,7 +80,7 @@ def trained(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     Returns:
         Steps and minutes, in words and of each run; empty where it is not known.
     """
-    last = [next(reversed(run.seconds.items()), None) for run in runs]
+    last = [next(reversed(run.curves.seconds.items()), None) for run in runs]
     return [
         ("steps done", ["" if end is None else f"{end[0]:,}" for end in last]),
         ("minutes of training", ["" if end is None else f"{end[1] / 60:.1f}" for end in last]),
@@ -181,6 +181,7 @@ def why_no_pictures(runs: Sequence[Run]) -> str | None:
 def _images(runs: Sequence[Run]) -> dict[str, list[str]]:
     return {
         "data set": [run.data_set for run in runs],
+        "SHA-256 of the images": [run.figures["images"] for run in runs],
         "image_size": [str(run.config.image_size) for run in runs],
     }
 

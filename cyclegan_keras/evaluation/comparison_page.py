@@ -1,10 +1,7 @@
 """The comparison of runs as a page: figures, curves over each other, and the same images."""
 
-import contextlib
 import datetime
-import json
-import math
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import markupsafe
@@ -15,25 +12,19 @@ from cyclegan_keras.data import images
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.evaluation import (
     comparison,
-    measured_run,
     pages,
     passes,
-    report,
     report_figures,
     report_pictures,
 )
+from cyclegan_keras.evaluation.curves import UNKNOWN, Curve, Curves
 from cyclegan_keras.evaluation.measured_run import Run
 from cyclegan_keras.evaluation.report_figures import Figure
 from cyclegan_keras.evaluation.report_pictures import Row, Sheet
 from cyclegan_keras.evaluation.verdict import arrow
 from cyclegan_keras.files import PathLike
-from cyclegan_keras.training import best
 from cyclegan_keras.translation import translate_images
 
-Curve = tuple[list[int], list[float]]
-
-# How much the same measurement differs between two processes is far less.
-SAME = 1e-3
 DRAWN = ("kernel_{way}", "strength_{way}", "truth_{way}", "cycle_{source}")
 
 
@@ -50,7 +41,6 @@ def write(
 
     Raises:
         OSError: If it cannot be written.
-        ValueError: If a `history.csv` is damaged.
     """
     tables = comparison.tables(runs)
     pages.write(
@@ -92,19 +82,16 @@ def drawings(runs: Sequence[Run]) -> list[tuple[str, list[markupsafe.Markup]]]:
         Titles, and drawings by step or by minutes of training; nothing where nothing was measured,
         or runs cannot be held against each other. Figures of two feature spaces, or of one that is
         not known, are in drawings of their own.
-
-    Raises:
-        ValueError: If a `history.csv` is damaged.
     """
     if comparison.why_incomparable(runs) is not None:
         return []
-    histories = [report.read_history(run.folder / measured_run.HISTORY) for run in runs]
+    histories = [run.curves for run in runs]
     found = []
     for way in passes.WAYS:
-        panels = _panels(runs, histories, way)
+        panels = _panels(histories, way)
         for xlabel, clocks in (
             ("step", [None] * len(runs)),
-            ("minutes of training", [run.seconds for run in runs]),
+            ("minutes of training", [run.curves.seconds for run in runs]),
         ):
             labelled = [(title, _labelled(runs, curves, clocks)) for title, curves in panels]
             drawn = [
@@ -117,47 +104,33 @@ def drawings(runs: Sequence[Run]) -> list[tuple[str, list[markupsafe.Markup]]]:
     return found
 
 
-def _panels(
-    runs: Sequence[Run], histories: Sequence[report.Curves], way: str
-) -> list[tuple[str, list[Curve]]]:
+def _panels(histories: Sequence[Curves], way: str) -> list[tuple[str, list[Curve]]]:
     """Finds what is drawn together: titles, and the curve of each run, or an empty one."""
-    spaces = [_space(run, history) for run, history in zip(runs, histories, strict=True)]
     panels = []
     for kind in (report_figures.FEATURES, report_figures.TRUTH, report_figures.CHANGE):
-        for space, members in _groups(spaces) if kind.by_features else [("", range(len(runs)))]:
+        plain = [("", [history.plain for history in histories])]
+        for space, known in _by_space(histories) if kind.by_features else plain:
             for figure in kind.figures:
-                curves = [
-                    history.get(figure.name(way), ([], [])) if place in members else ([], [])
-                    for place, history in enumerate(histories)
-                ]
+                curves = [of_run.get(figure.name(way), ([], [])) for of_run in known]
                 if figure.key in DRAWN and any(steps for steps, _ in curves):
-                    title = f"{figure.title} ({figure.better})"
-                    panels.append((f"{title}\n{_plain(space)}" if space else title, curves))
+                    panels.append((report_figures.title_of(figure, space), curves))
     return panels
 
 
-def _groups(spaces: Sequence[str | None]) -> list[tuple[str, Container[int]]]:
-    """Names feature spaces, and the places of the runs in each; one that is unknown is alone."""
-    found: list[tuple[str, Container[int]]] = [
-        (name, {place for place, own in enumerate(spaces) if own == name})
-        for name in dict.fromkeys(spaces)
-        if name is not None
+def _by_space(histories: Sequence[Curves]) -> list[tuple[str, list[dict[str, Curve]]]]:
+    """Names feature spaces, and the curves of each run in each; one that is unknown is alone."""
+    names = dict.fromkeys(space for history in histories for space in history.by_space)
+    found = [
+        (space, [history.by_space.get(space, {}) for history in histories])
+        for space in names
+        if space != UNKNOWN
     ]
-    return found + [("extractor unknown", {i}) for i, own in enumerate(spaces) if own is None]
-
-
-def _space(run: Run, history: report.Curves) -> str | None:
-    """Names the feature space of a run's `history.csv`, which does not say so itself."""
-    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError):
-        record = json.loads((run.folder / best.FILE).read_text("utf-8"))
-        # Translators that are kept by the error to the truth are so by no extractor.
-        if isinstance(record["extractor"], str):
-            return record["extractor"]
-    names = [f"frechet_{way}" for way in run.ways]
-    pairs = [(history[n][1][-1], run.figures.get(n, 0.0)) for n in names if n in history]
-    # No other extractor finds the same distances at the end.
-    is_same = pairs and all(math.isclose(mine, theirs, rel_tol=SAME) for mine, theirs in pairs)
-    return run.figures.get("extractor") if is_same else None
+    for place, history in enumerate(histories):
+        if UNKNOWN in history.by_space:
+            alone: list[dict[str, Curve]] = [{} for _ in histories]
+            alone[place] = history.by_space[UNKNOWN]
+            found.append((UNKNOWN, alone))
+    return found
 
 
 def _labelled(
@@ -171,13 +144,8 @@ def _labelled(
             for step, value in zip(steps, values, strict=True)
             if clock is None or step in clock
         ]
-        found[_plain(run.name)] = ([x for x, _ in points], [y for _, y in points])
+        found[run.name] = ([x for x, _ in points], [y for _, y in points])
     return found
-
-
-def _plain(name: str) -> str:
-    """Keeps matplotlib from reading formulas into a name, or leaving it out of the legend."""
-    return " " * name.startswith("_") + name.replace("$", "\\$")
 
 
 def sheets(

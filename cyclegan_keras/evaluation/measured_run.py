@@ -1,6 +1,5 @@
 """What is known of a run without loading its networks: settings, figures, time of training."""
 
-import csv
 import dataclasses
 import json
 import os
@@ -10,12 +9,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from cyclegan_keras.config import TrainConfig
-from cyclegan_keras.evaluation import report_figures
+from cyclegan_keras.evaluation import curves, report_figures
+from cyclegan_keras.evaluation.curves import Curves
 from cyclegan_keras.files import PathLike
 from cyclegan_keras.training import runs
 
 HISTORY = "history.csv"
-NEEDED = ("num_A", "num_B", "on_test_images")
+NEEDED = ("num_A", "num_B", "on_test_images", "images")
+
+KINDS = {"translators": list, "extractor": str, "data_set": str, "images": str}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,14 +29,14 @@ class Run:
         name: Of its folder; the whole path where several have one name.
         config: Its settings.
         figures: Its `metrics.json`.
-        seconds: Of training so far, by the steps done; empty if nothing is known.
+        curves: How its training went.
     """
 
     folder: pathlib.Path
     name: str
     config: TrainConfig
     figures: dict[str, Any]
-    seconds: dict[int, float]
+    curves: Curves
 
     @property
     def data_set(self) -> str:
@@ -100,11 +102,11 @@ def _read(folder: pathlib.Path, name: str) -> Run:
         )
     return Run(
         folder,
-        # Names that are no text can be neither drawn nor written.
-        name.encode("utf-8", "backslashreplace").decode("utf-8"),
+        # Names that are no text can be neither drawn nor written, and some do things to a terminal.
+        "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in name),
         TrainConfig.from_json(folder / runs.CONFIG),
         _read_figures(folder),
-        _read_seconds(folder / HISTORY),
+        curves.read(folder / HISTORY),
     )
 
 
@@ -128,25 +130,10 @@ def _read_figures(folder: pathlib.Path) -> dict[str, Any]:
             f"and measure anew: {measure}"
         )
     for name, value in figures.items():
-        wanted = {"translators": list, "extractor": str, "data_set": str}.get(name, int | float)
+        wanted = KINDS.get(name, int | float)
         if not isinstance(value, wanted):
             raise ValueError(
                 f"{str(path)!r} is damaged. Take it out and measure anew: {measure} "
                 f"Received: {name}={str(value)[:50]!r}"
             )
     return figures
-
-
-def _read_seconds(path: pathlib.Path) -> dict[int, float]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            # The last row of a running training is not always whole.
-            rows = [row for row in csv.DictReader(file) if row.get("seconds")]
-        return {int(row["step"]): float(row["seconds"]) for row in rows}
-    except FileNotFoundError:
-        return {}
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise ValueError(
-            f"{str(path)!r} must be a table of numbers with columns `step` and `seconds`, as "
-            f"training writes it. Mend it or take it away. Received: {error}"
-        ) from None

@@ -1,12 +1,15 @@
 """Test images through the generators and back, a few at a time."""
 
 import dataclasses
+import hashlib
+import pathlib
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from cyclegan_keras.data.images import normalize
+from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.translation import BATCH_SIZE, translate_images
 
 MAX_IMAGES = 500  # of each domain; more would take memory and tell no more
@@ -65,6 +68,41 @@ def batches(
             reconstr=None if g_back is None else translate_images(g_back, translated),
             identity=None if g_back is None else translate_images(g_back, imgs),
         )
+
+
+def files(loader: DataLoader) -> dict[str, list[pathlib.Path]]:
+    """Names the images to measure on, at most 500 a domain, evenly spaced.
+
+    Args:
+        loader: Where they come from.
+
+    Returns:
+        For `"A"` and `"B"`, the files of the test images or, where there are none of one domain or
+        of both, of the training images.
+    """
+    found = {domain: loader.paths(domain, loader.has_test_images) for domain in "AB"}
+    return {d: [paths[place] for place in places(len(paths))] for d, paths in found.items()}
+
+
+def digest(found: dict[str, list[pathlib.Path]]) -> str:
+    """Makes a short name of images, by which the same ones are known wherever they lie.
+
+    Args:
+        found: From `files`.
+
+    Returns:
+        The first digits of the SHA-256 of their contents, in their order.
+
+    Raises:
+        OSError: If one cannot be read.
+    """
+    whole = hashlib.sha256()
+    for domain, paths in found.items():
+        whole.update(domain.encode())
+        for path in paths:
+            with path.open("rb") as file:
+                whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()[:16]
 
 
 def spread(pixels: np.ndarray, most: int = MAX_IMAGES) -> np.ndarray:

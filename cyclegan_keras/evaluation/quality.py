@@ -59,8 +59,8 @@ class Judge:
         paths: For `"A"` and `"B"`, their files.
 
     Raises:
-        ValueError: If the test images are said to be pairs and are not, or a domain has fewer than
-            2 images to compare by features.
+        FileNotFoundError: If there is no such folder.
+        ValueError: If the test images are said to be pairs and are not.
     """
 
     def __init__(
@@ -73,17 +73,19 @@ class Judge:
         self.extractor = extractor
         self._loader = loader
         self._palettes = loader.palettes if palettes is None else palettes
-        testing = loader.has_test_images
-        self.pixels, self.paths = {}, {}
-        for domain in "AB":
-            pixels, paths = loader.evaluation_pixels(domain), loader.paths(domain, testing)
-            self.pixels[domain] = passes.spread(pixels)
-            self.paths[domain] = [paths[place] for place in passes.places(len(paths))]
+        self.pixels = {domain: passes.spread(loader.evaluation_pixels(domain)) for domain in "AB"}
+        self.paths = passes.files(loader)
+        self._digest = passes.digest(self.paths)
         self._real: _Real | None = None
 
     @property
     def real(self) -> "_Real":
-        """What the extractor sees in the real images."""
+        """What the extractor sees in the real images.
+
+        Raises:
+            FileNotFoundError: If there are no training images.
+            ValueError: If there is no extractor, or a domain has too few images.
+        """
         if self.extractor is None:
             raise ValueError("A `Judge` without an extractor has no features.")
         if self._real is None:
@@ -119,12 +121,14 @@ class Judge:
             `accuracy_A` and `accuracy_B`, its shares of real images told right.
             `diversity_AB`: how far translations are from each other, in shares of how far real
             images of B are.
-            `num_A`, `num_B`: the numbers of images; `on_test_images` says which.
+            `num_A`, `num_B`: the numbers of images; `on_test_images` says which, and `images` is
+            the digest of them all.
         """
         figures: Figures = {
             "num_A": len(self.pixels["A"]),
             "num_B": len(self.pixels["B"]),
             "on_test_images": self._loader.has_test_images,
+            "images": self._digest,
         }
         if self.extractor is not None:
             figures |= {"extractor": self.extractor.name, **self.real.figures}
@@ -189,16 +193,21 @@ class _Real:
     def __init__(
         self, loader: DataLoader, extractor: Extractor, pixels: dict[str, np.ndarray]
     ) -> None:
+        least, why = 2, ""
+        if not loader.has_test_images:
+            least = 3
+            why = ", since one of them is kept from the classifier and there are no test images"
         for domain in "AB":
-            if len(pixels[domain]) < 2:
+            if len(pixels[domain]) < least:
                 raise ValueError(
-                    "Sets of images are compared by features, which takes at least 2 images of "
-                    f"each domain. Received: {len(pixels[domain])} of {domain}"
+                    f"Sets of images are compared by features, which takes at least {least} images "
+                    f"of each domain{why}; without features, it takes none (--extractor none). "
+                    f"Received: {len(pixels[domain])} of {domain}"
                 )
         self.test = {domain: extractor.features(pixels[domain]) for domain in "AB"}
         self.train = self.test
         if loader.has_test_images:
-            centres = {d: augment.centre(loader.pixels(d), loader.img_res) for d in "AB"}
+            centres = {d: augment.centre(_to_train_on(loader, d), loader.img_res) for d in "AB"}
             self.train = {
                 domain: extractor.features(passes.spread(centres[domain], MAX_TRAIN_IMAGES))
                 for domain in "AB"
@@ -248,6 +257,16 @@ def _classify(
         "A": classifier.share_of("A", test["A"]),
         "B": classifier.share_of("B", test["B"]),
     }
+
+
+def _to_train_on(loader: DataLoader, domain: str) -> np.ndarray:
+    try:
+        return loader.pixels(domain)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{error} Strength takes training images to learn the domains from; without features, "
+            "there is no need of them (--extractor none)."
+        ) from None
 
 
 def _every(features: Features, held_out: bool) -> Features:

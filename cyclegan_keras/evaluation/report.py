@@ -1,10 +1,7 @@
 """The report on a run: one page that says how good its translators are, and shows it."""
 
-import csv
 import dataclasses
 import datetime
-import math
-import pathlib
 from typing import Any
 
 import markupsafe
@@ -13,14 +10,13 @@ import cyclegan_keras
 from cyclegan_keras import plotting
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.evaluation import pages, quality, report_figures, report_pictures, verdict
+from cyclegan_keras.evaluation.curves import Curve, Curves
+from cyclegan_keras.evaluation.passes import WAYS
 from cyclegan_keras.evaluation.report_pictures import Seen
 from cyclegan_keras.files import PathLike
 from cyclegan_keras.losses import OBJECTIVES
 
 FILE = "report.html"
-NOT_CURVES = ("epoch", "step", "seconds")
-
-Curves = dict[str, tuple[list[int], list[float]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +36,14 @@ class Setting:
     is_used: bool
 
 
-def write(path: PathLike, name: str, config: TrainConfig, seen: Seen, history: Curves) -> None:
+def write(
+    path: PathLike,
+    name: str,
+    config: TrainConfig,
+    seen: Seen,
+    history: Curves,
+    is_own_data: bool = True,
+) -> None:
     """Writes the report, whole or not at all.
 
     Args:
@@ -48,7 +51,8 @@ def write(path: PathLike, name: str, config: TrainConfig, seen: Seen, history: C
         name: Of the run.
         config: Its settings.
         seen: The translators, and what was found out about them.
-        history: From `read_history`.
+        history: From `curves.read`.
+        is_own_data: Whether the data set is taken from where the run's settings say.
 
     Raises:
         OSError: If it cannot be written.
@@ -82,9 +86,9 @@ def write(path: PathLike, name: str, config: TrainConfig, seen: Seen, history: C
         max_train=quality.MAX_TRAIN_IMAGES,
         losses=loss_drawings(history),
         progress=figure_drawings(history),
-        trained_with=config.extractor,
         settings=settings(config),
         recipe=config.recipe,
+        is_own_data=is_own_data,
         shrunk_to=report_pictures.shrunk_to(seen.loader),
     )
 
@@ -94,7 +98,7 @@ def faults(figures: quality.Figures, history: Curves, config: TrainConfig) -> li
 
     Args:
         figures: From `Judge.measure`.
-        history: From `read_history`; of the discriminators, its last row counts.
+        history: From `curves.read`; of the discriminators, its last row counts.
         config: The settings of the run.
 
     Returns:
@@ -103,74 +107,31 @@ def faults(figures: quality.Figures, history: Curves, config: TrainConfig) -> li
     found = verdict.faults(figures)
     blind_loss = OBJECTIVES[config.objective].blind_loss
     names = ["d"] if config.model == "pix2pix" else ["d_A", "d_B"]
-    names = [name for name in names if {f"{name}_acc", f"{name}_loss"} <= history.keys()]
+    curves = history.plain
+    names = [name for name in names if {f"{name}_acc", f"{name}_loss"} <= curves.keys()]
     if blind_loss is None or not names:
         return found
     accuracies, losses = (
-        {name: history[f"{name}_{what}"][1][-1] for name in names} for what in ("acc", "loss")
+        {name: curves[f"{name}_{what}"][1][-1] for name in names} for what in ("acc", "loss")
     )
     return found + verdict.faults_of_discriminators(accuracies, losses, blind_loss)
-
-
-def read_history(path: PathLike) -> Curves:
-    """Reads how a training went.
-
-    Args:
-        path: Of its `history.csv`.
-
-    Returns:
-        For each column the steps at which it has a finite number, and these; nothing if there is
-        no such file.
-
-    Raises:
-        ValueError: If the file is damaged.
-    """
-    try:
-        with pathlib.Path(path).open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except FileNotFoundError:
-        return {}
-    except (ValueError, csv.Error) as error:
-        raise _damaged(path, str(error)) from None
-    curves: Curves = {}
-    for row in rows:
-        for name, cell in row.items():
-            # A figure is not measured at each step, nor is the last row of a running training
-            # always whole.
-            if name in NOT_CURVES or not cell:
-                continue
-            try:
-                step, value = int(row["step"]), float(cell)
-            except (KeyError, TypeError, ValueError):
-                raise _damaged(path, f"{name}={str(cell)[:50]!r}") from None
-            if math.isfinite(value):
-                steps, values = curves.setdefault(name, ([], []))
-                steps.append(step)
-                values.append(value)
-    return curves
-
-
-def _damaged(path: PathLike, received: str) -> ValueError:
-    return ValueError(
-        f"{str(path)!r} must be a table of numbers with a column `step`, as training writes it. "
-        f"Mend it or take it away. Received: {received}"
-    )
 
 
 def loss_drawings(history: Curves) -> list[markupsafe.Markup]:
     """Draws the losses, and how often the discriminators are right.
 
     Args:
-        history: From `read_history`.
+        history: From `curves.read`.
 
     Returns:
         Drawings, those of which there are columns.
     """
-    losses = {name: curve for name, curve in history.items() if name.endswith("_loss")}
+    curves = history.plain
+    losses = {name: curve for name, curve in curves.items() if name.endswith("_loss")}
     panels = {
         "losses of the discriminators": {n: c for n, c in losses.items() if n.startswith("d_")},
         "losses of the generators": {n: c for n, c in losses.items() if not n.startswith("d_")},
-        "accuracy of the discriminators": {n: c for n, c in history.items() if n.endswith("_acc")},
+        "accuracy of the discriminators": {n: c for n, c in curves.items() if n.endswith("_acc")},
     }
     return [
         pages.svg(plotting.step_curves(title, _short(curves), is_loss="losses" in title))
@@ -179,7 +140,7 @@ def loss_drawings(history: Curves) -> list[markupsafe.Markup]:
     ]
 
 
-def _short(curves: Curves) -> Curves:
+def _short(curves: dict[str, Curve]) -> dict[str, Curve]:
     return {n.removesuffix("_loss").removesuffix("_acc"): curve for n, curve in curves.items()}
 
 
@@ -187,22 +148,25 @@ def figure_drawings(history: Curves) -> list[markupsafe.Markup]:
     """Draws the figures that were measured during training.
 
     Args:
-        history: From `read_history`.
+        history: From `curves.read`.
 
     Returns:
         Drawings, those of which there are columns; the kernel distance, and then strength, first.
+        Those of another feature space are in drawings of their own.
     """
     kinds = sorted(report_figures.KINDS, key=lambda kind: not kind.by_features)
     drawings = []
-    for figure in (figure for kind in kinds for figure in kind.figures):
-        curves = {
-            verdict.arrow(way): history[figure.name(way)]
-            for way in ("AB", "BA")
-            if figure.name(way) in history
-        }
-        if curves:
-            title = f"{figure.title} ({figure.better})"
-            drawings.append(pages.svg(plotting.step_curves(title, curves)))
+    for kind in kinds:
+        for space, known in history.by_space.items() if kind.by_features else [("", history.plain)]:
+            for figure in kind.figures:
+                drawn = {
+                    verdict.arrow(way): known[figure.name(way)]
+                    for way in WAYS
+                    if figure.name(way) in known
+                }
+                if drawn:
+                    title = report_figures.title_of(figure, space)
+                    drawings.append(pages.svg(plotting.step_curves(title, drawn)))
     return drawings
 
 

@@ -42,6 +42,20 @@ class Figure:
         return choices.get(self.better)
 
 
+def title_of(figure: Figure, space: str = "") -> str:
+    """Writes what stands above a drawing of a figure.
+
+    Args:
+        figure: The figure.
+        space: The name of the extractor, if it depends on one.
+
+    Returns:
+        One line, or two.
+    """
+    title = f"{figure.title} ({figure.better})"
+    return f"{title}\n{space}" if space else title
+
+
 @dataclasses.dataclass(frozen=True)
 class Kind:
     """Figures that are shown together.

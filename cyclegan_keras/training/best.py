@@ -131,10 +131,14 @@ class BestTranslators:
 
         They are, where the training that made them is not gone through again.
         """
-        with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
+        # A file that is damaged says nothing, and is written anew at the next best.
+        with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
             record = json.loads((self._run_dir / FILE).read_text("utf-8"))
             if Ruler(record["figure"], record["extractor"]) == self._ruler:
-                self._best |= record["translators"]
+                self._best |= {
+                    name: {"value": float(entry["value"]), "step": int(entry["step"])}
+                    for name, entry in dict(record["translators"]).items()
+                }
 
     def state(self) -> dict[str, Any]:
         """Returns what is to be beaten, and by what."""

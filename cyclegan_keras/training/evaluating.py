@@ -18,7 +18,7 @@ from cyclegan_keras.training.intervals import EveryFewSteps
 from cyclegan_keras.training.progress import MeanLogs
 from cyclegan_keras.words import counted
 
-Sink = Callable[[int, dict[str, float]], None]
+Sink = Callable[[int, dict[str, float], str | None], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,8 @@ class Evaluation(EveryFewSteps):
         interval: Steps between two looks.
         run_dir: Where the best translators are kept.
         guard: Asked before each look, so that nothing is made of a model that is broken.
-        sinks: Each is called with the steps done and the figures of the translators.
+        sinks: Each is called with the steps done, the figures of the translators, and the name of
+            the extractor that some of them depend on, `None` if there is none.
         patience: After so many looks in a row at which no translator was at its best, the training
             ends; 0 means never.
 
@@ -103,7 +104,7 @@ class Evaluation(EveryFewSteps):
         translators = self.model.translators
         figures = self._measure(translators, batch)
         for sink in self._sinks:
-            sink(self.num_steps, figures_of_translators(figures))
+            sink(self.num_steps, figures_of_translators(figures), figures.get("extractor"))
         _say(f"Step {self.num_steps:,}: {self._best.take(translators, figures, self.num_steps)}")
         self._name_faults(figures)
         if 0 < self._patience <= self._best.stale and not self._is_last(batch):

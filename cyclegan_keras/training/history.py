@@ -12,8 +12,8 @@ from cyclegan_keras.training.faults import tolerated
 from cyclegan_keras.training.intervals import EveryFewSteps
 from cyclegan_keras.training.progress import MeanLogs
 
-# Called with the steps done, the losses and the figures of a row.
-Sink = Callable[[int, dict[str, float], dict[str, float]], None]
+# Called with the steps done, the losses and the figures of a row, and their extractor.
+Sink = Callable[[int, dict[str, float], dict[str, float], str | None], None]
 
 
 class HistoryCSV(EveryFewSteps):
@@ -25,7 +25,8 @@ class HistoryCSV(EveryFewSteps):
     Args:
         path: Of the file; rows of another training in it are replaced. Columns: `epoch` and `step`
             (both counted from one, steps over all epochs), `seconds` of training so far, the mean
-            of each loss since the row before, and figures, which most rows leave empty.
+            of each loss since the row before, and figures, which most rows leave empty, with the
+            name of the `extractor` that some of them depend on.
         interval: Steps between two rows.
         sinks: Each gets the numbers of each row as well.
     """
@@ -35,6 +36,7 @@ class HistoryCSV(EveryFewSteps):
         self._path, self._sinks = pathlib.Path(path), list(sinks)
         self._means = MeanLogs()
         self._figures: dict[str, float] = {}
+        self._extractor: str | None = None
         self._text = ""
         self._seconds_before = 0.0
 
@@ -49,14 +51,17 @@ class HistoryCSV(EveryFewSteps):
         if self._figures:
             self.act(batch)
 
-    def take_figures(self, num_steps: int, figures: dict[str, float]) -> None:
+    def take_figures(
+        self, num_steps: int, figures: dict[str, float], extractor: str | None = None
+    ) -> None:
         """Takes in what was measured after a step that it has yet to hear the end of.
 
         Args:
             num_steps: The step, which gets a row.
             figures: Numbers by name.
+            extractor: The name of the feature space that some of them were measured in, if any.
         """
-        self._figures = figures
+        self._figures, self._extractor = figures, extractor
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Writes what has come in since the last row."""
@@ -65,20 +70,21 @@ class HistoryCSV(EveryFewSteps):
 
     def act(self, batch: int) -> None:
         """Writes a row."""
-        means, figures = self._means.mean(), self._figures
+        means, figures, extractor = self._means.mean(), self._figures, self._extractor
         row = {
             "epoch": str(self.epoch + 1),
             "step": str(self.num_steps),
             "seconds": str(round(self._seconds(), 2)),
             **{name: f"{value:.6g}" for name, value in {**means, **figures}.items()},
+            **({} if extractor is None else {"extractor": extractor}),
         }
         self._text = with_row(self._text, row)
-        self._figures = {}
+        self._figures, self._extractor = {}, None
         self._means = MeanLogs()
         with tolerated("history.csv"):
             self._write()
         for sink in self._sinks:
-            sink(self.num_steps, means, figures)
+            sink(self.num_steps, means, figures, extractor)
 
     def state(self) -> dict[str, Any]:
         """Returns all rows so far, and what the next one is made of."""

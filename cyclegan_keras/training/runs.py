@@ -158,6 +158,12 @@ def read_figures(folder: PathLike) -> dict[str, Any]:
         raise ValueError(f"{str(path)!r} is not JSON ({error}). Take it out.") from None
     if not isinstance(figures, dict):
         raise ValueError(f"{str(path)!r} must hold figures by name. Take it out.")
+    for name in ("epochs", "stopped_at_step"):
+        if type(figures.get(name, 0)) is not int:
+            raise ValueError(
+                f"{str(path)!r} is damaged. Take it out. Received: "
+                f"{name}={str(figures[name])[:50]!r}"
+            )
     return figures
 
 

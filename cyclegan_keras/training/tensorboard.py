@@ -60,7 +60,11 @@ class TensorBoardLog(keras.callbacks.Callback):
             self._writer.close()
 
     def write_row(
-        self, num_steps: int, losses: dict[str, float], figures: dict[str, float]
+        self,
+        num_steps: int,
+        losses: dict[str, float],
+        figures: dict[str, float],
+        extractor: str | None = None,
     ) -> None:
         """Writes the numbers of one row of the history.
 
@@ -68,10 +72,13 @@ class TensorBoardLog(keras.callbacks.Callback):
             num_steps: Steps done.
             losses: Means by name.
             figures: Numbers by name, none if nothing was measured.
+            extractor: The name of the feature space that some of them were measured in, if any; a
+                change of it begins new curves.
         """
+        measured = "figures" if extractor is None else f"figures ({extractor})"
 
         def write() -> None:
-            for group, values in (("losses", losses), ("figures", figures)):
+            for group, values in (("losses", losses), (measured, figures)):
                 for name, value in values.items():
                     tf.summary.scalar(f"{group}/{name}", value)
 

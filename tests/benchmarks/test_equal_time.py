@@ -1,3 +1,4 @@
+import json
 import types
 
 import numpy as np
@@ -39,6 +40,31 @@ def test_the_picture_has_translations_below_their_images():
     shown = np.asarray(equal_time.picture({"g_AB": black, "g_BA": black}, judge))
     assert shown.shape == (8 * 8, 20 * 8, 3)
     assert [int(row[0, 0]) for row in shown[::8]] == [255, 0, 255, 0, 100, 0, 100, 0]
+    # A row that is not full is filled with white.
+    judge.pixels["B"] = judge.pixels["B"][:3]
+    shown = np.asarray(equal_time.picture({"g_AB": black, "g_BA": black}, judge))
+    assert shown.shape == (6 * 8, 20 * 8, 3)
+    assert [int(row[0, 0]) for row in shown[::8]] == [255, 0, 255, 0, 100, 0]
+    assert set(shown[32:, 24:].flat) == {255}
+
+
+def test_rows_of_other_images_and_too_few_images_are_told_before_anything_is_trained(tmp_path):
+    pixels = {domain: np.zeros((4, 8, 8, 3), np.uint8) for domain in "AB"}
+    for domain in "AB":
+        (tmp_path / f"{domain}.png").write_bytes(domain.encode())
+    paths = {domain: [tmp_path / f"{domain}.png"] for domain in "AB"}
+    judge = types.SimpleNamespace(pixels=pixels, paths=paths, real=None)
+    equal_time.check(judge, tmp_path)
+    (tmp_path / "asked.json").write_text(json.dumps(equal_time.asked(judge)))
+    equal_time.check(judge, tmp_path)
+    (tmp_path / "B.png").write_bytes(b"another")
+    with pytest.raises(ValueError, match=r"are of other images.*another --output"):
+        equal_time.check(judge, tmp_path)
+    with pytest.raises(FileExistsError, match="is a file"):
+        equal_time.check(judge, tmp_path / "A.png")
+    pixels["B"] = pixels["B"][:3]
+    with pytest.raises(ValueError, match=r"at least 4 test images.*Received: 3 of B"):
+        equal_time.check(judge, tmp_path / "new")
 
 
 def test_a_line_by_hand(tmp_path):

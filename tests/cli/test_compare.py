@@ -10,9 +10,15 @@ import pytest
 from keras import layers
 
 from cyclegan_keras.cli.main import main
+from cyclegan_keras.cli.train import make_loader
 from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.evaluation import passes
 
 FIGURES = {"num_A": 4, "num_B": 4, "on_test_images": True, "change_AB": 30.0, "change_BA": 20.0}
+
+
+def digest(config):
+    return passes.digest(passes.files(make_loader(config)))
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +28,8 @@ def first(fruit_dir, tmp_path_factory):
     folder.mkdir()
     config = TrainConfig(image_size=32, data_dir=str(fruit_dir), gf=4)
     (folder / "config.json").write_text(config.to_json())
-    (folder / "metrics.json").write_text(json.dumps({**FIGURES, "truth_AB": 12.5}))
+    figures = {**FIGURES, "images": digest(config), "truth_AB": 12.5}
+    (folder / "metrics.json").write_text(json.dumps(figures))
     (folder / "history.csv").write_text("epoch,step,seconds,truth_AB\n1,600,90,12.5\n")
     image = keras.Input((32, 32, 3))
     for name in ("g_AB", "g_BA"):
@@ -100,6 +107,10 @@ def test_a_page_is_written_once(two, tmp_path, capsys):
     assert page.read_text("utf-8") == text
     assert compare(*two, "--output", page.parent, "--overwrite") == 2
     assert "is a folder. Give --output a file, such as" in capsys.readouterr().err
+    assert compare(*two, "--output", page / "in" / "a.html") == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.endswith("page.html' is a file. Give another place.\n")
 
 
 def other_size(two):
@@ -120,6 +131,23 @@ def data_of_another_name(two):
         change(run / "metrics.json", data_set="elsewhere")
 
 
+def other_images(two):
+    change(two[1] / "metrics.json", images="aa")
+
+
+def images_changed_since(two):
+    """A pair is gone, and what is left is still pairs."""
+    copy = shutil.copytree(data_dir_of(two[0]), two[0].parent / "small_fruit")
+    for domain in "AB":
+        sorted((copy / f"test{domain}").iterdir())[0].unlink()
+    for run in two:
+        change(run / "config.json", data_dir=str(copy))
+
+
+def data_dir_of(run):
+    return json.loads((run / "config.json").read_text())["data_dir"]
+
+
 def translator_gone(two):
     (two[1] / "g_BA.keras").unlink()
 
@@ -131,6 +159,8 @@ def translator_gone(two):
         (other_data, "the runs have not the same images (data set: small_fruit, elsewhere)."),
         (data_gone, "the data set set is not in "),
         (data_of_another_name, "the data set elsewhere is not in "),
+        (other_images, "the runs have not the same images (SHA-256 of the images: "),
+        (images_changed_since, "the images in "),
         (translator_gone, "a translator is missing: "),
     ],
 )

@@ -81,7 +81,8 @@ def test_figures_and_report_go_into_the_run(trained, tmp_path, eye, capsys):
     assert figures["translators"] == ["g_AB.keras", "g_BA.keras"]
     # By what training measured at its end, on the same images.
     for name, value in json.loads(before["metrics.json"]).items():
-        assert figures[name] == pytest.approx(value, rel=1e-5), name
+        expected = value if isinstance(value, str) else pytest.approx(value, rel=1e-5)
+        assert figures[name] == expected, name
     assert f"A → B to the truth  {figures['truth_AB']:6.2f}" in out
     assert f"kernel distance to B  {figures['kernel_AB']:.4f}" in out
     assert out.endswith(f"Report  {run_dir / 'report.html'}\n")
@@ -141,6 +142,25 @@ def test_into_another_folder(run_dir, trained, capsys):
     assert evaluate(run_dir, "--extractor", "none", "--output", trained) == 2
     assert "is the folder of another run" in capsys.readouterr().err
     assert "report.html" not in files_in(trained)
+    # Told before anything is measured.
+    (output.parent / "file").write_text("mine")
+    for odd in ("file", "file/deeper"):
+        assert evaluate(run_dir, "--extractor", "none", "--output", output.parent / odd) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.endswith("file' is a file. Give another place.\n")
+
+
+def test_on_another_data_set(run_dir, fruit_dir, tmp_path, capsys):
+    for folder in ("trainA", "trainB"):
+        shutil.copytree(fruit_dir / folder, tmp_path / "other" / folder)
+    assert evaluate(run_dir, "--extractor", "none", "--data-dir", tmp_path / "other") == 0
+    assert figures_in(run_dir)["data_set"] == "other"
+    page = (run_dir / "report.html").read_text("utf-8")
+    assert "If they are among those that the networks" in page
+    # The settings are the run's own.
+    assert f"{fruit_dir}</td>" in page
+    assert str(tmp_path / "other") not in page
 
 
 def test_without_an_installed_extractor(run_dir, monkeypatch, tmp_path, capsys):

@@ -374,9 +374,8 @@ def test_a_run_that_is_looked_at(fruit_dir, eye, tmp_path, capsys):
         *(("2", True), ("3", False), ("4", True), ("6", True))
     ]
     assert all(math.isfinite(float(row["kernel_BA"])) for row in rows if row["frechet_AB"])
-    assert not {"num_A", "extractor", "frechet_untranslated", "kernel_real_A", "accuracy_A"} & (
-        rows[0].keys()
-    )
+    never = {"num_A", "images", "frechet_untranslated", "kernel_real_A", "accuracy_A"}
+    assert not never & rows[0].keys()
     figures = json.loads((run / "metrics.json").read_text())
     assert (figures["extractor"], figures["epochs"]) == (name, 2)
     best = json.loads((run / "best.json").read_text())
@@ -394,6 +393,7 @@ def test_a_run_that_is_looked_at(fruit_dir, eye, tmp_path, capsys):
         )
         same = all(np.array_equal(*pair) for pair in zip(weights, last, strict=True))
         assert same == (step == "6")
+    assert {row["extractor"] for row in rows if row["frechet_AB"]} == {name}
     (said,) = (line for line in out if line.startswith("Step 2: "))
     assert said == (
         f"Step 2: A → B Fréchet distance {float(rows[0]['frechet_AB']):.2f}, the best so far. "
@@ -401,7 +401,9 @@ def test_a_run_that_is_looked_at(fruit_dir, eye, tmp_path, capsys):
     )
     assert len([line for line in out if line.startswith("Step ")]) == 3
     events = plugin_event_accumulator.EventAccumulator(str(run / "tensorboard")).Reload()
-    assert {"losses/g_loss", "figures/frechet_AB", "samples"} <= set(events.Tags()["tensors"])
+    assert {"losses/g_loss", f"figures ({name})/frechet_AB", "samples"} <= set(
+        events.Tags()["tensors"]
+    )
     assert [event.step for event in events.Tensors("samples")] == [2, 4, 6]
 
 
@@ -473,13 +475,15 @@ def no_networks(monkeypatch, tmp_path):
     monkeypatch.setattr(features, "inception_path", lambda: tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("wanted", ["auto", "none"])
 def test_where_the_truth_is_known_it_does_without_features(
-    fruit_dir, tmp_path, capsys, quick, no_networks
+    wanted, fruit_dir, tmp_path, capsys, quick, no_networks
 ):
     words = f"train --data-dir {fruit_dir} --run-dir {tmp_path / 'r'} --evaluate-every 3"
-    assert main([*words.split(), *TINY, "--epochs", "1"]) == 0
+    assert main([*words.split(), *TINY, "--epochs", "1", "--extractor", wanted]) == 0
     out = capsys.readouterr().out
-    assert "Going on without distance, strength and diversity." in out
+    told = "Going on without distance, strength and diversity." in out
+    assert told == (wanted == "auto")
     assert "Judged  by error to the truth, every 3 steps" in out
     assert "Step 3: A → B error to the truth " in out
     (row,) = read_rows(tmp_path / "r" / "history.csv")
@@ -496,6 +500,7 @@ def test_where_the_truth_is_known_it_does_without_features(
         (False, "--best-by truth", "`best_by` cannot be truth, for it is not known here"),
         (True, "--extractor nowhere.keras", "No model 'nowhere.keras'"),
         (True, "--extractor vgg", "must be one of auto, inception, efficientnet"),
+        (False, "--extractor none", "`best_by` cannot be kernel, which takes features, with "),
         (True, "--tensorboard", 'pip install "cyclegan-keras[tensorboard]"'),
     ],
 )

@@ -4,9 +4,11 @@ import pytest
 
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.evaluation import comparison
+from cyclegan_keras.evaluation.curves import Curves
 from cyclegan_keras.evaluation.measured_run import Run
 
-COUNTS = {"num_A": 4, "num_B": 5, "on_test_images": True, "change_AB": 30.0, "change_BA": 20.0}
+IMAGES = {"num_A": 4, "num_B": 5, "on_test_images": True, "images": "aa"}
+COUNTS = {**IMAGES, "change_AB": 30.0, "change_BA": 20.0}
 BY_EYE = {
     "extractor": "eye",
     "kernel_AB": 0.25,
@@ -19,7 +21,8 @@ BY_EYE = {
 
 def run(tmp_path, name, figures=None, seconds=None, **settings):
     known = {**COUNTS, **(figures or {})}
-    return Run(tmp_path / name, name, TrainConfig.make(**settings), known, seconds or {})
+    curves = Curves(seconds=seconds or {})
+    return Run(tmp_path / name, name, TrainConfig.make(**settings), known, curves)
 
 
 @pytest.fixture
@@ -152,6 +155,7 @@ def test_two_feature_spaces_are_never_compared(make):
         ({"num_A": 3}, {}, "images of A: 4, 3"),
         ({"num_B": 4}, {}, "images of B: 5, 4"),
         ({"on_test_images": False}, {}, "measured on: test images, training images"),
+        ({"images": "bb"}, {}, "SHA-256 of the images: aa, bb"),
         ({"data_set": "other"}, {}, "data set: fruit, other"),
         ({}, {"data_dir": "photos/set"}, "data set: fruit, set"),
         ({}, {"dataset": "horses"}, "data set: fruit, horses"),

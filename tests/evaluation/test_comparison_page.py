@@ -18,6 +18,7 @@ FIGURES = {
     "num_A": 4,
     "num_B": 4,
     "on_test_images": True,
+    "images": "aa",
     "change_AB": 30.0,
     "change_BA": 20.0,
     "truth_AB": 12.5,
@@ -26,10 +27,10 @@ FIGURES = {
     "strength_AB": 0.75,
     "frechet_AB": 40.0,
 }
-HISTORY = """epoch,step,seconds,g_loss,kernel_AB,strength_AB,frechet_AB,truth_AB,cycle_B
-1,100,60,3,,,,,
-1,200,150,2,0.5,0.5,80,25,9
-1,300,210,1,0.25,0.75,40,12.5,8
+HISTORY = """epoch,step,seconds,g_loss,kernel_AB,strength_AB,frechet_AB,truth_AB,cycle_B,extractor
+1,100,60,3,,,,,,
+1,200,150,2,0.5,0.5,80,25,9,eye
+1,300,210,1,0.25,0.75,40,12.5,8,eye
 """
 
 
@@ -37,15 +38,13 @@ HISTORY = """epoch,step,seconds,g_loss,kernel_AB,strength_AB,frechet_AB,truth_AB
 def make(tmp_path):
     """Makes a run with a history, and returns its folder."""
 
-    def made(name, figures=None, history=HISTORY, record=None):
+    def made(name, figures=None, history=HISTORY):
         folder = tmp_path / name
         folder.mkdir()
         config = TrainConfig(image_size=32, data_dir="small_fruit")
         (folder / "config.json").write_text(config.to_json())
         (folder / "metrics.json").write_text(json.dumps({**FIGURES, **(figures or {})}))
         (folder / "history.csv").write_text(history)
-        if record is not None:
-            (folder / "best.json").write_text(record)
         return folder
 
     return made
@@ -104,22 +103,14 @@ def test_curves_lie_over_each_other_by_step_and_by_time(make, monkeypatch):
 
 
 def test_curves_of_two_feature_spaces_lie_apart(make):
-    record = json.dumps({"figure": "kernel", "extractor": "ear", "translators": {}})
-    # By the record of the best ones; by equal distances at the end; or not at all.
-    runs = measured_run.read(
-        [
-            make("a"),
-            make("b", record=record),
-            make("c", {"frechet_AB": 41.0}),
-            make("d", record='{"figure": "truth", "extractor": null}'),
-            make("e", {"frechet_AB": 40.001}, record="[1]"),
-            make("f", {"frechet_AB": 39.0}),
-        ]
-    )
+    ear, unknown = (HISTORY.replace("eye", other) for other in ("ear", ""))
+    both = HISTORY.replace("9,eye", "9,ear")  # One that changed it on the way.
+    histories = {"a": HISTORY, "b": ear, "c": unknown, "d": both, "e": HISTORY, "f": unknown}
+    runs = measured_run.read([make(name, history=text) for name, text in histories.items()])
     drawn = titles(runs)["A → B, by step"]
     assert [text for text in drawn if "kernel" in text] == [
         "step kernel distance (lower is better) eye a d e",
-        "step kernel distance (lower is better) ear b",
+        "step kernel distance (lower is better) ear b d",
         "step kernel distance (lower is better) extractor unknown c",
         "step kernel distance (lower is better) extractor unknown f",
     ]

@@ -190,8 +190,10 @@ def test_pictures_side_by_side_have_their_truth(fruit_dir, tmp_path):
         DataLoader(name, (32, 32), directory)
         for name, directory in ((fruit_dir.name, fruit_dir.parent), ("set", tmp_path))
     )
-    figures = figures_of(both(brighter, same), together)
-    assert figures == figures_of(both(brighter, same), apart)
+    figures, expected = (figures_of(both(brighter, same), data) for data in (together, apart))
+    # These are other files.
+    assert figures.pop("images") != expected.pop("images")
+    assert figures == expected
     assert figures["truth_AB"] > 15
 
 
@@ -256,6 +258,47 @@ def test_one_image_cannot_be_compared_by_features(fruit_dir, tmp_path):
     with pytest.raises(ValueError, match=r"at least 2 images.*Received: 1 of A"):
         figures_of(both(same, same), loader, MeanColours())
     assert figures_of(both(same, same), loader)["num_A"] == 1
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_without_test_images_there_must_be_one_more(count, fruit_dir, tmp_path):
+    for folder in ("trainA", "trainB"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        for path in sorted((fruit_dir / folder).iterdir())[:count]:
+            shutil.copy(path, tmp_path / "set" / folder)
+    loader = DataLoader("set", (32, 32), tmp_path)
+    if count == 3:
+        assert figures_of(both(same, same), loader, MeanColours())["accuracy_A"] in (0, 1)
+        return
+    told = r"at least 3 images.*there are no test images.*--extractor none.*Received: 2 of A"
+    with pytest.raises(ValueError, match=told):
+        figures_of(both(same, same), loader, MeanColours())
+
+
+def test_strength_takes_training_images(fruit_dir, tmp_path):
+    for folder in ("testA", "testB"):
+        shutil.copytree(fruit_dir / folder, tmp_path / "set" / folder)
+    loader = DataLoader("set", (32, 32), tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"trainA.*Strength takes.*--extractor none"):
+        figures_of(both(same, same), loader, MeanColours())
+    assert figures_of(both(same, same), loader)["num_A"] == 4
+
+
+def test_images_are_known_by_what_is_in_them(fruit_dir, tmp_path):
+    def digest():
+        return figures_of(both(same, same), DataLoader("set", (32, 32), tmp_path))["images"]
+
+    shutil.copytree(fruit_dir, tmp_path / "set")
+    first = digest()
+    assert (
+        first
+        == figures_of(both(same, same), DataLoader(fruit_dir.name, (32, 32), fruit_dir.parent))[
+            "images"
+        ]
+    )
+    one, other = sorted((tmp_path / "set" / "testA").iterdir())[:2]
+    shutil.copy(other, one)
+    assert digest() != first
 
 
 def test_without_an_extractor_there_are_no_features(loader):

@@ -17,22 +17,27 @@ from PIL import Image
 
 from cyclegan_keras import DataLoader, TrainConfig, plotting
 from cyclegan_keras.evaluation import quality, report
+from cyclegan_keras.evaluation.curves import Curves
 from cyclegan_keras.evaluation.report_pictures import Seen
 from tests.colour_features import MeanColours
 
 CHROMIUM = shutil.which("chromium")
 WINDOW = (1200, 6500)
 CONFIG = TrainConfig(image_size=32, epochs=20, gf=3, recipe=None)
-HISTORY = {
-    "d_loss": ([100, 200], [0.5, 0.25]),
-    "d_A_loss": ([100, 200], [0.5, 0.25]),
-    "d_A_acc": ([100, 200], [0.5, 0.75]),
-    "g_loss": ([100, 200], [5.0, 2.5]),
-    "reconstr_A_loss": ([100, 200], [0.25, 0.125]),
-    "truth_AB": ([200], [12.5]),
-    "kernel_AB": ([200], [0.0625]),
-    "strength_BA": ([200], [0.75]),
-}
+HISTORY = Curves(
+    plain={
+        "d_loss": ([100, 200], [0.5, 0.25]),
+        "d_A_loss": ([100, 200], [0.5, 0.25]),
+        "d_A_acc": ([100, 200], [0.5, 0.75]),
+        "g_loss": ([100, 200], [5.0, 2.5]),
+        "reconstr_A_loss": ([100, 200], [0.25, 0.125]),
+        "truth_AB": ([200], [12.5]),
+    },
+    by_space={
+        "eye <$>": {"kernel_AB": ([200], [0.0625]), "strength_BA": ([200], [0.75])},
+        "ear": {"kernel_AB": ([200], [0.5])},
+    },
+)
 
 
 def negative(imgs, training):
@@ -43,12 +48,14 @@ def same(imgs, training):
     return imgs
 
 
-def page_of(folder, loader, extractor=None, config=CONFIG, history=None, **translators):
+def page_of(
+    folder, loader, extractor=None, config=CONFIG, history=None, is_own=True, **translators
+):
     judge = quality.Judge(loader, extractor)
     measured = judge.measure(translators)
     measured.figures["translators"] = [f"{name}.keras" for name in translators]
     seen = Seen(translators, loader, judge, measured)
-    report.write(folder / "report.html", "a <run>", config, seen, history or {})
+    report.write(folder / "report.html", "a <run>", config, seen, history or Curves(), is_own)
     return (folder / "report.html").read_text("utf-8")
 
 
@@ -92,7 +99,7 @@ def test_all_of_it_is_there_and_the_faults_come_first(whole):
     assert text.index("kernel distance (lower") < text.index("strength (higher")
     # 2 × 4 at random of 4 pictures each, 2 × 4 the best and the worst, 2 × 4 neighbours of 5.
     assert page.count("<img ") == 32 + 32 + 40
-    assert page.count("<svg ") == 3 + 3
+    assert page.count("<svg ") == 3 + 4
 
 
 def test_nothing_is_fetched(whole):
@@ -126,11 +133,19 @@ def test_one_way_and_no_test_images(fruit_dir, tmp_path):
     page = page_of(tmp_path, loader, MeanColours(), config, g_BA=negative)
     text = words(page)
     assert "measured on 6 training images of A and 6 of B" in text
-    assert "There are no test images" in text
+    assert "Without test images of both domains, all of this was measured on training" in text
+    assert "The networks were trained on them, so" in text
+    assert "among 500 training images of set at most, evenly spaced. B → A" in text
     assert "The best and the worst" not in headings(page)
     assert "A → B" not in text
     assert "lambda_cycle not of this model" in text
     assert "lambda_l1 100.0" in text
+    # Of another data set, nobody knows.
+    page = page_of(tmp_path, loader, MeanColours(), config, is_own=False, g_BA=negative)
+    text = words(page)
+    assert "If they are among those that the networks were trained on, it may be better" in text
+    assert "The networks were trained on them" not in text
+    assert "That is the data set of --data-dir ; the run may have been trained on another" in text
 
 
 def test_settings_that_were_chosen_stand_out():
@@ -171,40 +186,10 @@ def test_only_what_was_chosen_stands_out(given, changed):
     assert {s.name for group in groups.values() for s in group if s.usual is not None} == changed
 
 
-def test_history_is_read_as_it_was_written(tmp_path):
-    path = tmp_path / "history.csv"
-    assert report.read_history(path) == {}
-    # Figures are not measured at each step; a loss may be no number; the last row is being written.
-    path.write_text(
-        "epoch,step,seconds,g_loss,kernel_AB\n1,10,1.5,2.5,\n1,20,3,nan,0.125\n2,30,4.5,1.25"
-    )
-    assert report.read_history(path) == {
-        "g_loss": ([10, 30], [2.5, 1.25]),
-        "kernel_AB": ([20], [0.125]),
-    }
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["step,g_loss\n1,many\n", "epoch,g_loss\n1,2\n", "step,g_loss\nx,2\n", "step,g\n1,2,3\n"],
-)
-def test_damaged_history_is_told(text, tmp_path):
-    path = tmp_path / "history.csv"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=r"history.csv' must be a table of numbers.*Received: "):
-        report.read_history(path)
-    path.write_bytes(b"step,g_loss\n1,\xff\n")
-    with pytest.raises(ValueError, match="must be a table of numbers"):
-        report.read_history(path)
-    path.write_text("step,g_loss\n1," + 200_000 * "1")  # more than the csv module reads
-    with pytest.raises(ValueError, match="must be a table of numbers"):
-        report.read_history(path)
-
-
 def test_discriminators_that_have_won_or_lost_at_the_end_are_named():
     def faults(accuracy, loss, config=CONFIG, name="d_A"):
         curves = {f"{name}_acc": ([1, 2], [0.7, accuracy]), f"{name}_loss": ([1, 2], [0.2, loss])}
-        return report.faults({"change_AB": 1.0}, curves, config)
+        return report.faults({"change_AB": 1.0}, Curves(curves), config)
 
     copies, wins = faults(0.995, 0.01)
     assert copies.startswith("g_AB copies its input")
@@ -216,15 +201,17 @@ def test_discriminators_that_have_won_or_lost_at_the_end_are_named():
     assert len(faults(0.3, 0.8, TrainConfig(objective="log_likelihood"))) == 1
     pairs = TrainConfig.make(model="pix2pix")
     assert faults(1.0, 0.0, pairs, "d")[1].startswith("d always wins")
-    assert len(report.faults({"change_AB": 1.0}, {}, CONFIG)) == 1
+    assert len(report.faults({"change_AB": 1.0}, Curves(), CONFIG)) == 1
 
 
 def test_distance_and_strength_are_drawn_first_and_side_by_side():
     drawings = report.figure_drawings(HISTORY)
-    titles = [re.findall(r">([^<]*better\))<", drawing) for drawing in drawings]
+    titles = [re.findall(r">([^<]*better\)|ear|eye[^<]*)<", text) for text in drawings]
+    # And never those of two extractors over each other.
     assert titles == [
-        ["kernel distance (lower is better)"],
-        ["strength (higher is better)"],
+        ["kernel distance (lower is better)", "eye &lt;$&gt;"],
+        ["strength (higher is better)", "eye &lt;$&gt;"],
+        ["kernel distance (lower is better)", "ear"],
         ["mean absolute error (lower is better)"],
     ]
     assert ">A → B<" in drawings[0]
@@ -314,7 +301,7 @@ def test_a_browser_shows_it_and_asks_nobody(whole, tmp_path, site):
     found = json.loads(html.unescape(re.search('<pre id="answer">(.*?)</pre>', dom)[1]))
     own, drawings = found[:-1][: page.count("<img ")], [x for x in found if x[0] == "svg"]
     assert [width for tag, width, *_ in own] == [32] * page.count("<img ")
-    assert len(drawings) == 6
+    assert len(drawings) == 7
     look(tmp_path / "screen.png", page, found)
 
 
@@ -336,7 +323,7 @@ def look(path, page, found):
         with Image.open(io.BytesIO(base64.b64decode(next(sources)))) as image:
             scaled = image.resize((right - left, bottom - top), Image.Resampling.NEAREST)
         assert np.abs(region - np.asarray(scaled)).mean() < 6, "a picture is not itself"
-    assert num_seen == {"IMG": page.count("<img "), "svg": 6}
+    assert num_seen == {"IMG": page.count("<img "), "svg": 7}
     text = screen[:400]
     assert 1 < text.std() < 80
     assert (text.mean(axis=2) < 100).mean() > 0.005, "there is no text"

@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 
 from cyclegan_keras.evaluation import verdict
+from cyclegan_keras.residual import ChangeImage
 
 GOOD = {
     "on_test_images": True,
@@ -10,7 +12,7 @@ GOOD = {
     "truth_BA": 8.0,
     "truth_untranslated": 20.0,
     "change_AB": 18.0,
-    "change_BA": 3.0,
+    "change_BA": 3.1,
     "extractor": "EfficientNet-Lite0",
     "kernel_AB": 0.02,
     "kernel_BA": 0.03,
@@ -26,13 +28,22 @@ GOOD = {
 }
 
 
+def test_a_generator_that_changes_nothing_is_named_whatever_the_image():
+    """Black and white cannot stay what they are where the output is a change of the input."""
+    image = np.float32([-1, 1, 0]).reshape(1, 1, 1, 3)
+    kept = np.asarray(ChangeImage()([np.zeros_like(image), image]))
+    most = float(np.abs(kept - image).max()) * 127.5
+    assert 3 < most < verdict.COPYING
+    assert "copies its input" in verdict.faults({"change_AB": most})[0]
+
+
 def test_in_words():
     assert verdict.in_words(GOOD) == (
         "Mean absolute errors on test images, in levels of 0 to 255:\n"
         "  A → B to the truth    5.00   untranslated  20.00   (25%)\n"
         "  B → A to the truth    8.00   untranslated  20.00   (40%)\n"
         "  A → B change from the image  18.00\n"
-        "  B → A change from the image   3.00\n"
+        "  B → A change from the image   3.10\n"
         "  cycle                  3.00 (A)     3.00 (B)\n"
         "  identity               2.00 (A)     2.00 (B)\n"
         "By the features of EfficientNet-Lite0, on test images:\n"

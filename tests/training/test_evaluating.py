@@ -103,7 +103,8 @@ def test_it_looks_every_so_often_and_after_the_last_step(interval, epochs, looks
 
     sink = lambda *args: seen.append(args)  # noqa: E731
     train(judging(measure), tmp_path, interval, epochs, sinks=[sink])
-    assert seen == [(step, {"kernel_AB": float(step), "kernel_BA": 1.0}) for step in looks]
+    made = {"kernel_BA": 1.0}
+    assert seen == [(step, {"kernel_AB": float(step), **made}, None) for step in looks]
 
 
 # Kernel distances by step.
@@ -456,6 +457,30 @@ def test_what_was_kept_before_looks_were_switched_off_must_still_be_beaten(tmp_p
     # A training that begins anew has nothing to do with what lies there.
     train(judging(kernels({6: 0.5}, {6: 0.5}), judge.ruler), tmp_path, 99)
     assert kept(tmp_path, "g_AB") == 6
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda record: "{",
+        lambda record: "[]",
+        lambda record: json.dumps({**record, "translators": None}),
+        lambda record: json.dumps({**record, "translators": [["g_AB"]]}),
+        lambda record: json.dumps({**record, "translators": {"g_AB": 5}}),
+        lambda record: json.dumps({**record, "translators": {"g_AB": {"value": "x", "step": 3}}}),
+        lambda record: json.dumps({**record, "translators": {"g_AB": {"value": 0.0}}}),
+    ],
+)
+def test_a_damaged_record_of_the_best_is_written_anew(damage, tmp_path):
+    model, progress = broken_off_after(2, {1: 0.3, 2: 0.1}, tmp_path)
+    del progress._remembered["Evaluation"]
+    record = json.loads((tmp_path / "best.json").read_text())
+    (tmp_path / "best.json").write_text(damage(record))
+    values = {3: 0.2, 4: 0.25, 5: 0.3, 6: 0.3}
+    train(judging(kernels(values, values)), tmp_path, 1, model=model, progress=progress)
+    assert kept(tmp_path, "g_AB") == 3
+    best = json.loads((tmp_path / "best.json").read_text())["translators"]
+    assert best["g_AB"] == {"value": 0.2, "step": 3}
 
 
 def stopped_at_step_3(folder):

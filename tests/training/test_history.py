@@ -43,7 +43,7 @@ class Measures(keras.callbacks.Callback):
         progress = self.params["progress"]
         step = 3 * progress.epoch + progress.step
         if step in self.figures:
-            self.history.take_figures(step, {"kernel_AB": self.figures[step]})
+            self.history.take_figures(step, {"kernel_AB": self.figures[step]}, "eye")
 
 
 def test_rows_are_means_since_the_row_before(train, tmp_path):
@@ -133,7 +133,8 @@ def test_figures_have_a_row_of_their_own_only_where_there_is_none(train, tmp_pat
         ("5", 5.0, "0.333333"),
         ("6", 6.0, ""),
     ]
-    assert list(rows[0])[-1] == "kernel_AB"
+    assert list(rows[0])[-2:] == ["kernel_AB", "extractor"]
+    assert [row["extractor"] for row in rows] == ["eye" if row["kernel_AB"] else "" for row in rows]
 
 
 @pytest.mark.parametrize("after", [1, 3, 5])
@@ -172,7 +173,7 @@ def test_rows_are_handed_on_as_numbers(train, tmp_path):
     seen = []
     history = HistoryCSV(tmp_path / "h.csv", 2, sinks=[lambda *row: seen.append(row)])
     train(Measures(history, {3: 1 / 3}), history, epochs=1)
-    assert [(step, losses["g_loss"], figures) for step, losses, figures in seen] == [
-        (2, 1.5, {}),
-        (3, 3.0, {"kernel_AB": 1 / 3}),
+    assert [(step, losses["g_loss"], *of_figures) for step, losses, *of_figures in seen] == [
+        (2, 1.5, {}, None),
+        (3, 3.0, {"kernel_AB": 1 / 3}, "eye"),
     ]

@@ -109,3 +109,7 @@ def test_a_run_is_finished_when_it_has_the_figures_of_all_its_epochs(tmp_path):
     (tmp_path / "metrics.json").write_text("[1, 2]")
     with pytest.raises(ValueError, match="must hold figures by name"):
         runs.figures_if_finished(config(tmp_path))
+    for name, odd in (("epochs", "8"), ("epochs", None), ("stopped_at_step", "x")):
+        (tmp_path / "metrics.json").write_text(json.dumps({"epochs": 8, name: odd}))
+        with pytest.raises(ValueError, match=rf"is damaged. Take it out. Received: {name}='{odd}'"):
+            runs.figures_if_finished(config(tmp_path))
