@@ -143,8 +143,8 @@ def faults_of_discriminators(
         if accuracy >= WINS:
             found.append(
                 f"{name} always wins ({accuracy:.1%} right): the generator learns little from it "
-                "any more. With few images, it has learned them by heart; more images, --d-shift "
-                "0.125, or a smaller --df help."
+                "any more, and what it made before may be better. With few images, it has learned "
+                "them by heart; more images, --d-shift 0.125, or a --df no larger than --gf help."
             )
         elif losses[name] >= LOSES * blind_loss and accuracy <= CHANCE:
             found.append(
