@@ -98,7 +98,7 @@ def faults(figures: quality.Figures, history: Curves, config: TrainConfig) -> li
 
     Args:
         figures: From `Judge.measure`.
-        history: From `curves.read`; of the discriminators, its last row counts.
+        history: From `curves.read`; of the discriminators, its last two rows count.
         config: The settings of the run.
 
     Returns:
@@ -112,7 +112,7 @@ def faults(figures: quality.Figures, history: Curves, config: TrainConfig) -> li
     if blind_loss is None or not names:
         return found
     accuracies, losses = (
-        {name: curves[f"{name}_{what}"][1][-1] for name in names} for what in ("acc", "loss")
+        {name: curves[f"{name}_{what}"][1][-2:] for name in names} for what in ("acc", "loss")
     )
     return found + verdict.faults_of_discriminators(accuracies, losses, blind_loss)
 

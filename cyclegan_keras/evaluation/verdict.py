@@ -1,6 +1,6 @@
 """What figures mean, in plain words; and what goes wrong, by name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cyclegan_keras.evaluation.passes import WAYS
@@ -16,9 +16,9 @@ COLLAPSE = 0.5
 # Share of right judgements from which on a discriminator has won.
 WINS = 0.99
 # How much larger than that of one that does not look at images its loss is when it has lost. Where
-# all goes well, it is about as large: translations are hard to tell. And it is right no more often
-# than by chance; a loss as large with more of it right is that of the first, wild steps.
-LOSES, CHANCE = 1.5, 0.5
+# all goes well, it is about as large: translations are hard to tell. And it is right hardly more
+# often than by chance, look after look; in the first, wild steps its loss may be as large, too.
+LOSES, CHANCE = 1.5, 0.55
 
 
 def arrow(way: str) -> str:
@@ -124,14 +124,17 @@ def _faults_of(figures: Mapping[str, Any], way: str) -> list[str]:
 
 
 def faults_of_discriminators(
-    accuracies: Mapping[str, float], losses: Mapping[str, float], blind_loss: float
+    accuracies: Mapping[str, Sequence[float]],
+    losses: Mapping[str, Sequence[float]],
+    blind_loss: float,
 ) -> list[str]:
     """Names discriminators that the game is over for.
 
     Args:
         accuracies: For the names of discriminators, such as `d_A`, the share of scores on the right
-            side of the objective's threshold, over many steps.
-        losses: For the same names, the losses over these steps, each the mean over real and
+            side of the objective's threshold, at one look after another, each over many steps. To
+            say that one has lost takes the last two.
+        losses: For the same names, the losses at these looks, each the mean over real and
             translated images.
         blind_loss: That of one that gives all images the same score; see `losses.Objective`.
 
@@ -139,16 +142,18 @@ def faults_of_discriminators(
         A sentence for each, none if there are none.
     """
     found = []
-    for name, accuracy in accuracies.items():
+    for name, shares in accuracies.items():
+        looks = list(zip(shares, losses[name], strict=True))[-2:]
+        accuracy, loss = looks[-1]
         if accuracy >= WINS:
             found.append(
                 f"{name} always wins ({accuracy:.1%} right): the generator learns little from it "
                 "any more, and what it made before may be better. With few images, it has learned "
                 "them by heart; more images, --d-shift 0.125, or a --df no larger than --gf help."
             )
-        elif losses[name] >= LOSES * blind_loss and accuracy <= CHANCE:
+        elif len(looks) == 2 and all(x <= CHANCE and y >= LOSES * blind_loss for x, y in looks):
             found.append(
-                f"{name} always loses (loss {losses[name]:.2f}; one that does not look at images "
+                f"{name} always loses (loss {loss:.2f}; one that does not look at images "
                 f"has {blind_loss:.2f}): it tells the generator nothing about real images. Is it "
                 "trained at all? A larger --df, or --update-first discriminators, help it."
             )

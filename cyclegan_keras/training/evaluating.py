@@ -19,6 +19,7 @@ from cyclegan_keras.training.progress import MeanLogs
 from cyclegan_keras.words import counted
 
 Sink = Callable[[int, dict[str, float], str | None], None]
+_Looks = dict[str, list[float]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,15 +32,15 @@ class Judging:
         measure: From generators by name to figures by name, those of `quality.Judge`.
         ruler: The figure that says which are the best.
         faults: From figures to a sentence for each fault of a translator.
-        faults_of_discriminators: From the shares of right judgements and the losses, each by the
-            name of the discriminator, to a sentence for each fault; `None` if their scores have no
-            right side.
+        faults_of_discriminators: From the shares of right judgements and the losses at the last
+            looks, each by the name of the discriminator, to a sentence for each fault; `None` if
+            their scores have no right side.
     """
 
     measure: Callable[[dict[str, Any]], dict[str, Any]]
     ruler: Ruler
     faults: Callable[[dict[str, Any]], list[str]]
-    faults_of_discriminators: Callable[[dict[str, float], dict[str, float]], list[str]] | None
+    faults_of_discriminators: Callable[[_Looks, _Looks], list[str]] | None
 
 
 class Evaluation(EveryFewSteps):
@@ -77,6 +78,7 @@ class Evaluation(EveryFewSteps):
         self._sinks, self._patience = list(sinks), patience
         self._best = BestTranslators(run_dir, judging.ruler)
         self._means = MeanLogs()
+        self._looks: list[dict[str, float]] = []
         self._seen: set[str] = set()
         self._stopped: dict[str, int] | None = None
 
@@ -136,9 +138,13 @@ class Evaluation(EveryFewSteps):
     def _name_faults(self, figures: dict[str, Any]) -> None:
         faults = list(self._judging.faults(figures))
         if self._judging.faults_of_discriminators:
-            means = self._means.mean()
+            self._looks = [*self._looks[-1:], self._means.mean()]
             accuracies, losses = (
-                {name.removesuffix(end): x for name, x in means.items() if name.endswith(end)}
+                {
+                    name.removesuffix(end): [means[name] for means in self._looks]
+                    for name in self._looks[-1]
+                    if name.endswith(end)
+                }
                 for end in ("_acc", "_loss")
             )
             faults += self._judging.faults_of_discriminators(accuracies, losses)
@@ -155,6 +161,7 @@ class Evaluation(EveryFewSteps):
             "attempt": self.params["progress"].attempt,
             "best": self._best.state(),
             "means": self._means.state(),
+            "looks": self._looks,
             "seen": sorted(self._seen),
             "stopped": self._stopped,
         }
@@ -168,6 +175,7 @@ class Evaluation(EveryFewSteps):
             # What was measured after the checkpoint is not measured again: it is as good as it was.
             self._best.take_over()
         self._means.restore(state["means"])
+        self._looks = state["looks"]
         self._seen = set(state["seen"])
         if (stopped := state["stopped"]) is None:
             return

@@ -187,14 +187,16 @@ def test_only_what_was_chosen_stands_out(given, changed):
 
 
 def test_discriminators_that_have_won_or_lost_at_the_end_are_named():
-    def faults(accuracy, loss, config=CONFIG, name="d_A"):
-        curves = {f"{name}_acc": ([1, 2], [0.7, accuracy]), f"{name}_loss": ([1, 2], [0.2, loss])}
+    def faults(accuracy, loss, config=CONFIG, name="d_A", before=None):
+        shares, losses = [0.7, before or accuracy, accuracy], [0.2, loss, loss]
+        curves = {f"{name}_acc": ([1, 2, 3], shares), f"{name}_loss": ([1, 2, 3], losses)}
         return report.faults({"change_AB": 1.0}, Curves(curves), config)
 
     copies, wins = faults(0.995, 0.01)
     assert copies.startswith("g_AB copies its input")
     assert wins.startswith("d_A always wins (99.5% right)")
     assert faults(0.3, 0.5)[1].startswith("d_A always loses (loss 0.50;")
+    assert len(faults(0.3, 0.5, before=0.6)) == 1
     assert len(faults(0.7, 0.2)) == 1
     # Scores of no right side, and a loss that has other ends.
     assert len(faults(0.3, 0.5, TrainConfig(objective="wasserstein"))) == 1

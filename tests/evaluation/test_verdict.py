@@ -94,15 +94,23 @@ def test_each_fault_is_named(name, value, said):
 
 
 def test_discriminators_that_win_or_lose():
-    def faults(accuracy, loss, blind_loss=0.25):
-        return verdict.faults_of_discriminators({"d_A": accuracy}, {"d_A": loss}, blind_loss)
+    def faults(accuracy, loss, blind_loss=0.25, before=None):
+        shares, losses = zip(before or (accuracy, loss), (accuracy, loss), strict=True)
+        return verdict.faults_of_discriminators({"d_A": shares}, {"d_A": losses}, blind_loss)
 
     assert faults(0.98, 0.03) == []
     # As where the paper's recipe went well: right in half of the cases, and a loss as if blind.
     assert faults(0.49, 0.28) == []
     assert faults(0.4, 0.374) == []
     # As in the first hundred steps of the book's recipe, the paper's and the fast one.
-    assert faults(0.706, 0.86) == faults(0.513, 0.9) == faults(0.53, 0.61) == []
+    assert faults(0.706, 0.86) == []
+    # After these, the loss was smaller; and at a first look nobody knows whether it will be.
+    assert faults(0.513, 0.3, before=(0.513, 0.9)) == faults(0.52, 0.3, before=(0.504, 0.4)) == []
+    assert faults(0.513, 0.9, before=(0.56, 0.9)) == faults(0.513, 0.9, before=(0.5, 0.37)) == []
+    assert verdict.faults_of_discriminators({"d_A": [0.513]}, {"d_A": [0.9]}, 0.25) == []
+    # As of one that was frozen, seen twice.
+    (loses,) = faults(0.524, 0.434, before=(0.535, 0.419))
+    assert loses.startswith("d_A always loses (loss 0.43;")
     assert faults(0.4, 0.6, blind_loss=1.0) == []
     (wins,), (loses,) = faults(0.99, 0.01), faults(0.3, 0.375)
     assert wins.startswith("d_A always wins (99.0% right)")

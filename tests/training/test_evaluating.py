@@ -238,17 +238,18 @@ def test_two_faults_of_a_kind_are_two(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("share", "loss", "words"),
-    [(1.0, 0.01, "always wins (100.0% right"), (0.5, 0.5, "always loses (loss 0.50;")],
+    ("share", "loss", "words", "step"),
+    # That one has lost is said when it is seen twice.
+    [(1.0, 0.01, "always wins (100.0% right", 3), (0.5, 0.5, "always loses (loss 0.50;", 4)],
 )
-def test_a_discriminator_that_has_won_or_lost_is_named(share, loss, words, tmp_path, capsys):
+def test_a_discriminator_that_has_won_or_lost_is_named(share, loss, words, step, tmp_path, capsys):
     def logs(step):
         return game(0.8, share, loss) if step > 2 else game(0.8, 0.5)
 
     said = faults_said(tmp_path, capsys, lambda step: {}, logs)
-    assert list(said) == [3]
-    assert len(said[3]) == 1
-    assert said[3][0].startswith(f"  d_B {words}")
+    assert list(said) == [step]
+    assert len(said[step]) == 1
+    assert said[step][0].startswith(f"  d_B {words}")
     assert faults_said(tmp_path, capsys, lambda step: {}, logs, of_discriminators=False) == {}
 
 
@@ -262,16 +263,18 @@ def test_how_discriminators_did_are_means_since_the_look_before(tmp_path):
     model = Model(logs=lambda step: game(step / 10, 0.5, loss_B=step / 100))
     judge = judging(kernels(AB, BA), of_discriminators=of_discriminators)
     train(judge, tmp_path, epochs=3, model=model)
-    shares, losses = [x["d_A"] for x, _ in seen], [x["d_B"] for _, x in seen]
+    shares, losses = [x["d_A"][-1] for x, _ in seen], [x["d_B"][-1] for _, x in seen]
     np.testing.assert_allclose(shares, [0.15, 0.35, 0.55, 0.75, 0.9])
     np.testing.assert_allclose(losses, [0.015, 0.035, 0.055, 0.075, 0.09])
+    # With those of the look before, if there was one.
+    assert [x["d_A"][:-1] for x, _ in seen] == [[], *([share] for share in shares[:-1])]
     assert all(x.keys() == {"d_A", "d_B"} for means in seen for x in means)
     # pix2pix has one discriminator.
     seen.clear()
     model = Model(["g_AB"], lambda step: {"d_acc": 0.5, "d_loss": 0.25, "g_loss": 1.0})
     judge = judging(lambda _: {"kernel_AB": 1.0}, of_discriminators=of_discriminators)
     train(judge, tmp_path, interval=3, epochs=1, model=model)
-    assert seen == [({"d": 0.5}, {"d": 0.25})]
+    assert seen == [({"d": [0.5]}, {"d": [0.25]})]
 
 
 def test_of_a_broken_model_nothing_is_measured_or_kept(tmp_path):
