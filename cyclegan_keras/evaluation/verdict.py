@@ -149,7 +149,7 @@ def faults_of_discriminators(
             found.append(
                 f"{name} always wins ({accuracy:.1%} right): the generator learns little from it "
                 "any more, and what it made before may be better. With few images, it has learned "
-                "them by heart; more images, --d-shift 0.125, or a --df no larger than --gf help."
+                "them by heart; more images help, and --d-shift 0.125 may."
             )
         elif len(looks) == 2 and all(x <= CHANCE and y >= LOSES * blind_loss for x, y in looks):
             found.append(

@@ -114,7 +114,7 @@ def test_discriminators_that_win_or_lose():
     assert faults(0.4, 0.6, blind_loss=1.0) == []
     (wins,), (loses,) = faults(0.99, 0.01), faults(0.3, 0.375)
     assert wins.startswith("d_A always wins (99.0% right)")
-    assert wins.endswith("or a --df no larger than --gf help.")
+    assert wins.endswith("more images help, and --d-shift 0.125 may.")
     assert loses.startswith(
         "d_A always loses (loss 0.38; one that does not look at images has 0.25)"
     )
