@@ -84,7 +84,7 @@ def _check_output(output: pathlib.Path, overwrite: bool) -> None:
 
 def _pictures(runs: list[Any]) -> tuple[list[Any], str | None]:
     """Shows what the runs make of the same images, or says why it cannot."""
-    from cyclegan_keras.evaluation import comparison, comparison_page, passes
+    from cyclegan_keras.evaluation import comparison, comparison_page
 
     if (why_none := comparison.why_no_pictures(runs)) is not None:
         return [], why_none
@@ -101,13 +101,8 @@ def _pictures(runs: list[Any]) -> tuple[list[Any], str | None]:
             "for from where the command is run."
         )
     measured = runs[0].figures["images"]
-    found = []
-    for loader in there:
-        for domain in "AB":
-            loader.evaluation_pixels(domain)  # Which are skipped is known only now.
-        if passes.digest(passes.files(loader)) == measured:
-            found.append(loader)
-    if not found:
+    found = next((loader for loader in there if _digest(loader) == measured), None)
+    if found is None:
         return [], (
             f"There are no pictures, for the images in {str(there[0].directory)!r} are no longer "
             "those that were measured on; cyclegan evaluate measures anew."
@@ -122,4 +117,12 @@ def _pictures(runs: list[Any]) -> tuple[list[Any], str | None]:
         }
         for run in runs
     ]
-    return comparison_page.sheets(runs, translators, found[0]), None
+    return comparison_page.sheets(runs, translators, found), None
+
+
+def _digest(loader: Any) -> str:
+    from cyclegan_keras.evaluation import passes
+
+    for domain in "AB":
+        loader.evaluation_pixels(domain)  # Which are skipped is known only now.
+    return passes.digest(passes.files(loader))

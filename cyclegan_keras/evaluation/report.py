@@ -107,13 +107,18 @@ def faults(figures: quality.Figures, history: Curves, config: TrainConfig) -> li
     found = verdict.faults(figures)
     blind_loss = OBJECTIVES[config.objective].blind_loss
     names = ["d"] if config.model == "pix2pix" else ["d_A", "d_B"]
-    curves = history.plain
-    names = [name for name in names if {f"{name}_acc", f"{name}_loss"} <= curves.keys()]
-    if blind_loss is None or not names:
+    if blind_loss is None:
         return found
-    accuracies, losses = (
-        {name: curves[f"{name}_{what}"][1][-2:] for name in names} for what in ("acc", "loss")
-    )
+    accuracies, losses = {}, {}
+    for name in names:
+        shares, of_loss = (
+            dict(zip(*history.plain.get(f"{name}_{what}", ([], [])), strict=True))
+            for what in ("acc", "loss")
+        )
+        # A row in which one of them was no number says nothing.
+        if steps := sorted(shares.keys() & of_loss.keys())[-2:]:
+            accuracies[name] = [shares[step] for step in steps]
+            losses[name] = [of_loss[step] for step in steps]
     return found + verdict.faults_of_discriminators(accuracies, losses, blind_loss)
 
 

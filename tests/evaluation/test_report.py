@@ -197,6 +197,11 @@ def test_discriminators_that_have_won_or_lost_at_the_end_are_named():
     assert wins.startswith("d_A always wins (99.5% right)")
     assert faults(0.3, 0.5)[1].startswith("d_A always loses (loss 0.50;")
     assert len(faults(0.3, 0.5, before=0.6)) == 1
+    # Rows are held beside each other by their steps: of the second, the loss was no number.
+    torn = {"d_A_acc": ([1, 2, 3], [0.3, 0.9, 0.3]), "d_A_loss": ([1, 3], [0.5, 0.5])}
+    assert report.faults({}, Curves(torn), CONFIG)[0].startswith("d_A always loses")
+    never = {"d_A_acc": ([1], [1.0]), "d_A_loss": ([2], [0.0])}
+    assert report.faults({}, Curves(never), CONFIG) == []
     assert len(faults(0.7, 0.2)) == 1
     # Scores of no right side, and a loss that has other ends.
     assert len(faults(0.3, 0.5, TrainConfig(objective="wasserstein"))) == 1
