@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = devices.devices_in_words()
 
     print(f"Device  {found}", flush=True)
-    history = curves.read(run_dir / "history.csv")
+    history = curves.read(run_dir / runs.HISTORY)
     translators = {name: load_translator(path, config.image_size) for name, path in files.items()}
     loader = _data(config, arguments.data_dir, labels)
     judge = quality.Judge(loader, _extractor(arguments.extractor), labels)

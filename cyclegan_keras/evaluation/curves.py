@@ -69,17 +69,17 @@ def read(path: PathLike) -> Curves:
                 found.seconds[step] = float(row["seconds"])
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(path, str(error)) from None
-        space = found.by_space.setdefault(row.get("extractor") or UNKNOWN, {})
+        space = row.get("extractor") or UNKNOWN
         for name, cell in row.items():
             if cell and name not in NO_CURVES:
                 value = _number(path, name, cell)
                 if math.isfinite(value):
-                    curves = space if name in BY_FEATURES else found.plain
+                    curves = found.plain
+                    if name in BY_FEATURES:
+                        curves = found.by_space.setdefault(space, {})
                     steps, values = curves.setdefault(name, ([], []))
                     steps.append(step)
                     values.append(value)
-    for name in [name for name, curves in found.by_space.items() if not curves]:
-        del found.by_space[name]
     return found
 
 

@@ -14,10 +14,9 @@ from cyclegan_keras.evaluation.curves import Curves
 from cyclegan_keras.files import PathLike
 from cyclegan_keras.training import runs
 
-HISTORY = "history.csv"
 NEEDED = ("num_A", "num_B", "on_test_images", "images")
-
-KINDS = {"translators": list, "extractor": str, "data_set": str, "images": str}
+# Of figures that are no numbers.
+TYPES = {"translators": list, "extractor": str, "data_set": str, "images": str}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +105,7 @@ def _read(folder: pathlib.Path, name: str) -> Run:
         "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in name),
         TrainConfig.from_json(folder / runs.CONFIG),
         _read_figures(folder),
-        curves.read(folder / HISTORY),
+        curves.read(folder / runs.HISTORY),
     )
 
 
@@ -130,7 +129,7 @@ def _read_figures(folder: pathlib.Path) -> dict[str, Any]:
             f"and measure anew: {measure}"
         )
     for name, value in figures.items():
-        wanted = KINDS.get(name, int | float)
+        wanted = TYPES.get(name, int | float)
         if not isinstance(value, wanted):
             raise ValueError(
                 f"{str(path)!r} is damaged. Take it out and measure anew: {measure} "

@@ -75,6 +75,7 @@ class Judge:
         self._palettes = loader.palettes if palettes is None else palettes
         self.pixels = {domain: passes.spread(loader.evaluation_pixels(domain)) for domain in "AB"}
         self.paths = passes.files(loader)
+        # Already now: when a long training ends, the files may be gone.
         self._digest = passes.digest(self.paths)
         self._real: _Real | None = None
 

@@ -116,7 +116,7 @@ def faults(figures: quality.Figures, history: Curves, config: TrainConfig) -> li
             for what in ("acc", "loss")
         )
         # A row in which one of them was no number says nothing.
-        if steps := sorted(shares.keys() & of_loss.keys())[-2:]:
+        if steps := sorted(shares.keys() & of_loss.keys()):
             accuracies[name] = [shares[step] for step in steps]
             losses[name] = [of_loss[step] for step in steps]
     return found + verdict.faults_of_discriminators(accuracies, losses, blind_loss)

@@ -95,6 +95,9 @@ class Progress:
         Args:
             callbacks: Keras callbacks. Those with `state()` and `restore(state)` count, one of each
                 class.
+
+        Raises:
+            ValueError: If one of them misses something in its state.
         """
         self._callbacks = {
             type(callback).__name__: callback
@@ -102,8 +105,16 @@ class Progress:
             if hasattr(callback, "state")
         }
         for name, callback in self._callbacks.items():
-            if name in self._remembered:
+            if name not in self._remembered:
+                continue
+            try:
                 callback.restore(self._remembered[name])
+            except KeyError as error:
+                raise ValueError(
+                    f"The checkpoint does not say all that is needed to go on: of {name}, {error} "
+                    "is missing. Was it made by another version of this package? Go on with that "
+                    "one, or begin another run."
+                ) from error
 
     def state(self) -> dict[str, Any]:
         """Returns all of it as what JSON can hold, callbacks included."""

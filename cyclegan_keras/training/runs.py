@@ -11,7 +11,7 @@ import filelock
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.files import PathLike, remove_partial, write_text
 
-CONFIG, FIGURES = "config.json", "metrics.json"
+CONFIG, FIGURES, HISTORY = "config.json", "metrics.json", "history.csv"
 
 
 def free_name(path: PathLike) -> pathlib.Path:

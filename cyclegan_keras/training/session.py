@@ -120,7 +120,7 @@ class Session:
 
     def _writers(self) -> tuple[HistoryCSV, callbacks.Show, tensorboard.TensorBoardLog | None]:
         """What takes the numbers, what takes the samples, and what gets both of them as well."""
-        path, interval = self._run_dir / "history.csv", self._config.sample_interval
+        path, interval = self._run_dir / runs.HISTORY, self._config.sample_interval
         writes = callbacks.writes_samples_to(self._run_dir / "samples")
         if not self._config.tensorboard:
             return HistoryCSV(path, interval), writes, None

@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from cyclegan_keras.training.progress import MeanLogs, Progress
 
@@ -50,3 +51,19 @@ def test_a_state_does_not_change_any_more():
     progress.end_epoch()
     assert json.dumps(state) == before
     assert progress.history == {"loss": [1.0, 2.0]}
+
+
+def test_a_state_of_another_version_is_told():
+    class Counter:
+        def state(self):
+            return {"count": 1}
+
+        def restore(self, state):
+            self.total = state["total"]
+
+    before = Progress()
+    before.restore([Counter()])
+    after = Progress.from_state(json.loads(json.dumps(before.state())))
+    told = "of Counter, 'total' is missing. Was it made by another version of this package"
+    with pytest.raises(ValueError, match=told):
+        after.restore([Counter()])
