@@ -7,13 +7,25 @@ import pathlib
 import types
 import typing
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
-from cyclegan_keras.recipes import RECIPES
-from cyclegan_keras.settings import BOTH, CYCLEGAN, PIX2PIX, check_range, checked, setting
+from cyclegan_keras.recipes import DECIDED_BY_RECIPES, RECIPES
+from cyclegan_keras.settings import (
+    BOTH,
+    CYCLEGAN,
+    PIX2PIX,
+    Needs,
+    check_needs,
+    check_range,
+    checked,
+    setting,
+)
 
 # What is not said is as in the fast recipe.
 _FAST = types.SimpleNamespace(**RECIPES["cyclegan", "fast"])
+_OF_A_RESNET = Needs("generator", ("resnet",))
+_OF_A_UNET = Needs("generator", ("unet", "deep_unet"))
+_WHILE_TRAINING = Needs("evaluate_every")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,13 +33,20 @@ class TrainConfig:
     """Everything that decides how a run goes.
 
     Each field is a flag of `train.py` (`image_size` is `--image-size`) and a key of `config.json`;
-    the help text of each is in its metadata. Fields that are `None` because another one decides
-    (`decay_epochs` and so on) have that value once the object is made, so that what is written is
-    what was used.
+    the help text of each is in its metadata. `model` and `recipe` mean all values of that recipe,
+    and the other settings that are given come on top; so it is with `dataclasses.replace`, too.
+    Where every setting is given that a recipe decides, as in the file of a run, each is taken as it
+    is. Fields that are `None` because another one decides (`decay_epochs` and so on) have that
+    value once the object is made, so that what is written is what was used.
 
     Raises:
-        ValueError: If a value is of the wrong type or out of range.
+        ValueError: If a value is of the wrong type or out of range, there is no such recipe, or a
+            setting that was given does nothing beside the others.
     """
+
+    # `dataclasses.replace` takes this for the first field: it passes the settings that it was
+    # given, then this, and then all others as they were.
+    _base: dataclasses.InitVar[Any] = property(lambda self: self)  # noqa: RUF009
 
     model: str = setting(
         "model",
@@ -56,6 +75,7 @@ class TrainConfig:
         "fruit",
         "name of a data set in ./data; 'fruit' and 'fruit_pairs' are drawn if need be",
         may_change=True,
+        needs=Needs("data_dir", (None,)),
     )
     data_dir: str | None = setting(
         "data",
@@ -108,23 +128,44 @@ class TrainConfig:
         _FAST.num_blocks,
         "residual blocks of a resnet; the paper's has 6 below 256 pixels and 9 from there on",
         least=0,
+        needs=_OF_A_RESNET,
     )
     upsampling: str = setting(
-        "networks", _FAST.upsampling, "how a resnet doubles", choices=("transposed", "resize")
+        "networks",
+        _FAST.upsampling,
+        "how a resnet doubles",
+        choices=("transposed", "resize"),
+        needs=_OF_A_RESNET,
     )
     dropout: float = setting(
-        "networks", _FAST.dropout, "share of the features that a U-Net drops, below 1", least=0
+        "networks",
+        _FAST.dropout,
+        "share of the features that a U-Net drops, below 1",
+        least=0,
+        needs=_OF_A_UNET,
     )
     padding: str = setting(
         "networks",
         _FAST.padding,
         "of a resnet: paper has zeros where sizes change, reflect has mirrored pixels everywhere",
         choices=("paper", "reflect"),
+        needs=_OF_A_RESNET,
     )
     norm: str = setting(
-        "networks", _FAST.norm, "normalisation of a resnet", choices=("instance", "pixel", "none")
+        "networks",
+        _FAST.norm,
+        "normalisation of a resnet",
+        choices=("instance", "pixel", "none"),
+        # U-Nets have instance norm.
+        needs=dataclasses.replace(_OF_A_RESNET, unless=("instance",)),
     )
-    skips: bool = setting("networks", _FAST.skips, "give a resnet the skip connections of a U-Net")
+    skips: bool = setting(
+        "networks",
+        _FAST.skips,
+        "give a resnet the skip connections of a U-Net",
+        # A U-Net has them, so False is not true of it either.
+        needs=dataclasses.replace(_OF_A_RESNET, unless=()),
+    )
     residual: bool = setting(
         "networks",
         _FAST.residual,
@@ -141,6 +182,10 @@ class TrainConfig:
         _FAST.d_norm,
         "normalisation of a discriminator but the book's",
         choices=("instance", "pixel", "none"),
+        # The book's has instance norm.
+        needs=Needs(
+            "discriminator", ("patch1", "patch16", "patch70", "patch286"), unless=("instance",)
+        ),
     )
     df: int = setting("networks", _FAST.df, "filters of the discriminators' first layer", least=1)
     objective: str = setting(
@@ -184,7 +229,11 @@ class TrainConfig:
         "losses", 100.0, "weight of the error to the true translation", least=0, models=PIX2PIX
     )
     lambda_penalty: float = setting(
-        "losses", 10.0, "weight of the gradient penalty of the wasserstein objective", least=0
+        "losses",
+        _FAST.lambda_penalty,
+        "weight of the gradient penalty of the wasserstein objective",
+        least=0,
+        needs=Needs("objective", ("wasserstein",)),
     )
     update_first: str = setting(
         "training",
@@ -294,6 +343,7 @@ class TrainConfig:
         "the network whose features images are compared by: inception, efficientnet, or a .keras "
         "file; none leaves out all that takes features; auto takes what is installed",
         may_change=True,
+        needs=dataclasses.replace(_WHILE_TRAINING, unless=("auto", "none")),
     )
     best_by: str = setting(
         "evaluation",
@@ -303,6 +353,7 @@ class TrainConfig:
         "else the kernel distance",
         choices=("auto", "truth", "kernel", "frechet", "cycle"),
         may_change=True,
+        needs=dataclasses.replace(_WHILE_TRAINING, unless=("auto",)),
     )
     stop_when_stale: int = setting(
         "evaluation",
@@ -311,6 +362,7 @@ class TrainConfig:
         "does",
         least=0,
         may_change=True,
+        needs=_WHILE_TRAINING,
     )
     tensorboard: bool = setting(
         "evaluation",
@@ -335,11 +387,43 @@ class TrainConfig:
         may_change=True,
     )
 
-    def __post_init__(self) -> None:
-        for name, kind in typing.get_type_hints(type(self)).items():
-            object.__setattr__(self, name, checked(name, kind, getattr(self, name)))
+    @property
+    def chosen(self) -> frozenset[str]:
+        """The names of the settings that somebody chose, and no recipe and no default did."""
+        return self.__dict__["_chosen"]
+
+    def __new__(cls, **settings: Any) -> Self:
+        """Remembers which settings are given, and in which order."""
+        config = super().__new__(cls)
+        object.__setattr__(config, "_passed", tuple(settings))
+        return config
+
+    def __post_init__(self, _base: Any) -> None:
+        passed = self.__dict__.pop("_passed")
+        base, new = None, set(passed)
+        if "_base" in passed:
+            base, new = _base, set(passed[: passed.index("_base")])
+        self._check_values()
+        is_record = base is None and new >= DECIDED_BY_RECIPES
+        if base is not None:
+            self._decide_anew(base, new)
+        if not is_record:
+            self._take_recipe(base, new)
+        for name, decide in _DECIDED.items():
+            if getattr(self, name) is None:
+                self._set({name: decide(self)})
+                new.discard(name)  # Who says `None` leaves it to the others.
+        self._remember_chosen(base, set() if is_record else new)
+        self._check_image_size()
+        self._check_together(set() if is_record else new)
+
+    def _check_values(self) -> None:
+        """Looks at each value for itself."""
+        kinds = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
-            check_range(field, getattr(self, field.name))
+            value = checked(field.name, kinds[field.name], getattr(self, field.name))
+            check_range(field, value)
+            object.__setattr__(self, field.name, value)
         for name in ("dataset", "data_dir", "run_dir", "extractor"):
             if getattr(self, name) == "":
                 raise ValueError(f"`{name}` must not be empty. Received: {name}=''")
@@ -352,15 +436,61 @@ class TrainConfig:
             raise ValueError(
                 f"`learning_rate` must be above 0. Received: learning_rate={self.learning_rate}"
             )
-        if self.recipe is not None and (self.model, self.recipe) not in RECIPES:
-            raise ValueError(
-                f"pix2pix has the recipe of its paper only. Received: recipe={self.recipe!r}"
+
+    def _decide_anew(self, base: "TrainConfig", new: set[str]) -> None:
+        """Lets go of what other settings decided, since they may have changed."""
+        values: dict[str, Any] = {
+            name: None
+            for name, decide in _DECIDED.items()
+            if name not in new | base.chosen and getattr(base, name) == decide(base)
+        }
+        if "dataset" in new and "data_dir" not in new:
+            values["data_dir"] = None  # The one takes the other's place.
+        self._set(values)
+
+    def _take_recipe(self, base: "TrainConfig | None", new: set[str]) -> None:
+        """Takes all values of the recipe but those that are given, if it is new."""
+        if base is not None and not {"model", "recipe"} & new:
+            return
+        if base is not None and "recipe" not in new and (self.model, self.recipe) not in RECIPES:
+            self._set({"recipe": None})  # It was of the other model.
+        values = _usual(self.model, self.recipe)
+        if base is not None:
+            names_data = "dataset" in base.chosen or (
+                base.dataset != _usual(base.model, base.recipe)["dataset"]
             )
-        self._check_image_size()
-        self._check_evaluation()
-        for name, decide in _DECIDED.items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, decide(self))
+            if names_data:
+                del values["dataset"]
+            values |= {
+                field.name: field.default
+                for field in dataclasses.fields(self)
+                if self.model not in field.metadata["models"]
+            }
+        self._set({name: value for name, value in values.items() if name not in new})
+
+    def _remember_chosen(self, base: "TrainConfig | None", new: set[str]) -> None:
+        if base is not None:
+            chosen = base.chosen | new
+            if {"model", "recipe"} & new:
+                chosen -= DECIDED_BY_RECIPES - {"dataset"} - new
+            if self.data_dir is not None:
+                chosen -= {"dataset"} - new
+        elif new:
+            chosen = frozenset(new)
+        else:  # Of a record, it is what no recipe would have set.
+            usual = _usual(self.model, self.recipe)
+            chosen = frozenset(
+                field.name
+                for field in dataclasses.fields(self)
+                for value in [getattr(self, field.name)]
+                if value != usual.get(field.name, field.default)
+                and (field.name not in _DECIDED or value != _DECIDED[field.name](self))
+            )
+        object.__setattr__(self, "_chosen", frozenset(chosen))
+
+    def _set(self, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     def _check_image_size(self) -> None:
         """The networks look closer; this is told before anything is loaded."""
@@ -383,16 +513,27 @@ class TrainConfig:
                 f"{halvings}; {nearest} would do. Received: image_size={size}"
             )
 
-    def _check_evaluation(self) -> None:
-        if self.stop_when_stale and not self.evaluate_every:
-            raise ValueError(
-                "`stop_when_stale` counts evaluations, so it takes `evaluate_every` above 0. "
-                f"Received: stop_when_stale={self.stop_when_stale}, evaluate_every=0"
-            )
+    def _check_together(self, new: set[str]) -> None:
+        """Looks for settings that do not go together."""
         if (self.model, self.best_by) == ("pix2pix", "cycle"):
             raise ValueError(
                 "pix2pix has no way back to take a cycle error of; `best_by` must be another "
                 "figure. Received: best_by='cycle'"
+            )
+        check_needs(self, new, self.chosen)
+        decay_epochs = self.decay_epochs or 0
+        is_new = "decay_epochs" in new or ("decay_epochs" in self.chosen and "epochs" in new)
+        if is_new and decay_epochs > self.epochs:
+            raise ValueError(
+                "`decay_epochs` are the last ones of `epochs`, so there must not be more of them. "
+                f"Received: decay_epochs={decay_epochs}, epochs={self.epochs}"
+            )
+        of_each = (self.lambda_cycle_A, self.lambda_cycle_B)
+        if "lambda_cycle" in new and self.lambda_cycle not in of_each:
+            raise ValueError(
+                "`lambda_cycle` does nothing beside a `lambda_cycle_A` and a `lambda_cycle_B` of "
+                f"other values. Leave it out. Received: lambda_cycle={self.lambda_cycle}, "
+                f"lambda_cycle_A={of_each[0]}, lambda_cycle_B={of_each[1]}"
             )
 
     @classmethod
@@ -409,23 +550,10 @@ class TrainConfig:
             The settings.
 
         Raises:
-            ValueError: If a value is of the wrong type or out of range, or is no setting of the
-                model.
+            ValueError: If a value is of the wrong type or out of range, is no setting of the
+                model, or does nothing beside the others.
         """
-        values = {} if base is None else dataclasses.asdict(base)
-        for name, decide in _DECIDED.items():
-            if base is not None and values[name] == decide(base):
-                values[name] = None
-        model = settings.get("model", values.get("model", "cyclegan"))
-        for field in dataclasses.fields(cls):
-            if field.name in settings and model in BOTH and model not in field.metadata["models"]:
-                raise ValueError(
-                    f"`{field.name}` is no setting of {model}. Leave it out. "
-                    f"Received: {field.name}={settings[field.name]!r}"
-                )
-        if {"model", "recipe"} & settings.keys():
-            values |= RECIPES.get((model, settings.get("recipe")), {})
-        return cls(**{**values, **settings})
+        return cls(**settings) if base is None else dataclasses.replace(base, **settings)
 
     def model_settings(self) -> dict[str, Any]:
         """Gives what `CycleGAN` or `Pix2Pix` is made with.
@@ -474,14 +602,16 @@ class TrainConfig:
         """Reads settings that `to_json` wrote.
 
         Args:
-            path: Of the file. Settings that are not in it have their defaults.
+            path: Of the file. The recipe that it names, or else the defaults, decides the settings
+                that are not in it; in the file of a run, all are.
 
         Returns:
             The settings.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it is not JSON, or has settings that do not exist or are out of range.
+            ValueError: If it is not JSON, or has settings that do not exist, are out of range, or
+                do nothing beside the others.
         """
         name = os.fspath(path)
         try:
@@ -497,28 +627,42 @@ class TrainConfig:
                 f"The settings file {name!r} must be an object with keys among {sorted(known)}. "
                 f"Received: {unknown}"
             )
-        if "recipe" in settings:  # The file of a run, which had all settings that there were.
-            settings = {**_BEFORE, **settings}
         try:
-            return cls(**settings)
+            return cls(**_completed(settings))
         except ValueError as error:
             raise ValueError(f"In the settings file {name!r}: {error}") from None
 
 
-# How settings that came later were until then.
-_BEFORE = {
-    name: RECIPES["cyclegan", "book"][name]
-    for name in (
-        "padding",
-        "norm",
-        "skips",
-        "residual",
-        "d_norm",
-        "d_shift",
-        "d_colour",
-        "d_source",
-    )
-}
+def _usual(model: str, recipe: str | None) -> dict[str, Any]:
+    """All that a recipe decides, with the defaults for what is of another model."""
+    if (model, recipe) not in RECIPES and recipe is not None:
+        raise ValueError(
+            "pix2pix has the recipe of its paper only. Leave --recipe out, or give paper. "
+            f"Received: recipe={recipe!r}, model={model!r}"
+        )
+    defaults = {
+        field.name: field.default
+        for field in dataclasses.fields(TrainConfig)
+        if field.name in DECIDED_BY_RECIPES
+    }
+    return {**defaults, **RECIPES.get((model, recipe), {})}
+
+
+def _completed(settings: dict[str, Any]) -> dict[str, Any]:
+    """Adds to the file of an earlier version's run what there was no setting for until then."""
+    book = {**dict.fromkeys(DECIDED_BY_RECIPES), **_usual("cyclegan", "book")}
+    if settings.keys() >= _FIRST and "recipe" not in settings:
+        return {**book, **settings}
+    if settings.keys() >= DECIDED_BY_RECIPES - _LATER:
+        return {**{name: book[name] for name in _LATER}, **settings}
+    return settings  # Written by hand: a recipe, or the defaults, with some changed.
+
+
+# What the first version wrote of each run, when there was the book's recipe only.
+_FIRST = {"dataset", "data_dir", "image_size", "batch_size", "epochs", "sample_interval", "seed"}
+_FIRST |= {"run_dir", "lambda_cycle", "lambda_id", "gf", "df", "learning_rate"}
+# Settings of a recipe that came after the recipes did. A new one has its place here, too.
+_LATER = {"padding", "norm", "skips", "residual", "d_norm", "d_shift", "d_colour", "d_source"}
 # What settings are if they are left out and others decide.
 _DECIDED: dict[str, Callable[[TrainConfig], Any]] = {
     "lambda_cycle_A": lambda config: config.lambda_cycle,

@@ -14,6 +14,7 @@ _ALIKE: dict[str, Any] = {
     "lambda_gan": 1.0,
     "lambda_cycle_A": None,
     "lambda_cycle_B": None,
+    "lambda_penalty": 10.0,
     "num_blocks": None,
     "upsampling": "transposed",
     "dropout": 0.0,
@@ -133,3 +134,5 @@ RECIPES: dict[tuple[str, str | None], dict[str, Any]] = {
         "epochs": 200,
     },
 }
+# All that a recipe of any model decides.
+DECIDED_BY_RECIPES = frozenset().union(*RECIPES.values())

@@ -3,9 +3,40 @@
 import dataclasses
 import types
 import typing
+from collections.abc import Collection
 from typing import Any
 
 BOTH, CYCLEGAN, PIX2PIX = ("cyclegan", "pix2pix"), ("cyclegan",), ("pix2pix",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Needs:
+    """What another setting must be so that a setting does anything.
+
+    Args:
+        other: The name of the other one.
+        among: Values of the other one with which it does something; `None` means all but 0, `None`
+            and `False`.
+        unless: Values of the setting that are true without this; 0 and `None`, for one, turn off
+            what is not there anyway.
+    """
+
+    other: str
+    among: tuple[Any, ...] | None = None
+    unless: tuple[Any, ...] = (None, 0)
+
+    def is_missed_by(self, value: Any, other_value: Any) -> bool:
+        """Tells whether a value does nothing beside this value of the other setting."""
+        is_met = bool(other_value) if self.among is None else other_value in self.among
+        return value not in self.unless and not is_met
+
+    def in_words(self) -> str:
+        """What is needed, as part of a sentence."""
+        if self.among is None:
+            return f"`{self.other}` above 0"
+        if self.among == (None,):
+            return f"no `{self.other}`"
+        return f"`{self.other}` to be {' or '.join(map(str, self.among))}"
 
 
 def setting(
@@ -16,6 +47,7 @@ def setting(
     least: float | None = None,
     models: tuple[str, ...] = BOTH,
     may_change: bool = False,
+    needs: Needs | None = None,
 ) -> Any:
     """Makes a field of a dataclass of settings.
 
@@ -27,12 +59,13 @@ def setting(
         least: The least value, if it is a number.
         models: Which models have it.
         may_change: Whether a run may go on with another value than it was begun with.
+        needs: What else must be so for it to do anything.
 
     Returns:
         The field; all of this is in its metadata.
     """
     about = {"group": group, "help": help_text, "choices": choices, "least": least}
-    metadata = {**about, "models": models, "may_change": may_change}
+    metadata = {**about, "models": models, "may_change": may_change, "needs": needs}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -55,6 +88,35 @@ def check_range(field: dataclasses.Field, value: Any) -> None:
         raise ValueError(
             f"`{field.name}` must be one of {', '.join(choices)}. Received: {field.name}={value!r}"
         )
+
+
+def check_needs(config: Any, new: Collection[str], chosen: Collection[str]) -> None:
+    """Raises an error that teaches if a setting was chosen that does nothing beside the others.
+
+    Args:
+        config: Settings, of which all values are known.
+        new: The names of those that were given just now. What was chosen earlier is looked at only
+            where the other one is new.
+        chosen: The names of all that somebody chose, which no recipe and no default decided.
+
+    Raises:
+        ValueError: If there is such a setting; it names both.
+    """
+    for field in dataclasses.fields(config):
+        name, needs = field.name, field.metadata["needs"]
+        if name in new and config.model not in field.metadata["models"]:
+            raise ValueError(
+                f"`{name}` is no setting of {config.model}. Leave it out. "
+                f"Received: {name}={getattr(config, name)!r}, model={config.model!r}"
+            )
+        if needs is None or not (name in new or (name in chosen and needs.other in new)):
+            continue
+        value, other_value = getattr(config, name), getattr(config, needs.other)
+        if needs.is_missed_by(value, other_value):
+            raise ValueError(
+                f"`{name}` does nothing here: it takes {needs.in_words()}. Leave one of the two "
+                f"out, or change it. Received: {name}={value!r}, {needs.other}={other_value!r}"
+            )
 
 
 def value_type(kind: Any) -> type:

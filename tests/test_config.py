@@ -1,11 +1,14 @@
+import copy
 import dataclasses
 import inspect
 import json
+import pickle
 
 import pytest
 
 from cyclegan_keras import CycleGAN, Pix2Pix
 from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.recipes import RECIPES
 
 
 def test_settings_survive_the_file(tmp_path):
@@ -54,7 +57,10 @@ def test_settings_cannot_be_changed():
         ({"on_nan": "ignore"}, "`on_nan` must be one of stop, rollback"),
         ({"evaluate_every": -1}, "`evaluate_every` must be at least 0"),
         ({"stop_when_stale": -1}, "`stop_when_stale` must be at least 0"),
-        ({"stop_when_stale": 3}, "takes `evaluate_every` above 0.*stop_when_stale=3"),
+        (
+            {"stop_when_stale": 3},
+            "takes `evaluate_every` above 0.*stop_when_stale=3, evaluate_every=0",
+        ),
         ({"best_by": "ssim"}, "`best_by` must be one of auto, truth, kernel, frechet, cycle"),
         ({"model": "pix2pix", "best_by": "cycle"}, "pix2pix has no way back .*best_by='cycle'"),
         ({"extractor": ""}, "`extractor` must not be empty"),
@@ -232,16 +238,178 @@ def test_what_was_decided_is_decided_anew_if_that_which_decides_is_changed(tmp_p
     assert kept.lambda_cycle_A == 4.0
 
 
+OTHER = {
+    **{"lambda_cycle": 3.0, "lambda_cycle_B": 0.0, "lambda_gan": 0.0, "ema": 0.9, "beta_1": 0.1},
+    **{"learning_rate": 1.0, "objective": "wasserstein", "lambda_penalty": 5.0, "flip": False},
+    **{"decay_epochs": 1, "residual": True, "gf": 5, "df": 5, "enlarge": 1.5, "pool_size": 7},
+    **{"d_norm": "none", "d_shift": 0.5, "d_colour": 2.0, "d_source": 0.9},
+}
+OF_A_RESNET = {"upsampling": "resize", "num_blocks": 2, "padding": "reflect", "norm": "none"}
+
+
 @pytest.mark.parametrize("recipe", ["book", "paper", "fast"])
-def test_a_recipe_leaves_nothing_of_what_it_is_put_over(recipe):
-    other = TrainConfig(
-        **{"lambda_cycle": 3.0, "lambda_cycle_B": 0.0, "lambda_gan": 0.0, "ema": 0.9},
-        **{"upsampling": "resize", "num_blocks": 2, "dropout": 0.5, "beta_1": 0.1},
-        **{"learning_rate": 1.0, "objective": "hinge", "flip": False, "decay_epochs": 1},
-        **{"padding": "reflect", "norm": "none", "skips": True, "residual": True},
-        **{"d_norm": "none", "d_shift": 0.5, "d_colour": 2.0, "d_source": 0.9},
+@pytest.mark.parametrize(
+    "networks", [{**OF_A_RESNET, "skips": True}, {"generator": "deep_unet", "dropout": 0.5}]
+)
+def test_a_recipe_leaves_nothing_of_what_it_is_put_over(recipe, networks):
+    other = TrainConfig(**OTHER, **networks)
+    plain = TrainConfig.make(recipe=recipe)
+    assert TrainConfig.make(other, recipe=recipe) == plain
+    assert dataclasses.replace(other, recipe=recipe) == plain
+
+
+PAIRS = [("cyclegan", "book"), ("cyclegan", "paper"), ("cyclegan", "fast"), ("pix2pix", "paper")]
+
+
+@pytest.mark.parametrize(("model", "recipe"), [*PAIRS, ("pix2pix", None)])
+def test_a_recipes_name_means_its_values_everywhere(model, recipe, tmp_path):
+    named = {"model": model, "recipe": recipe}
+    config = TrainConfig(**named)
+    values = RECIPES[model, recipe]
+    decided = {"lambda_cycle_A", "lambda_cycle_B", "num_blocks", "decay_epochs"}
+    assert {k: getattr(config, k) for k in values if k not in decided} == {
+        k: v for k, v in values.items() if k not in decided
+    }
+    path = tmp_path / "settings.json"
+    for base in ({}, {"seed": 3}):
+        path.write_text(json.dumps({**base, **named}))
+        assert TrainConfig.from_json(path) == TrainConfig(**base, **named)
+        assert dataclasses.replace(TrainConfig(**base), **named) == TrainConfig(**base, **named)
+        path.write_text(json.dumps(base))
+        assert TrainConfig.make(TrainConfig.from_json(path), **named) == TrainConfig(
+            **base, **named
+        )
+    # The file of a run says all: it is read as it was written.
+    path.write_text(config.to_json())
+    assert TrainConfig.from_json(path) == config
+    changed = TrainConfig(**named, image_size=256, learning_rate=0.1)
+    path.write_text(changed.to_json())
+    assert TrainConfig.from_json(path) == changed
+    assert TrainConfig(**dataclasses.asdict(changed)) == changed
+    assert pickle.loads(pickle.dumps(changed)) == copy.deepcopy(changed) == changed
+
+
+def test_what_is_given_beside_a_recipe_comes_on_top(tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text('{"recipe": "book", "image_size": 64}')
+    book = TrainConfig.from_json(path)
+    assert (book.image_size, book.generator, book.gf, book.lambda_id) == (64, "unet", 32, 9.0)
+    # Also where it is what the other settings had: 64 is the fast recipe's size.
+    assert dataclasses.replace(TrainConfig(), recipe="paper", image_size=64) == TrainConfig(
+        recipe="paper", image_size=64
     )
-    assert TrainConfig.make(other, recipe=recipe) == TrainConfig.make(recipe=recipe)
+    assert TrainConfig(recipe="paper", epochs=6).decay_epochs == 3
+    assert dataclasses.replace(TrainConfig(recipe="paper"), epochs=6).decay_epochs == 3
+    # What was chosen stays, though it might have been decided.
+    chosen = TrainConfig(recipe="paper", epochs=6, decay_epochs=3)
+    assert dataclasses.replace(chosen, epochs=20).decay_epochs == 3
+
+
+def test_a_model_put_over_a_run_of_the_other_one(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(TrainConfig(recipe="book", **{**OTHER, "d_norm": "instance"}).to_json())
+    pairs = TrainConfig.make(TrainConfig.from_json(path), model="pix2pix")
+    assert pairs == TrainConfig(model="pix2pix")
+    path.write_text(TrainConfig(model="pix2pix", recipe="paper", direction="B-to-A").to_json())
+    back = TrainConfig.make(TrainConfig.from_json(path), model="cyclegan")
+    assert back == TrainConfig(recipe="paper")
+    # The images are no part of a recipe.
+    path.write_text(TrainConfig(dataset="facades", seed=5).to_json())
+    pairs = TrainConfig.make(TrainConfig.from_json(path), model="pix2pix")
+    assert pairs == TrainConfig(model="pix2pix", dataset="facades", seed=5)
+    there = dataclasses.replace(TrainConfig(data_dir="there"), model="pix2pix")
+    assert there == TrainConfig(model="pix2pix", data_dir="there")
+
+
+def test_the_files_of_the_first_versions(tmp_path):
+    """They had thirteen settings, then fourteen and sixteen, and the book's networks only."""
+    path = tmp_path / "config.json"
+    first = {"dataset": "fruit", "data_dir": None, "image_size": 64, "batch_size": 1, "epochs": 9}
+    first |= {"sample_interval": 50, "seed": 0, "run_dir": None, "lambda_cycle": 10.0}
+    first |= {"lambda_id": 9.0, "gf": 32, "df": 64, "learning_rate": 2e-4}
+    book = TrainConfig(recipe="book", image_size=64, batch_size=1, epochs=9, sample_interval=50)
+    for more in ({}, {"decay_epochs": 4}, {"decay_epochs": 4, "precision": "float32"}):
+        path.write_text(json.dumps({**first, **more}))
+        found = TrainConfig.from_json(path)
+        wanted = {**dataclasses.asdict(book), **more, "recipe": None}
+        assert dataclasses.asdict(found) == wanted
+
+
+NOTHING = [
+    ({"dropout": 0.5}, "dropout", "generator"),
+    ({"generator": "unet", "num_blocks": 6}, "num_blocks", "generator"),
+    ({"generator": "unet", "upsampling": "resize"}, "upsampling", "generator"),
+    ({"generator": "deep_unet", "padding": "paper"}, "padding", "generator"),
+    ({"generator": "unet", "skips": False}, "skips", "generator"),
+    ({"recipe": "book", "norm": "pixel"}, "norm", "generator"),
+    ({"model": "pix2pix", "norm": "none"}, "norm", "generator"),
+    ({"discriminator": "book", "d_norm": "pixel"}, "d_norm", "discriminator"),
+    ({"lambda_penalty": 5.0}, "lambda_penalty", "objective"),
+    ({"best_by": "cycle"}, "best_by", "evaluate_every"),
+    ({"extractor": "inception"}, "extractor", "evaluate_every"),
+    ({"stop_when_stale": 3}, "stop_when_stale", "evaluate_every"),
+    ({"dataset": "x", "data_dir": "y"}, "dataset", "data_dir"),
+    ({"epochs": 3, "decay_epochs": 4}, "decay_epochs", "epochs"),
+    (
+        {"lambda_cycle": 1.0, "lambda_cycle_A": 2.0, "lambda_cycle_B": 3.0},
+        *("lambda_cycle", "lambda_cycle_B"),
+    ),
+    ({"direction": "B-to-A"}, "direction", "model"),
+    ({"model": "pix2pix", "epoch_length": "longer"}, "epoch_length", "model"),
+    ({"model": "pix2pix", "update_first": "generators"}, "update_first", "model"),
+]
+
+
+@pytest.mark.parametrize(("settings", "one", "other"), NOTHING)
+def test_a_setting_that_does_nothing_is_named_with_the_one_that_has_it_so(
+    settings, one, other, tmp_path
+):
+    wanted = rf"`{one}` .*\b{one}=.*\b{other}="
+    with pytest.raises(ValueError, match=wanted):
+        TrainConfig(**settings)
+    with pytest.raises(ValueError, match=wanted):
+        dataclasses.replace(TrainConfig(), **settings)
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps(settings))
+    with pytest.raises(ValueError, match=rf"settings\.json.*{wanted}"):
+        TrainConfig.from_json(path)
+    # What a run has written is never refused, and goes on.
+    path.write_text(json.dumps({**dataclasses.asdict(TrainConfig()), **settings}))
+    recorded = TrainConfig.from_json(path)
+    assert dataclasses.replace(recorded, seed=4).seed == 4
+
+
+def test_a_setting_loses_its_meaning_by_a_later_one(tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text('{"generator": "unet", "dropout": 0.5}')
+    for base in (TrainConfig.from_json(path), TrainConfig(generator="unet", dropout=0.5)):
+        with pytest.raises(ValueError, match=r"`dropout` does nothing .*generator='resnet'"):
+            dataclasses.replace(base, generator="resnet")
+        assert dataclasses.replace(base, generator="resnet", dropout=0).dropout == 0
+    # A recipe's own value is nobody's choice.
+    pairs = dataclasses.replace(TrainConfig(model="pix2pix"), generator="resnet")
+    assert (pairs.generator, pairs.dropout) == ("resnet", 0.5)
+    named = TrainConfig(dataset="x")
+    assert dataclasses.replace(named, data_dir="y").data_dir == "y"
+    there = dataclasses.replace(TrainConfig(data_dir="y"), dataset="x")
+    assert (there.dataset, there.data_dir) == ("x", None)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"dropout": 0.0, "extractor": "none", "best_by": "auto", "stop_when_stale": 0},
+        {"recipe": "book", "norm": "instance", "d_norm": "instance", "num_blocks": None},
+        {"lambda_cycle": 1.0, "lambda_cycle_A": 2.0},
+        {"evaluate_every": 5, "extractor": "inception", "best_by": "kernel", "stop_when_stale": 1},
+        {"objective": "wasserstein", "lambda_penalty": 5.0},
+    ],
+)
+def test_a_setting_that_is_true_is_taken(settings):
+    config = TrainConfig(**settings)
+    assert {name: getattr(config, name) for name in settings if name != "num_blocks"} == {
+        name: value for name, value in settings.items() if name != "num_blocks"
+    }
 
 
 def test_what_may_change_in_the_middle_of_a_run():

@@ -204,14 +204,11 @@ def _usual(config: TrainConfig) -> TrainConfig:
     usual = TrainConfig.make(model=config.model, recipe=config.recipe)
     # Half of other epochs is still what `decay_epochs` usually is. All that others may decide has
     # no default of its own.
-    decisive = {
-        field.name: getattr(config, field.name)
-        for field in dataclasses.fields(config)
-        if field.default is not None and config.model in field.metadata["models"]
-    }
-    decided = TrainConfig.make(usual, **{k: v for k, v in decisive.items() if k != "model"})
     open_names = [f.name for f in dataclasses.fields(config) if f.default is None]
-    return dataclasses.replace(usual, **{name: getattr(decided, name) for name in open_names})
+    open_names.remove("recipe")
+    decided = TrainConfig(**{**dataclasses.asdict(config), **dict.fromkeys(open_names)})
+    of_others = {name: getattr(decided, name) for name in open_names}
+    return TrainConfig(**{**dataclasses.asdict(usual), **of_others})
 
 
 def _in_words(value: Any) -> str:
