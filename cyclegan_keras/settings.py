@@ -109,7 +109,11 @@ def check_needs(config: Any, new: Collection[str], chosen: Collection[str]) -> N
                 f"`{name}` is no setting of {config.model}. Leave it out. "
                 f"Received: {name}={getattr(config, name)!r}, model={config.model!r}"
             )
-        if needs is None or not (name in new or (name in chosen and needs.other in new)):
+        if needs is None:
+            continue
+        # Who turns a part off turns off what belongs to it, whatever that was.
+        is_concerned = name in chosen and needs.other in new and needs.among is not None
+        if not (name in new or is_concerned):
             continue
         value, other_value = getattr(config, name), getattr(config, needs.other)
         if needs.is_missed_by(value, other_value):

@@ -386,6 +386,9 @@ def test_a_setting_loses_its_meaning_by_a_later_one(tmp_path):
         with pytest.raises(ValueError, match=r"`dropout` does nothing .*generator='resnet'"):
             dataclasses.replace(base, generator="resnet")
         assert dataclasses.replace(base, generator="resnet", dropout=0).dropout == 0
+    # Who turns a part off turns off what belongs to it.
+    judged = TrainConfig(evaluate_every=5, best_by="cycle", stop_when_stale=2)
+    assert dataclasses.replace(judged, evaluate_every=0).stop_when_stale == 2
     # A recipe's own value is nobody's choice.
     pairs = dataclasses.replace(TrainConfig(model="pix2pix"), generator="resnet")
     assert (pairs.generator, pairs.dropout) == ("resnet", 0.5)

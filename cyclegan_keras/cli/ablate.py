@@ -1,7 +1,9 @@
 """Train with parts of the losses left out, for as many steps each, and compare with the truth."""
 
 import argparse
+import dataclasses
 import pathlib
+from collections.abc import Collection
 from typing import Any
 
 from cyclegan_keras.cli import train
@@ -10,7 +12,7 @@ from cyclegan_keras.config import TrainConfig
 HELP = "train with parts of the losses left out, and compare"
 FIVE: dict[str, dict[str, Any]] = {
     "cycle_alone": {"lambda_gan": 0.0},
-    "gan_alone": {"lambda_cycle": 0.0},
+    "gan_alone": {"lambda_cycle": 0.0, "lambda_cycle_A": 0.0, "lambda_cycle_B": 0.0},
     "gan_forward": {"lambda_cycle_B": 0.0},
     "gan_backward": {"lambda_cycle_A": 0.0},
     "all": {},
@@ -32,21 +34,11 @@ TITLES = {
     "pix2pix_AB": "pix2pix, A to B, from true pairs",
     "pix2pix_BA": "pix2pix, B to A, from true pairs",
 }
-# What a baseline takes from the command line, so that all see the same images for as many steps.
-SHARED = (
-    "dataset",
-    "data_dir",
-    "image_size",
-    "flip",
-    "epoch_length",
-    "cache_memory",
-    "batch_size",
-    "epochs",
-    "decay_epochs",
-    "precision",
-    "seed",
-    "sample_interval",
-)
+# What all have alike, so that they see the same images for as many steps.
+SHARED = ("image_size", "flip", "epoch_length", "batch_size", "epochs", "decay_epochs")
+# Whoever trains the baseline of a recipe means its networks, its losses, and its way of playing.
+GROUPS_OF_A_RECIPE = ("model", "networks", "losses")
+GAME = ("update_first", "discriminator_update", "pool_size", "d_shift", "d_colour", "d_source")
 COLUMNS = {"truth_AB": "A → B", "truth_BA": "B → A", "cycle_A": "cycle A", "cycle_B": "cycle B"}
 
 
@@ -81,6 +73,11 @@ def configs(arguments: argparse.Namespace) -> dict[str, TrainConfig]:
         FileNotFoundError: If there is no such settings file.
         ValueError: If a setting is wrong.
     """
+    if arguments.resume:
+        raise ValueError(
+            "An ablation goes on by itself where it was interrupted. Leave --resume out, and give "
+            "the same flags as before."
+        )
     base = train.config_from(arguments)
     if base.model != "cyclegan":
         raise ValueError(
@@ -88,21 +85,60 @@ def configs(arguments: argparse.Namespace) -> dict[str, TrainConfig]:
             f"Received: model={base.model!r}"
         )
     parent = pathlib.Path(base.run_dir or "runs/ablation")
-    lambda_id = getattr(arguments, "lambda_id", 0.0)
+    # One that somebody asked for, and not that of a recipe.
+    lambda_id = base.lambda_id if "lambda_id" in base.chosen else 0.0
     found = {}
     for name in arguments.settings:
         place = {"run_dir": str(parent / name)}
         if name in FIVE:
-            changes = {"lambda_id": lambda_id, **FIVE[name], **place}
-            found[name] = TrainConfig.make(base, **changes)
+            # All values are known, and who zeroes a weight need not answer for those beside it.
+            values = {**dataclasses.asdict(base), "lambda_id": lambda_id, **FIVE[name], **place}
+            found[name] = TrainConfig(**values)
             continue
-        shared = {key: getattr(base, key) for key in SHARED}
-        if BASELINES[name].get("model") == "pix2pix":
-            del shared["epoch_length"]
-            if shared["data_dir"] is None and shared["dataset"] == "fruit":
-                shared["dataset"] = "fruit_pairs"
-        found[name] = TrainConfig.make(**{**BASELINES[name], **shared, **place})
+        model = BASELINES[name].get("model", "cyclegan")
+        taken = {key: getattr(base, key) for key in _shared(base, model)}
+        if model == "pix2pix" and base.data_dir is None and base.dataset == "fruit":
+            taken["dataset"] = "fruit_pairs"
+        found[name] = TrainConfig(**{**BASELINES[name], **taken, **place})
     return found
+
+
+def _shared(base: TrainConfig, model: str) -> list[str]:
+    """Names the settings that a baseline has from the command line."""
+    return [
+        field.name
+        for field in dataclasses.fields(base)
+        if model in field.metadata["models"]
+        and (field.name in SHARED or (field.name in base.chosen and not _is_of_recipe(field)))
+    ]
+
+
+def _is_of_recipe(field: dataclasses.Field) -> bool:
+    return field.metadata["group"] in GROUPS_OF_A_RECIPE or field.name in (*GAME, "ema")
+
+
+def dropped(base: TrainConfig, names: Collection[str]) -> str | None:
+    """Says which flags are not those of a baseline.
+
+    Args:
+        base: What the command line says.
+        names: The settings that are trained.
+
+    Returns:
+        A sentence; `None` if there is nothing to say.
+    """
+    flags = [
+        f"--{field.name.replace('_', '-')}"
+        for field in dataclasses.fields(base)
+        if field.name in base.chosen and _is_of_recipe(field) and field.metadata["group"] != "model"
+    ]
+    baselines = [TITLES[name] for name in names if name in BASELINES]
+    if not (flags and baselines):
+        return None
+    return (
+        f"Networks and losses of a baseline are its recipe's: {', '.join(flags)} "
+        f"{'does' if len(flags) == 1 else 'do'} not change {'; '.join(baselines)}."
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -131,6 +167,8 @@ def run(arguments: argparse.Namespace) -> int:
             'images of equal names, and "test_pairs": true in dataset.json. '
             f"Received: {str(train.make_loader(base).directory)!r}"
         )
+    if note := dropped(train.config_from(arguments), arguments.settings):
+        print(note, flush=True)
     results = {}
     for name, config in found.items():
         print(f"\n{TITLES[name]}", flush=True)

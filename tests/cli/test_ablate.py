@@ -35,6 +35,63 @@ def test_the_five_settings_of_the_table():
     assert found["all"].run_dir == "r/all"
 
 
+def test_a_weight_that_is_taken_away_is_zero_in_all_its_forms():
+    found = configs("--lambda-cycle-A", "5", "--lambda-cycle-B", "7")
+    assert {name: weights(config) for name, config in found.items()} == {
+        "cycle_alone": (0.0, 5.0, 7.0, 0.0),
+        "gan_alone": (1.0, 0.0, 0.0, 0.0),
+        "gan_forward": (1.0, 5.0, 0.0, 0.0),
+        "gan_backward": (1.0, 0.0, 7.0, 0.0),
+        "all": (1.0, 5.0, 7.0, 0.0),
+    }
+    assert found["gan_alone"].lambda_cycle == 0.0
+    found = configs("--lambda-cycle", "3", "--lambda-cycle-A", "5")
+    assert weights(found["gan_forward"]) == (1.0, 5.0, 0.0, 0.0)
+    assert weights(found["gan_backward"]) == (1.0, 0.0, 3.0, 0.0)
+
+
+def test_a_baseline_keeps_all_flags_but_those_of_its_recipe():
+    flags = (
+        "--skip-bad-images --cache-memory 1 --enlarge 1.5 --no-flip --epoch-length longer "
+        "--learning-rate 0.001 --beta-1 0.25 --precision mixed_bfloat16 --seed 4 --deterministic "
+        "--sample-interval 7 --evaluate-every 3 --extractor none --best-by truth "
+        "--stop-when-stale 2 --tensorboard --checkpoint-interval 5 --keep 3 --on-nan rollback"
+    ).split()
+    wanted = {
+        **{"skip_bad_images": True, "cache_memory": 1.0, "enlarge": 1.5, "flip": False},
+        **{"learning_rate": 0.001, "beta_1": 0.25, "precision": "mixed_bfloat16", "seed": 4},
+        **{"deterministic": True, "sample_interval": 7, "evaluate_every": 3, "keep": 3},
+        **{"extractor": "none", "best_by": "truth", "stop_when_stale": 2, "tensorboard": True},
+        **{"checkpoint_interval": 5.0, "on_nan": "rollback"},
+    }
+    settings = ["all", "book", "paper", "pix2pix_AB"]
+    found = configs(*flags, "--pool-size", "9", "--settings", *settings)
+    for config in found.values():
+        assert {name: getattr(config, name) for name in wanted} == wanted
+    assert {found[name].epoch_length for name in settings[:3]} == {"longer"}
+    assert [found[name].pool_size for name in settings[:3]] == [9, 0, 50]
+    # What was not given is the recipe's own.
+    plain = configs("--settings", *settings)
+    assert [plain[name].enlarge for name in settings] == [1.125, 1.0, 286 / 256, 286 / 256]
+
+
+def test_what_a_baseline_does_not_take_is_said():
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    base = train.config_from(parser.parse_args("--gf 3 --pool-size 9 --seed 2".split()))
+    assert ablate.dropped(base, ["all", "gan_alone"]) is None
+    assert ablate.dropped(TrainConfig(seed=2), ["book"]) is None
+    assert ablate.dropped(base, ["all", "book", "paper"]) == (
+        "Networks and losses of a baseline are its recipe's: --gf, --pool-size do not change "
+        "the book's recipe; the paper's recipe."
+    )
+
+
+def test_an_ablation_goes_on_by_itself(tmp_path, capsys):
+    assert main(["ablate", "--resume", "--run-dir", str(tmp_path)]) == 2
+    assert "Leave --resume out" in capsys.readouterr().err
+
+
 def test_an_identity_loss_if_it_is_asked_for():
     found = configs("--lambda-id", "2", "--settings", "all", "gan_alone")
     assert [weights(config)[-1] for config in found.values()] == [2.0, 2.0]

@@ -325,7 +325,7 @@ def eye(tmp_path_factory):
 def tiny_model():
     """Made once: making and tracing it takes most of the time."""
     # The book's makes something of each image from the start, and all of it with its last layer.
-    return train.make_model(config_from("--recipe", "book", *TINY))
+    return train.make_model(TrainConfig(recipe="book", image_size=32, gf=2, df=2))
 
 
 @pytest.fixture
