@@ -47,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     # Not at the top, so that `--help` need not wait for NumPy.
     from cyclegan_keras.evaluation import comparison, measured_run
 
+    if arguments.overwrite and arguments.output is None:
+        raise ValueError("--overwrite replaces a page, which --output names. Give both, or none.")
     output = None if arguments.output is None else pathlib.Path(arguments.output)
     if output is not None:
         _check_output(output, arguments.overwrite)

@@ -105,6 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
     figures = {**_kept(run_dir), **measured.figures}
     saving.save_figures(figures, output / runs.FIGURES)
     print(verdict.in_words(figures))
+    for words in verdict.left_out(figures):
+        print(words)
     for fault in report.faults(figures, history, config):
         print(fault)
     print(f"Report  {output / report.FILE}")
@@ -191,6 +193,7 @@ def _data(
     config: TrainConfig, data_dir: str | None, labels: dict[str, palettes.Palette] | None
 ) -> Any:
     """Finds the run's data set; where it is named by a relative path, it may be elsewhere now."""
+    targets = {"A", "B"} if config.model == "cyclegan" else {config.direction[-1]}
     if data_dir is not None:
         config = dataclasses.replace(config, data_dir=data_dir)
     loader = train.make_loader(config)
@@ -201,6 +204,11 @@ def _data(
         raise FileNotFoundError(
             f"The run's data set is not in {str(loader.directory)!r}. Go to the folder that the "
             "run was begun in, or say with --data-dir where it is."
+        )
+    if odd := set(labels or {}) - targets:
+        raise ValueError(
+            f"--labels have colours of {' and '.join(sorted(odd))}, but the run translates to "
+            f"{' and '.join(sorted(targets))} only. Leave them out of the file."
         )
     if labels and not loader.test_pairs:
         raise ValueError(

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import cyclegan_keras
+
 VERBS = ("train", "ablate", "evaluate", "compare", "translate", "data")
 
 
@@ -26,6 +28,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | 
         SIGTERM, 129 after SIGHUP.
     """
     parser = argparse.ArgumentParser(prog=prog)
+    version = f"cyclegan-keras {cyclegan_keras.__version__}"
+    parser.add_argument("--version", action="version", version=version)
     if verb is not None:
         _make_parser_of(verb, parser)
     else:

@@ -5,9 +5,11 @@ import dataclasses
 import os
 import pathlib
 import shlex
+import sys
 import typing
 from typing import Any
 
+from cyclegan_keras import scale
 from cyclegan_keras.cli import judging
 from cyclegan_keras.cli.quiet import without_startup_notes
 from cyclegan_keras.config import TrainConfig
@@ -152,6 +154,8 @@ def train(config: TrainConfig) -> dict[str, float]:
             f"{figures['epochs']}."
         )
         return figures
+    if of_scale := scale.warning(config.enlarge, config.image_size):
+        print(f"Warning: {of_scale}", file=sys.stderr, flush=True)
     print("Loading TensorFlow …", flush=True)
     # Only now: this takes seconds, and wrong flags should be told at once.
     with without_startup_notes():

@@ -1,8 +1,13 @@
 """Translate images with a saved generator, each in its own size."""
 
 import argparse
+import contextlib
+import pathlib
+import sys
 
+from cyclegan_keras import scale
 from cyclegan_keras.cli.quiet import without_startup_notes
+from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.words import counted
 
 HELP = "translate images with a saved generator"
@@ -55,6 +60,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     jobs = translate.plan(arguments.paths, arguments.output, arguments.overwrite)
     generator = translate.load_generator(arguments.model)
+    if of_scale := _warning_of_scale(arguments.model):
+        print(f"Warning: {of_scale}", file=sys.stderr, flush=True)
     translate.translate_files(generator, jobs, arguments.batch_size)
     print(f"Translated {counted(len(jobs), 'image')} into {arguments.output}")
     return 0
+
+
+def _warning_of_scale(model: str) -> str | None:
+    """Asks the settings beside a translator, if it still lies in its run's folder."""
+    with contextlib.suppress(OSError, ValueError):
+        config = TrainConfig.from_json(pathlib.Path(model).with_name("config.json"))
+        return scale.warning(config.enlarge, config.image_size)
+    return None

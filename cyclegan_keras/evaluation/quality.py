@@ -1,6 +1,7 @@
 """All figures that say how good translators are on a data set."""
 
 import dataclasses
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from cyclegan_keras.data import augment
 from cyclegan_keras.data.images import denormalize
 from cyclegan_keras.data.loader import DataLoader
-from cyclegan_keras.evaluation import distances, passes, segmentation, truth
+from cyclegan_keras.evaluation import distances, passes, segmentation, truth, verdict
 from cyclegan_keras.evaluation.features import Extractor, Features
 from cyclegan_keras.evaluation.strength import DomainClassifier
 
@@ -19,7 +20,7 @@ Figures = dict[str, Any]
 MAX_TRAIN_IMAGES = 500  # of each domain, for the classifier and for nearest neighbours
 # Without test images, every so manieth training image is kept from the classifier, to test it on.
 HOLD_OUT = 5
-K = 5  # The neighbour that density and coverage go by.
+K = verdict.MIN_DENSITY - 1  # The neighbour that density and coverage go by.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,21 +207,24 @@ class _Real:
                     f"Received: {len(pixels[domain])} of {domain}"
                 )
         self.test = {domain: extractor.features(pixels[domain]) for domain in "AB"}
-        self.train = self.test
+        self.train, train_pixels = self.test, pixels
         if loader.has_test_images:
             centres = {d: augment.centre(_to_train_on(loader, d), loader.img_res) for d in "AB"}
-            self.train = {
-                domain: extractor.features(passes.spread(centres[domain], MAX_TRAIN_IMAGES))
-                for domain in "AB"
-            }
-        self._classifier, accuracies = _classify(self.train, self.test, loader.has_test_images)
+            train_pixels = {d: passes.spread(centres[d], MAX_TRAIN_IMAGES) for d in "AB"}
+            self.train = {d: extractor.features(train_pixels[d]) for d in "AB"}
+        # Which images a seed draws must not depend on the names of their files.
+        train, test = (
+            {d: _by_content(features[d], shown[d]) for d in "AB"}
+            for features, shown in ((self.train, train_pixels), (self.test, pixels))
+        )
+        self._classifier, accuracies = _classify(train, test, loader.has_test_images)
         one, other = self.test["A"], self.test["B"]
         self.figures: Figures = {
             "kernel_untranslated": distances.kernel_distance(one, other).mean,
             "frechet_untranslated": distances.frechet_distance(one, other),
             **{
                 f"kernel_real_{domain}": distances.of_halves(features)
-                for domain, features in self.test.items()
+                for domain, features in test.items()
                 if len(features) >= 4
             },
             **{f"accuracy_{domain}": accuracy for domain, accuracy in accuracies.items()},
@@ -244,6 +248,13 @@ class _Real:
             nearness = distances.density_coverage(real, features, K)
             figures |= {"density": nearness.density, "coverage": nearness.coverage}
         return figures
+
+
+def _by_content(features: Features, pixels: np.ndarray) -> Features:
+    """Puts the features of images into an order that only their pixels decide."""
+    digests = [hashlib.sha256(img.tobytes()).digest() for img in pixels]
+    order = sorted(range(len(digests)), key=digests.__getitem__)
+    return Features(features.values[order], features.extractor)
 
 
 def _classify(

@@ -7,7 +7,7 @@ from typing import Any
 import markupsafe
 
 import cyclegan_keras
-from cyclegan_keras import plotting
+from cyclegan_keras import extras, plotting, scale
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.evaluation import pages, quality, report_figures, report_pictures, verdict
 from cyclegan_keras.evaluation.curves import Curve, Curves
@@ -67,6 +67,8 @@ def write(
         data=seen.loader.directory.name,
         figures=figures,
         extractor=figures.get("extractor"),
+        install=extras.advice("evaluation"),
+        left_out=verdict.left_out(figures),
         faults=faults(figures, history, config),
         translators=", ".join(figures["translators"]),
         ways=ways,
@@ -105,6 +107,8 @@ def faults(figures: quality.Figures, history: Curves, config: TrainConfig) -> li
         A sentence for each fault, none if there are none.
     """
     found = verdict.faults(figures)
+    if of_scale := scale.warning(config.enlarge, config.image_size):
+        found.append(of_scale)
     blind_loss = OBJECTIVES[config.objective].blind_loss
     names = ["d"] if config.model == "pix2pix" else ["d_A", "d_B"]
     if blind_loss is None:

@@ -8,11 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from cyclegan_keras import extras
 from cyclegan_keras.evaluation.features import Features
 
 # The strengths of regularisation that are tried, from nearly all to nearly none.
 INVERSE_PENALTIES = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
 NUM_FOLDS = 5
+# Log-odds nearer to 0 than this are rounding.
+UNDECIDED = 1e-9
 
 
 class DomainClassifier:
@@ -54,7 +57,7 @@ class DomainClassifier:
             features: Of the extractor that it was trained with.
 
         Returns:
-            A share in [0, 1].
+            A share in [0, 1]; an image of which it cannot tell counts half.
 
         Raises:
             ValueError: If they are of another extractor, or there is no such domain.
@@ -62,8 +65,10 @@ class DomainClassifier:
         if domain not in ("A", "B"):
             raise ValueError(f'`domain` must be "A" or "B". Received: domain={domain!r}')
         self._check(features)
-        is_B = self._model.predict(features.values.astype(np.float64))
-        return float(np.mean(is_B == (domain == "B")))
+        leanings = self._model.decision_function(features.values.astype(np.float64))
+        # What it cannot tell, such as images that both domains have, counts half for each.
+        shares_B = np.where(np.abs(leanings) < UNDECIDED, 0.5, leanings > 0)
+        return float(np.mean(shares_B if domain == "B" else 1 - shares_B))
 
     def _check(self, features: Features) -> None:
         if features.extractor != self.extractor:
@@ -79,7 +84,7 @@ def _search(num_folds: int, seed: int) -> Any:
     except ImportError as error:
         raise ValueError(
             "Measuring strength needs scikit-learn, which is not there. "
-            'Install it: pip install "cyclegan-keras[evaluation]"'
+            f"Install it: {extras.advice('evaluation')}"
         ) from error
     # Standardised anew in each part, so that what is held back for a check stays unseen.
     model = pipeline.make_pipeline(

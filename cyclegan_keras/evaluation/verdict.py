@@ -11,6 +11,8 @@ MIN_ACCURACY = 0.8
 # Mean change of a pixel, in 8-bit levels, below which nobody sees a difference: more than what
 # `ChangeImage` does to black and white where it is to change nothing.
 COPYING = 3.1
+# Real images that it takes to know the fifth neighbour of each, which density goes by.
+MIN_DENSITY = 6
 # How far apart translations are, in shares of real images, below which they look alike.
 COLLAPSE = 0.5
 # Share of right judgements from which on a discriminator has won.
@@ -77,6 +79,35 @@ def _strength(figures: Mapping[str, Any], way: str) -> str:
         f"  {arrow(way)} strength  {figures[f'strength_{way}']:.0%} taken for {target}   "
         f"(real {target}: {figures[f'accuracy_{target}']:.0%})"
     )
+
+
+def left_out(figures: Mapping[str, Any]) -> list[str]:
+    """Names the figures by features that could not be measured on so few or such images.
+
+    Args:
+        figures: From `Judge.measure`.
+
+    Returns:
+        A sentence for each of them; none if all were measured, or there was no extractor.
+    """
+    found = []
+    targets = [(way, way[1]) for way in WAYS if f"kernel_{way}" in figures]
+    for way, target in targets:
+        images = f"real images of {target}"
+        number = f"there are {figures[f'num_{target}']}"
+        if f"density_{way}" not in figures:
+            found.append(
+                f"No density and coverage of {arrow(way)}: they take at least {MIN_DENSITY} "
+                f"{images}, and {number}."
+            )
+        if f"kernel_real_{target}" not in figures:
+            found.append(f"No kernel distance among {images}: it takes at least 4, and {number}.")
+        if f"diversity_{way}" not in figures:
+            found.append(
+                f"No diversity of {arrow(way)}: all {images} are the same to "
+                f"{figures['extractor']}, so there is no variety to hold it against."
+            )
+    return found
 
 
 def faults(figures: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cyclegan_keras import extras
 from cyclegan_keras.files import PathLike
 from cyclegan_keras.training.faults import tolerated
 
@@ -24,7 +25,7 @@ def check_installed() -> None:
     if importlib.util.find_spec("tensorboard") is None:
         raise ValueError(
             "`tensorboard` needs the package of that name, which is not there. Install it, "
-            'pip install "cyclegan-keras[tensorboard]", or leave --tensorboard out. '
+            f"{extras.advice('tensorboard')}, or leave --tensorboard out. "
             "Received: tensorboard=True"
         )
 

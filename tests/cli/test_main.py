@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+import cyclegan_keras
 from cyclegan_keras.cli.main import main
 
 
@@ -39,6 +40,7 @@ def test_help_is_answered_without_tensorflow():
         ["compare", "nowhere"],
         ["compare", "nowhere", "elsewhere"],
         ["compare", "nowhere", "elsewhere", "--output", "page.html"],
+        ["compare", "nowhere", "elsewhere", "--overwrite"],
     ],
 )
 def test_wrong_words_give_one_line_and_status_2(argv, capsys, tmp_path, monkeypatch):
@@ -51,6 +53,14 @@ def test_wrong_words_give_one_line_and_status_2(argv, capsys, tmp_path, monkeypa
     last = capsys.readouterr().err.rstrip().splitlines()[-1]
     assert "error: " in last
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [{}, {"prog": "train.py", "verb": "train"}])
+def test_the_version(words, capsys):
+    with pytest.raises(SystemExit) as error:
+        main(["--version"], **words)
+    assert error.value.code == 0
+    assert capsys.readouterr().out == f"cyclegan-keras {cyclegan_keras.__version__}\n"
 
 
 def test_debug_shows_where_an_error_came_from():

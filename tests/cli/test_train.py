@@ -501,7 +501,7 @@ def test_where_the_truth_is_known_it_does_without_features(
         (True, "--extractor nowhere.keras", "No model 'nowhere.keras'"),
         (True, "--extractor vgg", "must be one of auto, inception, efficientnet"),
         (False, "--extractor none", "`best_by` cannot be kernel, which takes features, with "),
-        (True, "--tensorboard", 'pip install "cyclegan-keras[tensorboard]"'),
+        (True, "--tensorboard", 'pip install "tensorboard>=2.20"'),
     ],
 )
 def test_what_cannot_be_judged_is_told_before_a_run_begins(

@@ -49,14 +49,14 @@ def rows(runs):
 def test_only_settings_that_differ_are_shown(tmp_path):
     runs = [
         run(tmp_path, "a", gf=4, flip=False, run_dir="a", epochs=9, decay_epochs=4),
-        run(tmp_path, "b", gf=5, run_dir="b", epochs=40, decay_epochs=20, extractor="eye.keras"),
+        run(tmp_path, "b", gf=5, run_dir="b", epochs=40, decay_epochs=20, extractor="none"),
     ]
     assert comparison.settings(runs) == [
         ("flip", ["no", "yes"]),
         ("gf", ["4", "5"]),
         ("epochs", ["9", "40"]),
         ("decay_epochs", ["4", "20"]),
-        ("extractor", ["auto", "eye.keras"]),
+        ("extractor", ["auto", "none"]),
     ]
     assert comparison.settings([runs[0], runs[0]]) == []
 

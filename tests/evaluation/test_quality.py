@@ -1,5 +1,6 @@
 """What `Judge` puts together; each measure has tests of its own."""
 
+import hashlib
 import json
 import shutil
 
@@ -9,7 +10,7 @@ import pytest
 from cyclegan_keras import DataLoader
 from cyclegan_keras.data import augment
 from cyclegan_keras.data.images import denormalize, normalize, read_image, write_image
-from cyclegan_keras.evaluation import distances, passes, quality, strength, truth
+from cyclegan_keras.evaluation import distances, passes, quality, strength, truth, verdict
 from tests.colour_features import MeanColours
 
 
@@ -27,6 +28,10 @@ def both(g_AB, g_BA) -> dict:
 
 def figures_of(translators, loader, *args, **kwargs):
     return quality.Judge(loader, *args, **kwargs).measure(translators).figures
+
+
+def by_content(imgs):
+    return np.stack(sorted(imgs, key=lambda img: hashlib.sha256(img.tobytes()).digest()))
 
 
 def without_tests(fruit_dir, tmp_path):
@@ -146,11 +151,14 @@ def test_without_test_images_the_classifier_is_tested_on_what_it_has_not_seen(
     monkeypatch.setattr(quality, "DomainClassifier", Watched)
     figures_of(both(same, same), loader, MeanColours())
     A, B = (MeanColours()(loader.pixels(domain)) for domain in "AB")
-    for values, expected in zip(learned, (A, B), strict=True):
-        np.testing.assert_array_equal(values, expected[[1, 2, 3, 4]])
+    # In an order that no name decides, the first and the sixth are kept from it.
+    in_order = [by_content(loader.pixels(domain)) for domain in "AB"]
+    for values, imgs in zip(learned, in_order, strict=True):
+        np.testing.assert_array_equal(values, MeanColours()(imgs[[1, 2, 3, 4]]))
+    held = [MeanColours()(imgs[[0, 5]]) for imgs in in_order]
     # First the accuracies, then both ways.
     assert [domain for domain, _ in judged] == ["A", "B", "B", "A"]
-    for (_, values), expected in zip(judged, (A[[0, 5]], B[[0, 5]], A, B), strict=True):
+    for (_, values), expected in zip(judged, (*held, A, B), strict=True):
         np.testing.assert_allclose(values, expected, atol=1e-6)
 
 
@@ -304,3 +312,53 @@ def test_images_are_known_by_what_is_in_them(fruit_dir, tmp_path):
 def test_without_an_extractor_there_are_no_features(loader):
     with pytest.raises(ValueError, match="no features"):
         _ = quality.Judge(loader).real
+
+
+def test_no_figure_depends_on_the_names_of_files(fruit_dir, tmp_path):
+    names = {f"{number:04d}": f"{(number * 5 + 3) % 7}" for number in range(6)}
+    for folder in ("trainA", "trainB", "testA", "testB"):
+        for place in ("set", "renamed"):
+            (tmp_path / place / folder).mkdir(parents=True)
+        for path in sorted((fruit_dir / folder).iterdir()):
+            shutil.copy(path, tmp_path / "set" / folder)
+            shutil.copy(path, tmp_path / "renamed" / folder / f"{names[path.stem]}.png")
+    one, other = (
+        figures_of(both(brighter, same), DataLoader(name, (32, 32), tmp_path), MeanColours())
+        for name in ("set", "renamed")
+    )
+    assert one["kernel_real_A"] != one["kernel_real_B"]
+    assert one.keys() == other.keys()
+    for name in one.keys() - {"images", "extractor"}:  # the digest tells the order, too
+        assert one[name] == pytest.approx(other[name], rel=1e-9), name
+
+
+def test_real_images_that_are_all_alike(tmp_path):
+    for folder in ("trainA", "trainB", "testA", "testB"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        for number in range(6):
+            pixels = np.full((32, 32, 3), 90, np.uint8)
+            write_image(tmp_path / "set" / folder / f"{number}.png", pixels)
+    loader = DataLoader("set", (32, 32), tmp_path)
+    figures = figures_of(both(same, same), loader, MeanColours())
+    assert (figures["density_AB"], figures["coverage_AB"]) == (1.0, 1.0)
+    assert (figures["strength_AB"], figures["accuracy_A"]) == (0.5, 0.5)
+    assert figures["kernel_AB"] == pytest.approx(0, abs=1e-9)
+    assert figures["frechet_AB"] == 0.0
+    assert "diversity_AB" not in figures
+    assert verdict.left_out(figures)[0] == (
+        "No diversity of A → B: all real images of B are the same to colours of <quarters>, so "
+        "there is no variety to hold it against."
+    )
+
+
+def test_what_so_few_images_do_not_tell_is_named(loader):
+    figures = figures_of({"g_AB": brighter}, loader, MeanColours())
+    assert verdict.left_out(figures) == [
+        "No density and coverage of A → B: they take at least 6 real images of B, and there are 4."
+    ]
+    figures |= {"num_B": 3}
+    del figures["kernel_real_B"]
+    assert verdict.left_out(figures)[1] == (
+        "No kernel distance among real images of B: it takes at least 4, and there are 3."
+    )
+    assert verdict.left_out(figures_of({"g_AB": brighter}, loader)) == []

