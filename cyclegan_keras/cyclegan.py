@@ -22,7 +22,8 @@ class CycleGAN(GAN):
     The four networks are ordinary Keras models, and so is `combined`, through which the generators
     are trained. The book's way (`train_on_batch` on `d_A`, `d_B` and `combined`) and the fast way
     (`train_step`) use the same optimizers, losses and weights: those that the three were compiled
-    with. Compile them anew to change any of it.
+    with. Compile them anew to change any of it. One optimizer may be given to all three, as in the
+    book: each then trains with a copy that has its own state.
 
     All defaults are the book's. Those of the paper:
     `CycleGAN(**TrainConfig.make(recipe="paper").model_settings())`.

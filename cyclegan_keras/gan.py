@@ -10,7 +10,7 @@ from keras import ops
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.networks import build_discriminator, build_generator
-from cyclegan_keras.optimizers import FusedAdam
+from cyclegan_keras.optimizers import FusedAdam, build_optimizer, keep_optimizers_apart
 from cyclegan_keras.random_stream import RandomStream
 from cyclegan_keras.training import loop
 from cyclegan_keras.training.callbacks import book_callbacks
@@ -133,7 +133,8 @@ class GAN(keras.Model):
             self.mixing = RandomStream(self._next_seed(), name="mixing")
         # An optimizer that is not built when it is saved or loaded loses its state.
         for model in self.compiled_models:
-            model.optimizer.build(model.trainable_variables)
+            build_optimizer(model)
+            keep_optimizers_apart(model)
         self.built = True
 
     @property
@@ -195,8 +196,7 @@ class GAN(keras.Model):
         compiled = [part for model in models for part in (model.optimizer, model._compile_loss)]
         if self._traced is None or not self._traced.is_for(compiled):
             for model in models:
-                if not model.optimizer.built:  # Built again, it would forget its loss scale.
-                    model.optimizer.build(model.trainable_variables)
+                build_optimizer(model)
             # Each batch size gets a graph of its own, so that it computes the same bits whichever
             # size came first. As in Keras, without autograph: there is nothing to convert, and
             # looking takes time.

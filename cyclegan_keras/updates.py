@@ -61,7 +61,7 @@ def update_separately(
                 logs["penalty"] = gradient_penalty(d, real, fake, shares)
                 whole_loss = loss + lambda_penalty * logs["penalty"]
             scaled_loss = d.optimizer.scale_loss(whole_loss)
-        d.optimizer.apply(tape.gradient(scaled_loss, d.trainable_variables))
+        _move(d, tape, scaled_loss)
         logs["loss"] += 0.5 * loss
         logs["acc"] += 0.5 * acc
     return logs
@@ -109,8 +109,14 @@ def update_jointly(
             logs["penalty"] = gradient_penalty(d, real, fake, shares)
             loss = loss + 0.5 * lambda_penalty * logs["penalty"]
         scaled_loss = d.optimizer.scale_loss(loss)
-    d.optimizer.apply(tape.gradient(scaled_loss, d.trainable_variables))
+    _move(d, tape, scaled_loss)
     return logs
+
+
+def _move(d: keras.Model, tape: tf.GradientTape, scaled_loss: Any) -> None:
+    variables = d.trainable_variables
+    # With the variables: without them, an optimizer moves those that it was built for.
+    d.optimizer.apply(tape.gradient(scaled_loss, variables), variables)
 
 
 def _judge(
