@@ -36,8 +36,8 @@ class CycleGAN(GAN):
         lambda_id: Weight of each identity loss, absolute (*not* a share of `lambda_cycle`, as other
             code has it). `None` means the book's `0.9 * lambda_cycle`; with 0 the step does not
             compute it.
-        data_loader: A `DataLoader` for `train`. `None` means the drawn default set, `fruit`, which
-            is made when training starts.
+        data_loader: A `DataLoader` for `train`. `None` means one for the drawn default set,
+            `fruit`, which is drawn when its first image is wanted.
         lambda_gan: Weight of each adversarial loss.
         lambda_cycle_A: Weight of the forward cycle alone, A to B and back; `None` means
             `lambda_cycle`.
@@ -80,6 +80,8 @@ class CycleGAN(GAN):
         combined: The model from `[img_A, img_B]` to `valid_A, valid_B, reconstr_A, reconstr_B,
             img_A_id, img_B_id`, compiled; training it moves the generators only.
         disc_patch: Shape of a discriminator's scores for one image.
+        img_rows, img_cols, channels: The parts of `img_shape`.
+        data_loader, dataset_name: What `train` trains on.
         translators: The generators to translate with, by name; copies if `ema` is on.
 
     Raises:

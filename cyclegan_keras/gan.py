@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 from keras import ops
+from PIL import Image
 
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.losses import OBJECTIVES
@@ -13,7 +14,7 @@ from cyclegan_keras.networks import build_discriminator, build_generator
 from cyclegan_keras.optimizers import FusedAdam, build_optimizer, keep_optimizers_apart
 from cyclegan_keras.random_stream import RandomStream
 from cyclegan_keras.training import loop
-from cyclegan_keras.training.callbacks import book_callbacks
+from cyclegan_keras.training.callbacks import book_callbacks, sample_images
 from cyclegan_keras.updates import update_jointly, update_separately
 
 
@@ -27,7 +28,7 @@ class GAN(keras.Model):
         img_shape: `(height, width, channels)`.
         generator: What `networks.build_generator` is called with, besides shape and seed.
         discriminator: What `networks.build_discriminator` is called with, likewise.
-        data_loader: A `DataLoader` for `train`; `None` means the drawn default set.
+        data_loader: A `DataLoader` for `train`; `None` means one for the drawn default set.
         objective: "least_squares", "log_likelihood", "hinge" or "wasserstein".
         lambda_penalty: Weight of the gradient penalty, which only "wasserstein" has.
         discriminator_update: "separate": one on real images and then one on translations;
@@ -69,7 +70,8 @@ class GAN(keras.Model):
             raise ValueError(f"`ema` must be in [0, 1). Received: ema={ema}")
         height, width, channels = img_shape
         self.img_shape = (height, width, channels)
-        self.data_loader = data_loader
+        self.img_rows, self.img_cols, self.channels = self.img_shape
+        self._data_loader = data_loader
         self.objective = objective
         self.lambda_penalty = lambda_penalty
         self.discriminator_update = discriminator_update
@@ -136,6 +138,22 @@ class GAN(keras.Model):
             build_optimizer(model)
             keep_optimizers_apart(model)
         self.built = True
+
+    @property
+    def data_loader(self) -> DataLoader:
+        """What `train` trains on."""
+        if self._data_loader is None:  # Nothing is drawn or read before an image is wanted.
+            self._data_loader = self._default_loader()
+        return self._data_loader
+
+    @data_loader.setter
+    def data_loader(self, data_loader: DataLoader | None) -> None:
+        self._data_loader = data_loader
+
+    @property
+    def dataset_name(self) -> str:
+        """The name of the data loader's data set."""
+        return self.data_loader.dataset_name
 
     @property
     def compiled_models(self) -> list[keras.Model]:
@@ -257,9 +275,9 @@ class GAN(keras.Model):
 
     def train(
         self,
-        epochs: int = 100,
-        batch_size: int = 64,
-        sample_interval: int = 10,
+        epochs: int,
+        batch_size: int = 1,
+        sample_interval: int = 50,
         *,
         callbacks: Iterable[keras.callbacks.Callback] | None = None,
         seed: int | None = None,
@@ -268,7 +286,7 @@ class GAN(keras.Model):
 
         Args:
             epochs: Passes over the data.
-            batch_size: Images of each domain in one step.
+            batch_size: Images of each domain in one step; the last step of an epoch may have fewer.
             sample_interval: Steps between two sample grids.
             callbacks: Keras callbacks to hang on the loop, in place of the book's, which are a
                 progress bar, and a grid of samples in `images/<dataset>/` every `sample_interval`
@@ -287,8 +305,6 @@ class GAN(keras.Model):
             *GANs in Action*, listing 9.6.
         """
         loop.check_epochs(epochs)
-        if self.data_loader is None:
-            self.data_loader = self._default_loader()
         if (*self.data_loader.img_res, 3) != self.img_shape:
             raise ValueError(
                 "The data loader must give images of the networks' shape. Received: `img_res` "
@@ -297,6 +313,27 @@ class GAN(keras.Model):
         if callbacks is None:
             callbacks = book_callbacks(self.data_loader, sample_interval)
         return loop.run(self, self.data_loader, epochs, batch_size, callbacks, seed=seed)
+
+    def sample_images(self, epoch: int, batch_i: int) -> Image.Image:
+        """Translates some test images there and back, and keeps the picture.
+
+        Args:
+            epoch: Of the picture's name.
+            batch_i: Of the picture's name.
+
+        Returns:
+            The picture, which a notebook shows. It is also in
+            `images/<dataset>/<epoch>_<batch_i>.png`, or, where there is such a file, in one with
+            `-2`, `-3`, … behind its name.
+
+        Raises:
+            FileNotFoundError: If there is no such data set.
+            OSError: If the picture cannot be written.
+
+        Reference:
+            *GANs in Action*, `sample_images` in section 9.6.
+        """
+        return sample_images(self, self.data_loader, epoch, batch_i)
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

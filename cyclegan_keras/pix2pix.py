@@ -27,8 +27,8 @@ class Pix2Pix(GAN):
         gf: Filters of the generator's first layer.
         df: Filters of the discriminator's first layer.
         direction: "A-to-B" or "B-to-A".
-        data_loader: A `DataLoader` with `paired=True` for `train`. `None` means the drawn set
-            `fruit_pairs`, which is made when training starts.
+        data_loader: A `DataLoader` with `paired=True` for `train`. `None` means one for the drawn
+            set `fruit_pairs`, which is drawn when its first image is wanted.
         lambda_gan: Weight of the adversarial loss.
         lambda_l1: Weight of the mean absolute error to the true translation.
         generator: "deep_unet" (that of pix2pix), "unet" (the book's) or "resnet".
