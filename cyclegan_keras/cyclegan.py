@@ -13,7 +13,7 @@ from cyclegan_keras.image_pool import ImagePool
 from cyclegan_keras.layers import kernels_regrouped_once
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.random_view import RandomView
-from cyclegan_keras.updates import call_on_each
+from cyclegan_keras.updates import Calls
 
 
 class CycleGAN(GAN):
@@ -173,11 +173,10 @@ class CycleGAN(GAN):
         self.d_B = named(self.build_discriminator(), "d_B")
         self.g_AB = named(self.build_generator(), "g_AB")
         self.g_BA = named(self.build_generator(), "g_BA")
-        self.disc_patch = tuple(self.d_A.output_shape[1:])
+        self.combined = Combined.connect(self.img_shape, self.g_AB, self.g_BA, self.d_A, self.d_B)
+        self.disc_patch = self._disc_patch(self.d_A)
         for d in (self.d_A, self.d_B):
             self._compile_discriminator(d)
-
-        self.combined = Combined.connect(self.img_shape, self.g_AB, self.g_BA, self.d_A, self.d_B)
         adversarial = OBJECTIVES[objective].generator
         self._compile_combined(
             [adversarial, adversarial, "mae", "mae", "mae", "mae"],
@@ -221,25 +220,27 @@ class CycleGAN(GAN):
         The book translates the batch anew for the generators' update; they have not changed since,
         so here the same translations serve for both.
         """
-        g_AB, g_BA, combined = self.g_AB, self.g_BA, self.combined
+        g_AB, g_BA, combined, calls = self.g_AB, self.g_BA, self.combined, Calls()
         with tf.GradientTape() as tape, kernels_regrouped_once(g_AB, g_BA):
             outputs = {}
             if combined.wants("img_A_id", "img_B_id"):
-                fake_B, outputs["img_B_id"] = call_on_each(g_AB, imgs_A, imgs_B)
-                outputs["img_A_id"], fake_A = call_on_each(g_BA, imgs_A, imgs_B)
+                fake_B, outputs["img_B_id"] = calls(g_AB, imgs_A, imgs_B)
+                outputs["img_A_id"], fake_A = calls(g_BA, imgs_A, imgs_B)
             else:
-                fake_B, fake_A = g_AB(imgs_A, training=True), g_BA(imgs_B, training=True)
-            outputs["reconstr_A"] = g_BA(fake_B, training=True)
-            outputs["reconstr_B"] = g_AB(fake_A, training=True)
+                (fake_B,), (fake_A,) = calls(g_AB, imgs_A), calls(g_BA, imgs_B)
+                if calls.losses:  # Then those of `combined`'s other two calls count as well.
+                    calls(g_BA, imgs_A), calls(g_AB, imgs_B)
+            (outputs["reconstr_A"],) = calls(g_BA, fake_B)
+            (outputs["reconstr_B"],) = calls(g_AB, fake_A)
 
             if self.update_first == "discriminators":  # on the very same fakes
                 with tape.stop_recording():
                     d_logs = self._update_discriminators(imgs_A, imgs_B, fake_A, fake_B)
 
-            outputs["valid_A"] = self.d_A(self._seen(fake_A), training=True)
-            outputs["valid_B"] = self.d_B(self._seen(fake_B), training=True)
+            (outputs["valid_A"],) = calls(self.d_A, self._seen(fake_A))
+            (outputs["valid_B"],) = calls(self.d_B, self._seen(fake_B))
             losses = combined.losses_of(self._targets(imgs_A, imgs_B, outputs), outputs)
-            g_loss = combined.weigh(losses)
+            g_loss = combined.weigh(losses, calls.losses)
             scaled_loss = combined.optimizer.scale_loss(g_loss)
 
         variables = combined.trainable_variables

@@ -1,6 +1,6 @@
 """What `CycleGAN` and `Pix2Pix` have in common: discriminators, tracing, averages, training."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -13,12 +13,14 @@ from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.networks import build_discriminator, build_generator
 from cyclegan_keras.optimizers import FusedAdam, build_optimizer, keep_optimizers_apart
 from cyclegan_keras.random_stream import RandomStream
+from cyclegan_keras.seeds import checked_seed, derived_seed
+from cyclegan_keras.several_networks import SeveralNetworks, two_domains
 from cyclegan_keras.training import loop
 from cyclegan_keras.training.callbacks import book_callbacks, sample_images
 from cyclegan_keras.updates import update_jointly, update_separately
 
 
-class GAN(keras.Model):
+class GAN(SeveralNetworks):
     """Generators and discriminators that are trained against each other.
 
     A subclass makes the networks, `combined` (through which the generators are trained), and
@@ -64,6 +66,7 @@ class GAN(keras.Model):
         # TensorFlow 2.21's remapper fails on a convolution with bias and LeakyReLU once their
         # gradient is taken, and prints an error at each tracing; it would gain nothing here.
         tf.config.optimizer.set_experimental_options({"remapping": False})
+        _check_precision()
         check_choice("objective", objective, tuple(OBJECTIVES))
         check_choice("discriminator_update", discriminator_update, ("separate", "joint"))
         if not 0 <= ema < 1:
@@ -75,7 +78,7 @@ class GAN(keras.Model):
         self.objective = objective
         self.lambda_penalty = lambda_penalty
         self.discriminator_update = discriminator_update
-        self.seed = seed
+        self.seed = checked_seed(seed)
         self._generator_settings = generator
         self._discriminator_settings = discriminator
         self._adam = {"learning_rate": learning_rate, "beta_1": beta_1}
@@ -109,7 +112,7 @@ class GAN(keras.Model):
     def _next_seed(self) -> int | None:
         """A seed for the next network, far from those of its neighbours' layers."""
         self._num_seeds += 1
-        return None if self.seed is None else 4000 * self.seed + 1000 * self._num_seeds
+        return derived_seed(self.seed, self._num_seeds)
 
     def _compile_discriminator(self, d: keras.Model) -> None:
         """Compiles as in listing 9.3, with the loss of the objective."""
@@ -138,6 +141,7 @@ class GAN(keras.Model):
             build_optimizer(model)
             keep_optimizers_apart(model)
         self.built = True
+        SeveralNetworks.compile(self)
 
     @property
     def data_loader(self) -> DataLoader:
@@ -182,10 +186,23 @@ class GAN(keras.Model):
         averaging = getattr(optimizer, "inner_optimizer", optimizer)
         if not averaging.use_ema or not int(averaging.iterations):
             return self.generators
-        copies = self._averaged.of(self.generators)
+        copies = self._averaged.of(self.generators, self._copy_of)
         variables = [v for copy in copies.values() for v in copy.trainable_variables]
         averaging.finalize_variable_values(variables)
         return copies
+
+    def _copy_of(self, g: keras.Model) -> keras.Model:
+        if _is_functional(g):
+            return keras.models.clone_model(g)
+        copy = self.build_generator()
+        copy(keras.Input(self.img_shape))
+        return copy
+
+    def _disc_patch(self, d: keras.Model) -> tuple[int, ...]:
+        """Shape of a discriminator's scores for one image."""
+        if _is_functional(d):
+            return tuple(d.output_shape[1:])
+        return tuple(d(keras.Input(self._judged_shape)).shape[1:])
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Returns the outputs of `combined`."""
@@ -203,13 +220,20 @@ class GAN(keras.Model):
             and so on.
         """
         imgs_A, imgs_B = (
-            ops.convert_to_tensor(imgs, self.combined.variable_dtype) for imgs in data
+            ops.convert_to_tensor(imgs, self.combined.variable_dtype) for imgs in two_domains(data)
         )
         return self._current_step()(imgs_A, imgs_B)
 
     def _current_step(self) -> Any:
-        """The traced step; traced anew once any of the models is compiled anew."""
+        """The traced step; traced anew once any of the models is compiled anew.
+
+        It is not traced if this model, or any of those, was compiled with `run_eagerly`.
+        """
         models = self.compiled_models
+        if any(model.run_eagerly for model in (self, *models)):
+            for model in models:
+                build_optimizer(model)
+            return self._step
         # `compile` makes a new loss each time, whatever it is given.
         compiled = [part for model in models for part in (model.optimizer, model._compile_loss)]
         if self._traced is None or not self._traced.is_for(compiled):
@@ -256,17 +280,6 @@ class GAN(keras.Model):
             self.lambda_penalty,
             source=source,
             source_share=source_share,
-        )
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Refuses: what is kept is the translators, or the weights of all networks.
-
-        Raises:
-            NotImplementedError: Always.
-        """
-        raise NotImplementedError(
-            "Save the translators, `gan.g_AB.save('g_AB.keras')` and likewise `g_BA`; or, to go on "
-            "training, all weights: `gan.save_weights('gan.weights.h5')`."
         )
 
     def _default_loader(self) -> DataLoader:
@@ -367,6 +380,21 @@ def named(model: keras.Model, name: str) -> keras.Model:
     return model
 
 
+def _is_functional(network: keras.Model) -> bool:
+    """Whether a network is made of its inputs and outputs, and not a subclass with a `call`."""
+    return getattr(network, "outputs", None) is not None
+
+
+def _check_precision() -> None:
+    dtype = keras.config.dtype_policy().variable_dtype
+    if dtype in ("float16", "bfloat16"):
+        raise ValueError(
+            f"Weights must be float32 at least to be trained: steps are smaller than {dtype} can "
+            f"tell. Compute in 16 bits by `keras.config.set_dtype_policy('mixed_{dtype}')`. "
+            f"Received: the policy {keras.config.dtype_policy().name!r}"
+        )
+
+
 class _TracedStep:
     """A traced step and what it was traced with, where Keras does not look for variables."""
 
@@ -384,9 +412,13 @@ class _Copies:
     def __init__(self) -> None:
         self._copies: dict[str, keras.Model] = {}
 
-    def of(self, generators: dict[str, keras.Model]) -> dict[str, keras.Model]:
+    def of(
+        self,
+        generators: dict[str, keras.Model],
+        copied: Callable[[keras.Model], keras.Model],
+    ) -> dict[str, keras.Model]:
         for name, g in generators.items():
             if name not in self._copies:
-                self._copies[name] = named(keras.models.clone_model(g), name)
+                self._copies[name] = named(copied(g), name)
             self._copies[name].set_weights(g.get_weights())
         return dict(self._copies)

@@ -4,7 +4,6 @@ import inspect
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras.layers import Concatenate, Conv2D, Dropout, Input, LeakyReLU, UpSampling2D
 from keras.models import Model
 from keras.optimizers import Adam
@@ -118,14 +117,6 @@ def at_the_set(fruit_dir, tmp_path, monkeypatch):
     (tmp_path / "data" / "apple2orange").symlink_to(fruit_dir)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def untraced():
-    """Runs what is traced line by line: for a step or two, that takes far less time."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.mark.filterwarnings("ignore:.*Even though the `tf.config.experimental_run_functions")

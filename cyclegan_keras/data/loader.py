@@ -10,6 +10,7 @@ import numpy as np
 from cyclegan_keras.data import augment, images
 from cyclegan_keras.data.ahead import ahead
 from cyclegan_keras.data.domains import Domains, read_pixels
+from cyclegan_keras.seeds import checked_seed
 
 Seed = int | tuple[int, ...] | None
 
@@ -93,7 +94,7 @@ class DataLoader(Domains):
         self.drop_last = drop_last
         self.flip = flip
         self.epoch_length = epoch_length
-        self.seed = seed
+        self.seed = checked_seed(seed)
         self._dealt: dict[str, Any] = {"batch_size": 1}
         self._epochs_begun = 0
 
