@@ -20,16 +20,8 @@ class SeveralNetworks(keras.Model):
     def __new__(cls, *args: Any, **kwargs: Any) -> "SeveralNetworks":
         """Remembers the arguments, for `get_config`; those of subclasses, too."""
         instance = super().__new__(cls, *args, **kwargs)
-        signature = inspect.signature(cls.__init__)
-        bound = signature.bind(instance, *args, **kwargs)
-        bound.apply_defaults()
-        arguments = dict(bound.arguments)
-        arguments.pop(next(iter(signature.parameters)))  # `self`
-        for parameter in signature.parameters.values():
-            if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-                arguments |= arguments.pop(parameter.name)
         # Not tracked by Keras, which would turn its lists and dicts into its own.
-        object.__setattr__(instance, "_arguments", arguments)
+        object.__setattr__(instance, "_arguments", _arguments(cls.__init__, args, kwargs))
         return instance
 
     @property
@@ -41,7 +33,15 @@ class SeveralNetworks(keras.Model):
         """Returns the arguments that it was made with, but for the data loader.
 
         What the models were compiled with since is not in it, nor are weights; see `save_weights`.
+
+        Raises:
+            NotImplementedError: If it is of a subclass with `*args`.
         """
+        if self._arguments is None:
+            raise NotImplementedError(
+                f"The names of arguments that `{type(self).__name__}.__init__` takes by `*args` "
+                "are not known. Write them out, or override `get_config`."
+            )
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in self._arguments.items()
@@ -143,6 +143,17 @@ class SeveralNetworks(keras.Model):
         Raises:
             NotImplementedError: Always.
         """
+        self._refuse_to_save()
+
+    def get_compile_config(self) -> NoReturn:
+        """Refuses: Keras wants it to save the whole. Each network has one of its own.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        self._refuse_to_save()
+
+    def _refuse_to_save(self) -> NoReturn:
         raise NotImplementedError(
             "Save the translators, `gan.g_AB.save('g_AB.keras')` and likewise `g_BA`; or, to go on "
             "training, all weights: `gan.save_weights('gan.weights.h5')`."
@@ -180,6 +191,26 @@ class SeveralNetworks(keras.Model):
     def _random_states(self) -> list[Any]:
         weights = {id(weight) for weight in self.weights}
         return [variable for variable in self.variables if id(variable) not in weights]
+
+
+def _arguments(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Names the arguments of a method; `None` if that cannot be done."""
+    signature = inspect.signature(function)
+    try:
+        bound = signature.bind(None, *args, **kwargs)
+    except TypeError:  # The call itself says it better.
+        return None
+    bound.apply_defaults()
+    arguments = dict(bound.arguments)
+    arguments.pop(next(iter(signature.parameters)))  # `self`
+    for parameter in signature.parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            arguments |= arguments.pop(parameter.name)
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL and arguments.pop(parameter.name):
+            return None
+    return arguments
 
 
 def _number(name: str) -> int:

@@ -60,6 +60,7 @@ def test_fit_gives_what_train_gives_step_for_step(fruit_dir, untraced):
     batches = tf.data.Dataset.from_generator(
         lambda: loaders[1].load_batch(4, drop_remainder=False), output_signature=(imgs, imgs)
     )
+    batches = batches.apply(tf.data.experimental.assert_cardinality(2))
     history = by_fit.fit(batches, epochs=1, verbose=0)
     assert by_train.combined.optimizer.iterations == 2
     assert_same(by_train, by_fit)
@@ -150,6 +151,24 @@ def test_a_config_makes_the_same_model():
     assert again.combined.loss_weights == gan.combined.loss_weights
     pix2pix = Pix2Pix(SHAPE, gf=2, df=2, generator="unet", direction="B-to-A")
     assert Pix2Pix.from_config(pix2pix.get_config()).direction == "B-to-A"
+
+
+def test_arguments_without_names_are_told():
+    class Passing(Tiny):
+        def __init__(self, *args, **settings):
+            super().__init__(*args, **settings)
+
+    with pytest.raises(NotImplementedError, match=r"`Passing.__init__` takes by `\*args`"):
+        Passing(SHAPE).get_config()
+    assert Passing.from_config(Passing(img_shape=SHAPE).get_config()).img_shape == SHAPE
+    with pytest.raises(TypeError, match=r"__init__\(\) got an unexpected keyword argument 'foo'"):
+        small(foo=1)
+
+
+def test_the_whole_is_not_saved(tmp_path):
+    for save in (keras.saving.save_model, keras.Model.save, lambda gan, path: gan.save(path)):
+        with pytest.raises(NotImplementedError, match=r"g_AB\.save.*save_weights"):
+            save(small(), tmp_path / "gan.keras")
 
 
 @pytest.mark.parametrize("way", [copy.deepcopy, copy.copy, pickle.dumps])
