@@ -1,5 +1,6 @@
 """The model through which the generators are trained."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -96,9 +97,10 @@ class Combined(keras.Model):
     @property
     def loss_weights(self) -> Any:
         """The weights of the losses, as they were given to `compile`."""
-        # Not `get_compile_config`, which reads the optimizer's variables: this is wanted while the
-        # step is traced. Nor an override of `compile`: Keras then compiles no loaded model.
-        return self._compile_config.config["loss_weights"]
+        # Where Keras takes them from: `compile` without a loss keeps those of before. Not from
+        # `get_compile_config`, which reads the optimizer's variables: this is wanted while the step
+        # is traced. Nor by an override of `compile`: Keras then compiles no loaded model.
+        return None if self._compile_loss is None else self._compile_loss._user_loss_weights
 
     def losses_of(self, targets: dict[str, Any], outputs: dict[str, Any]) -> dict[str, Any]:
         """Measures the losses that the model was compiled with.
@@ -108,44 +110,60 @@ class Combined(keras.Model):
             outputs: What the model makes; those that are left out do not count.
 
         Returns:
-            A dict from the outputs' names to scalars, unweighted.
+            A dict from the outputs' names to scalars, unweighted. An output whose loss is `None`
+            has none.
         """
-        losses = self._for_each_output(self.loss)
+        losses = self._losses_by_name()
         return {
             name: ops.mean(keras.losses.get(losses[name])(targets[name], outputs[name]))
             for name in self.output_names
-            if name in outputs
+            if name in outputs and losses[name] is not None
         }
 
-    def weigh(self, losses: dict[str, Any]) -> Any:
+    def weigh(self, losses: dict[str, Any], added: Sequence[Any] = ()) -> Any:
         """Sums the losses up, by the weights that the model was compiled with.
 
         Args:
             losses: From `losses_of`.
+            added: What the calls of the networks have added to the loss themselves, scalars.
 
         Returns:
-            The number that the generators minimise, regularisation of weights included.
+            The number that the generators minimise, regularisation of their weights included.
         """
-        weights = self._for_each_output(self.loss_weights)
-        return sum([weights[name] * loss for name, loss in losses.items()], start=sum(self.losses))
+        weights = self._weights_by_name()
+        # Not `self.losses`, which are those of this model's own calls.
+        own = [w.regularizer(w) for w in self.trainable_weights if w.regularizer is not None]
+        regularisation = sum([*own, *(ops.sum(loss) for loss in added)])
+        return sum([weights[name] * loss for name, loss in losses.items()], start=regularisation)
 
     def wants(self, *names: str) -> bool:
-        """Whether any of these outputs has a weight; one without need not be computed.
+        """Whether any of these outputs has a loss with a weight; others need not be computed.
 
         Args:
             *names: Of outputs.
 
         Returns:
-            False if the weights of all of them are the number zero.
+            False if the weight of each is the number zero, or its loss `None`.
         """
+        losses, weights = self._losses_by_name(), self._weights_by_name()
+        return any(
+            losses[name] is not None
+            and (not isinstance(weights[name], int | float) or bool(weights[name]))
+            for name in names
+        )
+
+    def _losses_by_name(self) -> dict[str, Any]:
+        if self._compile_loss is None:
+            raise ValueError("`combined` must be compiled with a loss. Received: loss=None")
+        return self._for_each_output(self.loss)
+
+    def _weights_by_name(self) -> dict[str, Any]:
         weights = self._for_each_output(self.loss_weights)
-        return any(not isinstance(weights[name], int | float) or weights[name] for name in names)
+        return {name: 1.0 if weight is None else weight for name, weight in weights.items()}
 
     def _for_each_output(self, setting: Any) -> dict[str, Any]:
         """Reads a setting as Keras does: one for all outputs, one for each in order, or by name."""
         names = self.output_names
-        if setting is None:  # Of the weights only: Keras takes no model without a loss.
-            setting = 1.0
         if isinstance(setting, dict):
             missing = set(names) - set(setting)
             if missing:
@@ -155,6 +173,11 @@ class Combined(keras.Model):
                 )
             return setting
         if isinstance(setting, list | tuple):
+            if len(setting) != len(names):
+                raise ValueError(
+                    "`combined` must be compiled with a loss, and with a weight if any, for each "
+                    f"of its {len(names)} outputs, {', '.join(names)}. Received: {setting}"
+                )
             return dict(zip(names, setting, strict=True))
         return dict.fromkeys(names, setting)
 

@@ -13,7 +13,7 @@ from cyclegan_keras.image_pool import ImagePool
 from cyclegan_keras.layers import kernels_regrouped_once
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.random_view import RandomView
-from cyclegan_keras.updates import call_on_each
+from cyclegan_keras.updates import Calls
 
 
 class CycleGAN(GAN):
@@ -22,7 +22,8 @@ class CycleGAN(GAN):
     The four networks are ordinary Keras models, and so is `combined`, through which the generators
     are trained. The book's way (`train_on_batch` on `d_A`, `d_B` and `combined`) and the fast way
     (`train_step`) use the same optimizers, losses and weights: those that the three were compiled
-    with. Compile them anew to change any of it.
+    with. Compile them anew to change any of it. One optimizer may be given to all three, as in the
+    book: each then trains with a copy that has its own state.
 
     All defaults are the book's. Those of the paper:
     `CycleGAN(**TrainConfig.make(recipe="paper").model_settings())`.
@@ -35,8 +36,8 @@ class CycleGAN(GAN):
         lambda_id: Weight of each identity loss, absolute (*not* a share of `lambda_cycle`, as other
             code has it). `None` means the book's `0.9 * lambda_cycle`; with 0 the step does not
             compute it.
-        data_loader: A `DataLoader` for `train`. `None` means the drawn default set, `fruit`, which
-            is made when training starts.
+        data_loader: A `DataLoader` for `train`. `None` means one for the drawn default set,
+            `fruit`, which is drawn when its first image is wanted.
         lambda_gan: Weight of each adversarial loss.
         lambda_cycle_A: Weight of the forward cycle alone, A to B and back; `None` means
             `lambda_cycle`.
@@ -79,6 +80,8 @@ class CycleGAN(GAN):
         combined: The model from `[img_A, img_B]` to `valid_A, valid_B, reconstr_A, reconstr_B,
             img_A_id, img_B_id`, compiled; training it moves the generators only.
         disc_patch: Shape of a discriminator's scores for one image.
+        img_rows, img_cols, channels: The parts of `img_shape`.
+        data_loader, dataset_name: What `train` trains on.
         translators: The generators to translate with, by name; copies if `ema` is on.
 
     Raises:
@@ -170,11 +173,10 @@ class CycleGAN(GAN):
         self.d_B = named(self.build_discriminator(), "d_B")
         self.g_AB = named(self.build_generator(), "g_AB")
         self.g_BA = named(self.build_generator(), "g_BA")
-        self.disc_patch = tuple(self.d_A.output_shape[1:])
+        self.combined = Combined.connect(self.img_shape, self.g_AB, self.g_BA, self.d_A, self.d_B)
+        self.disc_patch = self._disc_patch(self.d_A)
         for d in (self.d_A, self.d_B):
             self._compile_discriminator(d)
-
-        self.combined = Combined.connect(self.img_shape, self.g_AB, self.g_BA, self.d_A, self.d_B)
         adversarial = OBJECTIVES[objective].generator
         self._compile_combined(
             [adversarial, adversarial, "mae", "mae", "mae", "mae"],
@@ -218,25 +220,27 @@ class CycleGAN(GAN):
         The book translates the batch anew for the generators' update; they have not changed since,
         so here the same translations serve for both.
         """
-        g_AB, g_BA, combined = self.g_AB, self.g_BA, self.combined
+        g_AB, g_BA, combined, calls = self.g_AB, self.g_BA, self.combined, Calls()
         with tf.GradientTape() as tape, kernels_regrouped_once(g_AB, g_BA):
             outputs = {}
             if combined.wants("img_A_id", "img_B_id"):
-                fake_B, outputs["img_B_id"] = call_on_each(g_AB, imgs_A, imgs_B)
-                outputs["img_A_id"], fake_A = call_on_each(g_BA, imgs_A, imgs_B)
+                fake_B, outputs["img_B_id"] = calls(g_AB, imgs_A, imgs_B)
+                outputs["img_A_id"], fake_A = calls(g_BA, imgs_A, imgs_B)
             else:
-                fake_B, fake_A = g_AB(imgs_A, training=True), g_BA(imgs_B, training=True)
-            outputs["reconstr_A"] = g_BA(fake_B, training=True)
-            outputs["reconstr_B"] = g_AB(fake_A, training=True)
+                (fake_B,), (fake_A,) = calls(g_AB, imgs_A), calls(g_BA, imgs_B)
+                if calls.losses:  # Then those of `combined`'s other two calls count as well.
+                    calls(g_BA, imgs_A), calls(g_AB, imgs_B)
+            (outputs["reconstr_A"],) = calls(g_BA, fake_B)
+            (outputs["reconstr_B"],) = calls(g_AB, fake_A)
 
             if self.update_first == "discriminators":  # on the very same fakes
                 with tape.stop_recording():
                     d_logs = self._update_discriminators(imgs_A, imgs_B, fake_A, fake_B)
 
-            outputs["valid_A"] = self.d_A(self._seen(fake_A), training=True)
-            outputs["valid_B"] = self.d_B(self._seen(fake_B), training=True)
+            (outputs["valid_A"],) = calls(self.d_A, self._seen(fake_A))
+            (outputs["valid_B"],) = calls(self.d_B, self._seen(fake_B))
             losses = combined.losses_of(self._targets(imgs_A, imgs_B, outputs), outputs)
-            g_loss = combined.weigh(losses)
+            g_loss = combined.weigh(losses, calls.losses)
             scaled_loss = combined.optimizer.scale_loss(g_loss)
 
         variables = combined.trainable_variables

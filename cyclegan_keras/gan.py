@@ -1,23 +1,26 @@
 """What `CycleGAN` and `Pix2Pix` have in common: discriminators, tracing, averages, training."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
+from PIL import Image
 
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.networks import build_discriminator, build_generator
-from cyclegan_keras.optimizers import FusedAdam
+from cyclegan_keras.optimizers import FusedAdam, build_optimizer, keep_optimizers_apart
 from cyclegan_keras.random_stream import RandomStream
+from cyclegan_keras.seeds import checked_seed, derived_seed
+from cyclegan_keras.several_networks import SeveralNetworks, two_domains
 from cyclegan_keras.training import loop
-from cyclegan_keras.training.callbacks import book_callbacks
+from cyclegan_keras.training.callbacks import book_callbacks, sample_images
 from cyclegan_keras.updates import update_jointly, update_separately
 
 
-class GAN(keras.Model):
+class GAN(SeveralNetworks):
     """Generators and discriminators that are trained against each other.
 
     A subclass makes the networks, `combined` (through which the generators are trained), and
@@ -27,7 +30,7 @@ class GAN(keras.Model):
         img_shape: `(height, width, channels)`.
         generator: What `networks.build_generator` is called with, besides shape and seed.
         discriminator: What `networks.build_discriminator` is called with, likewise.
-        data_loader: A `DataLoader` for `train`; `None` means the drawn default set.
+        data_loader: A `DataLoader` for `train`; `None` means one for the drawn default set.
         objective: "least_squares", "log_likelihood", "hinge" or "wasserstein".
         lambda_penalty: Weight of the gradient penalty, which only "wasserstein" has.
         discriminator_update: "separate": one on real images and then one on translations;
@@ -63,17 +66,19 @@ class GAN(keras.Model):
         # TensorFlow 2.21's remapper fails on a convolution with bias and LeakyReLU once their
         # gradient is taken, and prints an error at each tracing; it would gain nothing here.
         tf.config.optimizer.set_experimental_options({"remapping": False})
+        _check_precision()
         check_choice("objective", objective, tuple(OBJECTIVES))
         check_choice("discriminator_update", discriminator_update, ("separate", "joint"))
         if not 0 <= ema < 1:
             raise ValueError(f"`ema` must be in [0, 1). Received: ema={ema}")
         height, width, channels = img_shape
         self.img_shape = (height, width, channels)
-        self.data_loader = data_loader
+        self.img_rows, self.img_cols, self.channels = self.img_shape
+        self._data_loader = data_loader
         self.objective = objective
         self.lambda_penalty = lambda_penalty
         self.discriminator_update = discriminator_update
-        self.seed = seed
+        self.seed = checked_seed(seed)
         self._generator_settings = generator
         self._discriminator_settings = discriminator
         self._adam = {"learning_rate": learning_rate, "beta_1": beta_1}
@@ -107,7 +112,7 @@ class GAN(keras.Model):
     def _next_seed(self) -> int | None:
         """A seed for the next network, far from those of its neighbours' layers."""
         self._num_seeds += 1
-        return None if self.seed is None else 4000 * self.seed + 1000 * self._num_seeds
+        return derived_seed(self.seed, self._num_seeds)
 
     def _compile_discriminator(self, d: keras.Model) -> None:
         """Compiles as in listing 9.3, with the loss of the objective."""
@@ -133,8 +138,26 @@ class GAN(keras.Model):
             self.mixing = RandomStream(self._next_seed(), name="mixing")
         # An optimizer that is not built when it is saved or loaded loses its state.
         for model in self.compiled_models:
-            model.optimizer.build(model.trainable_variables)
+            build_optimizer(model)
+            keep_optimizers_apart(model)
         self.built = True
+        SeveralNetworks.compile(self)
+
+    @property
+    def data_loader(self) -> DataLoader:
+        """What `train` trains on."""
+        if self._data_loader is None:  # Nothing is drawn or read before an image is wanted.
+            self._data_loader = self._default_loader()
+        return self._data_loader
+
+    @data_loader.setter
+    def data_loader(self, data_loader: DataLoader | None) -> None:
+        self._data_loader = data_loader
+
+    @property
+    def dataset_name(self) -> str:
+        """The name of the data loader's data set."""
+        return self.data_loader.dataset_name
 
     @property
     def compiled_models(self) -> list[keras.Model]:
@@ -163,10 +186,23 @@ class GAN(keras.Model):
         averaging = getattr(optimizer, "inner_optimizer", optimizer)
         if not averaging.use_ema or not int(averaging.iterations):
             return self.generators
-        copies = self._averaged.of(self.generators)
+        copies = self._averaged.of(self.generators, self._copy_of)
         variables = [v for copy in copies.values() for v in copy.trainable_variables]
         averaging.finalize_variable_values(variables)
         return copies
+
+    def _copy_of(self, g: keras.Model) -> keras.Model:
+        if _is_functional(g):
+            return keras.models.clone_model(g)
+        copy = self.build_generator()
+        copy(keras.Input(self.img_shape))
+        return copy
+
+    def _disc_patch(self, d: keras.Model) -> tuple[int, ...]:
+        """Shape of a discriminator's scores for one image."""
+        if _is_functional(d):
+            return tuple(d.output_shape[1:])
+        return tuple(d(keras.Input(self._judged_shape)).shape[1:])
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Returns the outputs of `combined`."""
@@ -184,19 +220,25 @@ class GAN(keras.Model):
             and so on.
         """
         imgs_A, imgs_B = (
-            ops.convert_to_tensor(imgs, self.combined.variable_dtype) for imgs in data
+            ops.convert_to_tensor(imgs, self.combined.variable_dtype) for imgs in two_domains(data)
         )
         return self._current_step()(imgs_A, imgs_B)
 
     def _current_step(self) -> Any:
-        """The traced step; traced anew once any of the models is compiled anew."""
+        """The traced step; traced anew once any of the models is compiled anew.
+
+        It is not traced if this model, or any of those, was compiled with `run_eagerly`.
+        """
         models = self.compiled_models
+        if any(model.run_eagerly for model in (self, *models)):
+            for model in models:
+                build_optimizer(model)
+            return self._step
         # `compile` makes a new loss each time, whatever it is given.
         compiled = [part for model in models for part in (model.optimizer, model._compile_loss)]
         if self._traced is None or not self._traced.is_for(compiled):
             for model in models:
-                if not model.optimizer.built:  # Built again, it would forget its loss scale.
-                    model.optimizer.build(model.trainable_variables)
+                build_optimizer(model)
             # Each batch size gets a graph of its own, so that it computes the same bits whichever
             # size came first. As in Keras, without autograph: there is nothing to convert, and
             # looking takes time.
@@ -240,26 +282,15 @@ class GAN(keras.Model):
             source_share=source_share,
         )
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Refuses: what is kept is the translators, or the weights of all networks.
-
-        Raises:
-            NotImplementedError: Always.
-        """
-        raise NotImplementedError(
-            "Save the translators, `gan.g_AB.save('g_AB.keras')` and likewise `g_BA`; or, to go on "
-            "training, all weights: `gan.save_weights('gan.weights.h5')`."
-        )
-
     def _default_loader(self) -> DataLoader:
         """The drawn set to train on when no data loader is given."""
         raise NotImplementedError
 
     def train(
         self,
-        epochs: int = 100,
-        batch_size: int = 64,
-        sample_interval: int = 10,
+        epochs: int,
+        batch_size: int = 1,
+        sample_interval: int = 50,
         *,
         callbacks: Iterable[keras.callbacks.Callback] | None = None,
         seed: int | None = None,
@@ -268,7 +299,7 @@ class GAN(keras.Model):
 
         Args:
             epochs: Passes over the data.
-            batch_size: Images of each domain in one step.
+            batch_size: Images of each domain in one step; the last step of an epoch may have fewer.
             sample_interval: Steps between two sample grids.
             callbacks: Keras callbacks to hang on the loop, in place of the book's, which are a
                 progress bar, and a grid of samples in `images/<dataset>/` every `sample_interval`
@@ -287,8 +318,6 @@ class GAN(keras.Model):
             *GANs in Action*, listing 9.6.
         """
         loop.check_epochs(epochs)
-        if self.data_loader is None:
-            self.data_loader = self._default_loader()
         if (*self.data_loader.img_res, 3) != self.img_shape:
             raise ValueError(
                 "The data loader must give images of the networks' shape. Received: `img_res` "
@@ -297,6 +326,27 @@ class GAN(keras.Model):
         if callbacks is None:
             callbacks = book_callbacks(self.data_loader, sample_interval)
         return loop.run(self, self.data_loader, epochs, batch_size, callbacks, seed=seed)
+
+    def sample_images(self, epoch: int, batch_i: int) -> Image.Image:
+        """Translates some test images there and back, and keeps the picture.
+
+        Args:
+            epoch: Of the picture's name.
+            batch_i: Of the picture's name.
+
+        Returns:
+            The picture, which a notebook shows. It is also in
+            `images/<dataset>/<epoch>_<batch_i>.png`, or, where there is such a file, in one with
+            `-2`, `-3`, … behind its name.
+
+        Raises:
+            FileNotFoundError: If there is no such data set.
+            OSError: If the picture cannot be written.
+
+        Reference:
+            *GANs in Action*, `sample_images` in section 9.6.
+        """
+        return sample_images(self, self.data_loader, epoch, batch_i)
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -330,6 +380,21 @@ def named(model: keras.Model, name: str) -> keras.Model:
     return model
 
 
+def _is_functional(network: keras.Model) -> bool:
+    """Whether a network is made of its inputs and outputs, and not a subclass with a `call`."""
+    return getattr(network, "outputs", None) is not None
+
+
+def _check_precision() -> None:
+    dtype = keras.config.dtype_policy().variable_dtype
+    if dtype in ("float16", "bfloat16"):
+        raise ValueError(
+            f"Weights must be float32 at least to be trained: steps are smaller than {dtype} can "
+            f"tell. Compute in 16 bits by `keras.config.set_dtype_policy('mixed_{dtype}')`. "
+            f"Received: the policy {keras.config.dtype_policy().name!r}"
+        )
+
+
 class _TracedStep:
     """A traced step and what it was traced with, where Keras does not look for variables."""
 
@@ -347,9 +412,13 @@ class _Copies:
     def __init__(self) -> None:
         self._copies: dict[str, keras.Model] = {}
 
-    def of(self, generators: dict[str, keras.Model]) -> dict[str, keras.Model]:
+    def of(
+        self,
+        generators: dict[str, keras.Model],
+        copied: Callable[[keras.Model], keras.Model],
+    ) -> dict[str, keras.Model]:
         for name, g in generators.items():
             if name not in self._copies:
-                self._copies[name] = named(keras.models.clone_model(g), name)
+                self._copies[name] = named(copied(g), name)
             self._copies[name].set_weights(g.get_weights())
         return dict(self._copies)

@@ -1,5 +1,6 @@
-"""Adam in one pass over memory."""
+"""Adam in one pass over memory, and one optimizer for each model."""
 
+import functools
 from typing import Any
 
 import keras
@@ -44,3 +45,97 @@ class FusedAdam(keras.optimizers.Adam):
             epsilon=tf.constant(self.epsilon, dtype),
             grad=ops.cast(gradient, dtype),
         )
+
+
+def keep_optimizers_apart(model: keras.Model) -> None:
+    """Lets a model's `compile` copy an optimizer that already trains another model.
+
+    So one optimizer may be given to several models, as listings 9.2 and 9.3 of the book do. An
+    optimizer has moments for the variables of one model only; each further model gets its own
+    moments, its own step and its own loss scale. The learning rate stays one for all of them.
+
+    Args:
+        model: A built model; its `compile` is replaced.
+    """
+    compile_model = model.compile
+
+    @functools.wraps(compile_model)
+    def compile_apart(optimizer: Any = "rmsprop", *args: Any, **kwargs: Any) -> None:
+        if isinstance(optimizer, keras.optimizers.Optimizer) and trains_another(optimizer, model):
+            optimizer = own_copy(optimizer)
+        compile_model(optimizer, *args, **kwargs)
+        build_optimizer(model)
+
+    # Of this one model. Keras would not compile a loaded model of a class that overrides it.
+    model.compile = compile_apart
+
+
+def build_optimizer(model: keras.Model) -> None:
+    """Makes a compiled model's optimizer ready for its variables, so that it can be no other's.
+
+    Args:
+        model: The model.
+
+    Raises:
+        ValueError: If the optimizer trains another model.
+    """
+    optimizer = model.optimizer
+    if optimizer is None:
+        raise ValueError(f"{model.name!r} must be compiled with an optimizer. Received: None")
+    if trains_another(optimizer, model):
+        raise ValueError(
+            f"The optimizer of {model.name!r} trains another model already. Give it one of its "
+            f"own: `{model.name}.compile(optimizer=...)`."
+        )
+    if not optimizer.built:  # Built again, it would forget its loss scale.
+        optimizer.build(model.trainable_variables)
+
+
+def trains_another(optimizer: Any, model: keras.Model) -> bool:
+    """Whether an optimizer was built for variables among which are not all of a model's.
+
+    Args:
+        optimizer: Any of Keras's, built or not.
+        model: A built model.
+
+    Returns:
+        Whether it cannot train the model.
+    """
+    inner = _innermost(optimizer)
+    own = {id(variable) for variable in inner._trainable_variables}
+    return inner.built and not own.issuperset(id(v) for v in model.trainable_variables)
+
+
+def own_copy(optimizer: Any) -> Any:
+    """Makes another optimizer with the same settings, the same learning rate, and no state.
+
+    Args:
+        optimizer: Any of Keras's. A later change of its learning rate, if that is a number, is one
+            of the copy's as well.
+
+    Returns:
+        The copy, not yet built.
+
+    Raises:
+        TypeError: If the optimizer's `get_config` does not say all that it takes to make another.
+    """
+    kind, config = type(optimizer), optimizer.get_config()
+    if hasattr(optimizer, "inner_optimizer"):
+        return kind(**{**config, "inner_optimizer": own_copy(optimizer.inner_optimizer)})
+    try:
+        copy = kind.from_config({**config, "learning_rate": 0.0})
+    except TypeError as error:
+        raise TypeError(
+            f"One optimizer was given to several models, and {kind.__name__} cannot be copied "
+            f"({error}). Give each model one of its own."
+        ) from error
+    copy._untrack_variable(copy._learning_rate)
+    copy._learning_rate = optimizer._learning_rate
+    return copy
+
+
+def _innermost(optimizer: Any) -> Any:
+    """The optimizer that moves variables: mixed precision puts one around it that scales losses."""
+    while hasattr(optimizer, "inner_optimizer"):
+        optimizer = optimizer.inner_optimizer
+    return optimizer

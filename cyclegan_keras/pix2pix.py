@@ -11,6 +11,7 @@ from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.gan import GAN, check_choice, named
 from cyclegan_keras.layers import kernels_regrouped_once
 from cyclegan_keras.losses import OBJECTIVES
+from cyclegan_keras.updates import Calls
 
 DIRECTIONS = ("A-to-B", "B-to-A")
 
@@ -27,8 +28,8 @@ class Pix2Pix(GAN):
         gf: Filters of the generator's first layer.
         df: Filters of the discriminator's first layer.
         direction: "A-to-B" or "B-to-A".
-        data_loader: A `DataLoader` with `paired=True` for `train`. `None` means the drawn set
-            `fruit_pairs`, which is made when training starts.
+        data_loader: A `DataLoader` with `paired=True` for `train`. `None` means one for the drawn
+            set `fruit_pairs`, which is drawn when its first image is wanted.
         lambda_gan: Weight of the adversarial loss.
         lambda_l1: Weight of the mean absolute error to the true translation.
         generator: "deep_unet" (that of pix2pix), "unet" (the book's) or "resnet".
@@ -127,9 +128,9 @@ class Pix2Pix(GAN):
 
         self.d = named(self.build_discriminator(), "d")
         self.g = named(self.build_generator(), "g_AB" if direction == "A-to-B" else "g_BA")
-        self.disc_patch = tuple(self.d.output_shape[1:])
-        self._compile_discriminator(self.d)
         self.combined = Combined.connect_pair(self.img_shape, self.g, self.d)
+        self.disc_patch = self._disc_patch(self.d)
+        self._compile_discriminator(self.d)
         self._compile_combined(
             [OBJECTIVES[objective].generator, "mae"],
             [lambda_gan, lambda_l1],
@@ -158,17 +159,19 @@ class Pix2Pix(GAN):
         """Section 3.3: the discriminator first, on half its loss; then the generator meets it."""
         a_to_b = self.direction == "A-to-B"
         source, target = (imgs_A, imgs_B) if a_to_b else (imgs_B, imgs_A)
+        calls = Calls()
         with tf.GradientTape() as tape, kernels_regrouped_once(self.g):
-            fake = self.g(source, training=True)
+            (fake,) = calls(self.g, source)
             pair = ops.concatenate([source, fake], axis=-1)
             with tape.stop_recording():
                 real_pair = ops.concatenate([source, target], axis=-1)
                 d_logs = self.update_discriminator(self.d, real_pair, pair)
 
-            outputs = {"valid": self.d(pair, training=True), "fake": fake}
+            (valid,) = calls(self.d, pair)
+            outputs = {"valid": valid, "fake": fake}
             targets = {"valid": ops.ones_like(outputs["valid"]), "fake": target}
             losses = self.combined.losses_of(targets, outputs)
-            g_loss = self.combined.weigh(losses)
+            g_loss = self.combined.weigh(losses, calls.losses)
             scaled_loss = self.combined.optimizer.scale_loss(g_loss)
 
         variables = self.combined.trainable_variables

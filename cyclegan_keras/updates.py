@@ -1,5 +1,6 @@
 """How a discriminator is moved: the book's way and the paper's."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -51,17 +52,16 @@ def update_separately(
     for is_real in (True, False):
         with tf.GradientTape() as tape:
             if is_real:
-                loss, acc = _judge(d, real, d(real, training=True), REAL, threshold)
+                ((loss, acc),) = _judge_each(d, [(real, REAL)], threshold)
             else:
-                batches = [fake] if source is None else [fake, source]
-                scores = call_on_each(d, *batches)
-                loss, acc = _judge_fakes(d, batches, scores, source_share, threshold)
+                judged = _judge_each(d, _fakes(fake, source), threshold)
+                loss, acc = _mixed(judged, source_share)
             whole_loss = loss
             if shares is not None and not is_real:
                 logs["penalty"] = gradient_penalty(d, real, fake, shares)
                 whole_loss = loss + lambda_penalty * logs["penalty"]
             scaled_loss = d.optimizer.scale_loss(whole_loss)
-        d.optimizer.apply(tape.gradient(scaled_loss, d.trainable_variables))
+        _move(d, tape, scaled_loss)
         logs["loss"] += 0.5 * loss
         logs["acc"] += 0.5 * acc
     return logs
@@ -99,36 +99,47 @@ def update_jointly(
     """
     logs: dict[str, Any] = {}
     with tf.GradientTape() as tape:
-        batches = [fake] if source is None else [fake, source]
-        real_scores, *scores = call_on_each(d, real, *batches)
-        real_loss, real_acc = _judge(d, real, real_scores, REAL, threshold)
-        fake_loss, fake_acc = _judge_fakes(d, batches, scores, source_share, threshold)
+        judged = _judge_each(d, [(real, REAL), *_fakes(fake, source)], threshold)
+        real_loss, real_acc = judged[0]
+        fake_loss, fake_acc = _mixed(judged[1:], source_share)
         loss = logs["loss"] = 0.5 * (real_loss + fake_loss)
         logs["acc"] = 0.5 * (real_acc + fake_acc)
         if shares is not None:
             logs["penalty"] = gradient_penalty(d, real, fake, shares)
             loss = loss + 0.5 * lambda_penalty * logs["penalty"]
         scaled_loss = d.optimizer.scale_loss(loss)
-    d.optimizer.apply(tape.gradient(scaled_loss, d.trainable_variables))
+    _move(d, tape, scaled_loss)
     return logs
 
 
-def _judge(
-    d: keras.Model, imgs: Any, scores: Any, label: float, threshold: float
-) -> tuple[Any, Any]:
-    """Measures the loss that `d` was compiled with, and the accuracy."""
-    target = ops.full_like(scores, label)
-    acc = ops.mean(keras.metrics.binary_accuracy(target, scores, threshold))
-    return d.compute_loss(imgs, target, scores, training=True), acc
+def _move(d: keras.Model, tape: tf.GradientTape, scaled_loss: Any) -> None:
+    variables = d.trainable_variables
+    # With the variables: without them, an optimizer moves those that it was built for.
+    d.optimizer.apply(tape.gradient(scaled_loss, variables), variables)
 
 
-def _judge_fakes(
-    d: keras.Model, batches: list[Any], scores: list[Any], source_share: float, threshold: float
-) -> tuple[Any, Any]:
-    """Measures what `_judge` does on translations, and mixes in the loss on a source, if any."""
-    loss, acc = _judge(d, batches[0], scores[0], FAKE, threshold)
-    if len(batches) > 1:
-        source_loss, _ = _judge(d, batches[1], scores[1], FAKE, threshold)
+def _fakes(fake: Any, source: Any) -> list[tuple[Any, float]]:
+    return [(fake, FAKE)] if source is None else [(fake, FAKE), (source, FAKE)]
+
+
+def _judge_each(
+    d: keras.Model, batches: list[tuple[Any, float]], threshold: float
+) -> list[tuple[Any, Any]]:
+    """Measures, for each batch and its label, the loss `d` was compiled with, and the accuracy."""
+    judged = []
+    results = call_on_each(d, *(imgs for imgs, _ in batches))
+    # One by one: what a call adds to the loss is there only until the next call.
+    for (imgs, label), scores in zip(batches, results, strict=True):
+        target = ops.full_like(scores, label)
+        acc = ops.mean(keras.metrics.binary_accuracy(target, scores, threshold))
+        judged.append((d.compute_loss(imgs, target, scores, training=True), acc))
+    return judged
+
+
+def _mixed(judged: list[tuple[Any, Any]], source_share: float) -> tuple[Any, Any]:
+    """Mixes the loss on translations with that on a source, if any; the accuracy is the first's."""
+    loss, acc = judged[0]
+    for source_loss, _ in judged[1:]:
         loss = (1 - source_share) * loss + source_share * source_loss
     return loss, acc
 
@@ -160,18 +171,52 @@ def gradient_penalty(d: keras.Model, real: Any, fake: Any, shares: Any) -> Any:
     return penalty(slopes / num_scores)
 
 
-def call_on_each(network: keras.Model, *batches: Any) -> list[Any]:
+class Calls:
+    """Calls networks for training, and keeps what their calls add to the loss.
+
+    Keras has that (activity regularisation, `add_loss`) only until the network's next call.
+
+    Attributes:
+        losses: What all calls so far have added, scalars.
+    """
+
+    def __init__(self) -> None:
+        self.losses: list[Any] = []
+
+    def __call__(self, network: keras.Model, *batches: Any) -> list[Any]:
+        """Calls a network as `call_on_each` does.
+
+        Args:
+            network: A model of images.
+            *batches: Of images, each of any size.
+
+        Returns:
+            What the network makes of each.
+        """
+        results = []
+        for result in call_on_each(network, *batches):
+            results.append(result)
+            losses = network.losses
+            # Those of weights stand behind those of calls, and belong to no call.
+            of_weights = sum(w.regularizer is not None for w in network.trainable_weights)
+            self.losses += losses[: len(losses) - of_weights]
+        return results
+
+
+def call_on_each(network: keras.Model, *batches: Any) -> Iterator[Any]:
     """Calls a network on several batches, for training; at once, if that changes nothing.
 
     Args:
         network: A model of images.
         *batches: Of images, each of any size.
 
-    Returns:
-        What the network makes of each.
+    Yields:
+        What the network makes of each; it is called when that is asked for.
     """
     if len(batches) == 1 or not treats_images_alone(network):
-        return [network(imgs, training=True) for imgs in batches]
+        for imgs in batches:
+            yield network(imgs, training=True)
+        return
     results = network(ops.concatenate(batches), training=True)
     # Not by slices, whose gradients fill the rest up with zeros and add.
-    return tf.split(results, [ops.shape(imgs)[0] for imgs in batches])
+    yield from tf.split(results, [ops.shape(imgs)[0] for imgs in batches])

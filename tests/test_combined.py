@@ -58,6 +58,47 @@ def test_a_loss_that_is_left_out_is_named(tiny_gan, random_images):
         gan.train_step(batch(gan, random_images)[0])
 
 
+def test_an_output_may_have_no_loss_or_no_weight(random_images):
+    gan = CycleGAN(SHAPE, gf=2, df=2)
+    imgs, targets = batch(gan, random_images)
+    some = ["mse", None, "mae", None, None, None]
+    outputs = dict(zip(OUTPUTS, gan.combined(imgs), strict=True))
+    by_name = dict(zip(OUTPUTS, targets, strict=True))
+    valid_A = np.mean((np.asarray(outputs["valid_A"]) - 1) ** 2)
+    reconstr_A = np.mean(np.abs(np.asarray(outputs["reconstr_A"]) - imgs[0]))
+    for loss, weights, expected in (
+        (some, None, valid_A + reconstr_A),
+        (some, [None, 1, 2, 1, 1, 1], valid_A + 2 * reconstr_A),
+        (dict(zip(OUTPUTS, some, strict=True)), None, valid_A + reconstr_A),
+    ):
+        gan.combined.compile(loss=loss, loss_weights=weights, optimizer="sgd")
+        losses = gan.combined.losses_of(by_name, outputs)
+        assert set(losses) == {"valid_A", "reconstr_A"}
+        assert float(gan.combined.weigh(losses)) == pytest.approx(expected, rel=1e-5)
+        assert gan.combined.wants("reconstr_A", "img_A_id")
+        assert not gan.combined.wants("img_A_id", "img_B_id")
+    logs = gan._step(*map(keras.ops.convert_to_tensor, imgs))
+    assert {name for name in logs if not name.startswith("d_")} == {
+        "g_loss",
+        "valid_A_loss",
+        "reconstr_A_loss",
+    }
+
+
+def test_losses_and_weights_stay_when_only_the_optimizer_is_another():
+    gan = CycleGAN(SHAPE, gf=2, df=2)  # As Keras has it.
+    gan.combined.compile(optimizer="sgd")
+    assert gan.combined.loss_weights == [1, 1, 10.0, 10.0, 9.0, 9.0]
+    assert float(gan.combined.weigh({"valid_A": 1.0, "reconstr_B": 1.0})) == 11.0
+
+
+def test_a_list_of_another_length_is_told():
+    gan = CycleGAN(SHAPE, gf=2, df=2)
+    gan.combined.compile(loss=LOSSES, loss_weights=[1.0, 2.0], optimizer="sgd")
+    with pytest.raises(ValueError, match=r"each of its 6 outputs, valid_A, .*\[1.0, 2.0\]"):
+        gan.combined.wants("valid_A")
+
+
 def test_regularisation_of_the_generators_counts(random_images):
     class Regularised(CycleGAN):
         def build_generator(self):

@@ -3,13 +3,14 @@
 import copy
 import pathlib
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from cyclegan_keras.data import augment, images
 from cyclegan_keras.data.ahead import ahead
 from cyclegan_keras.data.domains import Domains, read_pixels
+from cyclegan_keras.seeds import checked_seed
 
 Seed = int | tuple[int, ...] | None
 
@@ -30,7 +31,8 @@ class DataLoader(Domains):
             are pairs.
         img_res: `(height, width)` of the images that are dealt out, in pixels.
         data_dir: Where the data sets lie.
-        drop_last: Whether the last batch of an epoch is dropped if it is smaller than the others.
+        drop_last: Whether training, too, does without the last batch of an epoch if it is smaller
+            than the others. `load_batch` gives full batches only unless it is told otherwise.
         flip: Whether training images are mirrored, left to right, with a chance of one half.
         epoch_length: `"shorter"`: an epoch is as long as the smaller domain, as in the book, and
             shows another random part of the larger one each time. `"longer"`: it is as long as the
@@ -52,7 +54,7 @@ class DataLoader(Domains):
             `n_batches` and `paths` then read them first.
 
     Attributes:
-        n_batches: Batches in one epoch, at the batch size last given to `load_batch`, or one.
+        n_batches: Batches in one epoch, as `load_batch` last dealt it out, or of one image each.
         directory: The folder of the data set.
         skipped: What is wrong with each image that was left out so far, by its path.
 
@@ -92,20 +94,25 @@ class DataLoader(Domains):
         self.drop_last = drop_last
         self.flip = flip
         self.epoch_length = epoch_length
-        self.seed = seed
-        self._batch_size = 1
+        self.seed = checked_seed(seed)
+        self._dealt: dict[str, Any] = {"batch_size": 1}
         self._epochs_begun = 0
 
     @property
     def n_batches(self) -> int:
         """Batches in one epoch, known without reading an image unless bad ones are left out."""
-        return self.num_batches(self._batch_size)
+        return self.num_batches(**self._dealt)
 
-    def num_batches(self, batch_size: int) -> int:
+    def num_batches(
+        self, batch_size: int, drop_remainder: bool = False, is_testing: bool = False
+    ) -> int:
         """Counts the batches in one epoch.
 
         Args:
             batch_size: Images of each domain in one batch.
+            drop_remainder: Whether only full batches count. Training takes the last, smaller one as
+                well, unless the loader has `drop_last`.
+            is_testing: Whether the test images are meant, not the training images.
 
         Returns:
             A number of at least one.
@@ -116,12 +123,12 @@ class DataLoader(Domains):
         """
         if batch_size < 1:
             raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
-        paths_A, paths_B = self.paths("A"), self.paths("B")
-        if self.paired:
+        paths_A, paths_B = self.paths("A", is_testing), self.paths("B", is_testing)
+        if self.paired and not is_testing:
             self._layout.check_train_pairs(paths_A, paths_B)
         fewest = min(len(paths_A), len(paths_B))
         if fewest < batch_size:
-            folder_A, folder_B = (self._layout.folder(domain, False) for domain in "AB")
+            folder_A, folder_B = (self._layout.folder(domain, is_testing) for domain in "AB")
             counts = {folder_A: len(paths_A), folder_B: len(paths_B)}
             found = " and ".join(f"{count} in {folder}" for folder, count in counts.items())
             raise ValueError(
@@ -129,7 +136,8 @@ class DataLoader(Domains):
                 f"has {found}. Use a batch size of {fewest} or less, or add images."
             )
         length = self._epoch_length(len(paths_A), len(paths_B))
-        return length // batch_size if self.drop_last else -(-length // batch_size)
+        drops = drop_remainder or self.drop_last
+        return length // batch_size if drops else -(-length // batch_size)
 
     def imread(self, path: images.PathLike) -> np.ndarray:
         """Reads one image in its own size.
@@ -193,15 +201,24 @@ class DataLoader(Domains):
         return images.normalize(augment.draw(pixels, chosen, self.img_res, self.flip, rng))
 
     def load_batch(
-        self, batch_size: int = 1, seed: Seed = None, first_batch: int = 0
+        self,
+        batch_size: int = 1,
+        is_testing: bool = False,
+        *,
+        seed: Seed = None,
+        first_batch: int = 0,
+        drop_remainder: bool = True,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Deals out one epoch of training images, the two domains shuffled apart unless `paired`.
+        """Deals out one epoch of images, the two domains shuffled apart unless `paired`.
 
         Args:
             batch_size: Images of each domain in one batch.
+            is_testing: Whether to take test images, which are never cut or mirrored.
             seed: Of this epoch; `None` means the loader's own, and another epoch each time.
             first_batch: How many batches to leave out at the beginning, where an epoch goes on that
                 was broken off; the others are those that they would have been.
+            drop_remainder: Whether all batches are full, as in the book, whose targets are made
+                once. If not, the last one may be smaller, unless the loader has `drop_last`.
 
         Returns:
             An iterator of `n_batches` (less `first_batch`) pairs `(imgs_A, imgs_B)`, each
@@ -213,13 +230,23 @@ class DataLoader(Domains):
             ValueError: If there are fewer images than one batch takes, one cannot be read, or they
                 should be pairs and are not.
         """
+        if not isinstance(is_testing, bool):
+            raise ValueError(
+                "`is_testing` must be True or False; a seed is given by its name, `seed=...`. "
+                f"Received: is_testing={is_testing!r}"
+            )
+        dealt: dict[str, Any] = {
+            "batch_size": batch_size,
+            "drop_remainder": drop_remainder,
+            "is_testing": is_testing,
+        }
         # Not in the generator itself, which would not run before the first batch is asked for.
-        num_batches = self.num_batches(batch_size)
-        self._batch_size = batch_size
+        num_batches = self.num_batches(**dealt)
+        self._dealt = dealt
         if seed is None and self.seed is not None:
             seed = (self.seed, self._epochs_begun)
         self._epochs_begun += 1
-        return self._deal(batch_size, range(first_batch, num_batches), seed)
+        return self._deal(batch_size, range(first_batch, num_batches), seed, is_testing)
 
     def batch_paths(
         self, batch_size: int, seed: Seed, index: int
@@ -246,16 +273,22 @@ class DataLoader(Domains):
         return files_A, files_B
 
     def _deal(
-        self, batch_size: int, wanted: range, seed: Seed
+        self, batch_size: int, wanted: range, seed: Seed, is_testing: bool
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         # Decoded here and not ahead, in the thread of whoever wants the batches: Ctrl-C ends it.
-        pixels = [self.pixels(domain) for domain in "AB"]
-        yield from ahead(self._batches(pixels, batch_size, wanted, seed))
+        pixels = [self.pixels(domain, is_testing) for domain in "AB"]
+        yield from ahead(self._batches(pixels, batch_size, wanted, seed, is_testing))
 
     def _batches(
-        self, pixels: list[np.ndarray], batch_size: int, wanted: range, seed: Seed
+        self,
+        pixels: list[np.ndarray],
+        batch_size: int,
+        wanted: range,
+        seed: Seed,
+        is_testing: bool,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        domains = list(zip(pixels, self._shuffled(seed), strict=True))
+        domains = list(zip(pixels, self._shuffled(seed, is_testing), strict=True))
+        flip = self.flip and not is_testing
         full_res = (pixels[0].shape[1], pixels[0].shape[2])
         for index in range(wanted.stop):
             batch = slice(index * batch_size, (index + 1) * batch_size)
@@ -264,7 +297,7 @@ class DataLoader(Domains):
                 (
                     domain,
                     order[batch],
-                    augment.throw(len(order[batch]), full_res, self.img_res, self.flip, rng),
+                    augment.throw(len(order[batch]), full_res, self.img_res, flip, rng),
                 )
                 for domain, (rng, order) in domains
             ]
@@ -275,12 +308,14 @@ class DataLoader(Domains):
                 )
                 yield imgs_A, imgs_B
 
-    def _shuffled(self, seed: Seed) -> list[tuple[np.random.Generator, np.ndarray]]:
+    def _shuffled(
+        self, seed: Seed, is_testing: bool = False
+    ) -> list[tuple[np.random.Generator, np.ndarray]]:
         """The order of each domain in one epoch, and where chance comes from after that."""
         rng_A, rng_B = np.random.default_rng(seed).spawn(2)
         if self.paired:
             rng_B = copy.deepcopy(rng_A)  # The same order, parts and flips.
-        num_A, num_B = (len(self.paths(domain)) for domain in "AB")
+        num_A, num_B = (len(self.paths(domain, is_testing)) for domain in "AB")
         length = self._epoch_length(num_A, num_B)
         return [
             (rng, augment.shuffled(count, length, rng))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
 from cyclegan_keras.layers import (
@@ -45,6 +46,9 @@ _PER_IMAGE_LAYERS = (
     layers.ZeroPadding2D,
 )
 
+# Keras's own, none of which takes anything over the batch.
+_ACTIVATIONS = [part for part in vars(keras.activations).values() if callable(part)]
+
 
 def check_img_shape(
     img_shape: ImgShape,
@@ -82,7 +86,9 @@ def check_img_shape(
 def treats_images_alone(network: Any) -> bool:
     """Whether a network makes the same of an image, whichever others are in its batch.
 
-    Batch normalisation, for one, does not. Layers that this package does not know may not either.
+    Batch normalisation, for one, does not. Layers and activations that this package does not know
+    may not either. Nor does it count where a layer regularises its activity, which Keras does by
+    the batch.
 
     Args:
         network: A model, or one of its operations.
@@ -92,8 +98,21 @@ def treats_images_alone(network: Any) -> bool:
     """
     is_kerass_own = type(network).__module__.startswith("keras.")
     if isinstance(network, keras.Model) and is_kerass_own and hasattr(network, "operations"):
-        return all(treats_images_alone(operation) for operation in network.operations)
-    return type(network) in _PER_IMAGE_LAYERS
+        parts = all(treats_images_alone(operation) for operation in network.operations)
+        return parts and network.activity_regularizer is None
+    return type(network) in _PER_IMAGE_LAYERS and _is_set_per_image(network)
+
+
+def _is_set_per_image(layer: Any) -> bool:
+    """Whether none of a known layer's settings lets images of a batch meet."""
+    activation, axes = getattr(layer, "activation", None), getattr(layer, "axis", -1)
+    return (
+        (activation is None or any(activation is known for known in _ACTIVATIONS))
+        # Of a list of axes or of one; the batch's is the first, and -1 is never it.
+        and all(axis in (1, 2, 3, -1) for axis in np.ravel(axes))
+        and getattr(layer, "noise_shape", None) is None
+        and layer.activity_regularizer is None
+    )
 
 
 def glorot_initializers(seed: int | None) -> Iterator[Any]:

@@ -121,13 +121,7 @@ class SampleGrid(EveryFewSteps):
     ) -> None:
         super().__init__(interval)
         self._show = show
-        testing = loader.has_test_images
-        counts = [len(loader.paths(domain, testing)) for domain in "AB"]
-        count = min(num_images, *counts)
-        # Where test images are pairs, the same places show the same scenes.
-        self._imgs_A, self._imgs_B = (
-            loader.load_data(domain, count, testing, seed=SAMPLE_SEED) for domain in "AB"
-        )
+        self._imgs_A, self._imgs_B = _samples(loader, num_images)
 
     def act(self, batch: int) -> None:
         """Makes the picture and shows it."""
@@ -137,6 +131,42 @@ class SampleGrid(EveryFewSteps):
         except FloatingPointError:
             raise NotFinite(["a translation"], self.epoch, batch) from None
         self._show(grid, self.epoch, batch)
+
+
+def _samples(loader: DataLoader, num_images: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same few images of each domain each time; to train on, if there are none to test with."""
+    testing = loader.has_test_images
+    count = min(num_images, *(len(loader.paths(domain, testing)) for domain in "AB"))
+    # Where test images are pairs, the same places show the same scenes.
+    imgs_A, imgs_B = (loader.load_data(domain, count, testing, seed=SAMPLE_SEED) for domain in "AB")
+    return imgs_A, imgs_B
+
+
+def sample_images(model: Any, loader: DataLoader, epoch: int, batch: int) -> Image.Image:
+    """Keeps a picture of what a model's translators make, and shows it in a notebook.
+
+    Args:
+        model: A model with `translators`.
+        loader: Where the images come from.
+        epoch: Of the picture's name.
+        batch: Of the picture's name.
+
+    Returns:
+        The picture, as it is in `images/<dataset>/<epoch>_<batch>.png`; no file is overwritten.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    grid = plotting.grid_of(model.translators, *_samples(loader, NUM_SAMPLES))
+    path = free_name(pathlib.Path("images") / loader.dataset_name / f"{epoch}_{batch}", ".png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, grid)
+    picture = Image.fromarray(grid)
+    if "ipykernel" in sys.modules:  # In the middle of a loop, where a value is not shown by itself.
+        from IPython import display
+
+        display.display(picture)
+    return picture
 
 
 class LearningRateDecay(keras.callbacks.Callback):

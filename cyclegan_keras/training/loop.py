@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import keras
 
+from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.training.progress import Progress
 
 
@@ -14,7 +15,7 @@ class Batches(Protocol):
     def num_batches(self, batch_size: int) -> int:
         """Counts the batches in one epoch."""
 
-    def load_batch(self, batch_size: int, seed: Any, first_batch: int = 0) -> Iterator[Any]:
+    def load_batch(self, batch_size: int, *, seed: Any, first_batch: int = 0) -> Iterator[Any]:
         """Deals out one epoch; `first_batch` is given only where an epoch goes on."""
 
 
@@ -55,6 +56,8 @@ def run(
     check_epochs(epochs)
     steps = data.num_batches(batch_size)
     progress = Progress() if progress is None else progress
+    # A `DataLoader` gives the book's readers full batches only; a training sees all that there is.
+    whole = {"drop_remainder": False} if isinstance(data, DataLoader) else {}
     history = keras.callbacks.History()
     params = {"epochs": epochs, "steps": steps, "progress": progress}
     hooks = _Callbacks([*callbacks, history], model, params)
@@ -70,7 +73,9 @@ def run(
                 break
             hooks("on_epoch_begin", epoch)
             skipped = {"first_batch": progress.step} if progress.step else {}
-            batches = data.load_batch(batch_size, seed=progress.seed_of_epoch(seed), **skipped)
+            batches = data.load_batch(
+                batch_size, seed=progress.seed_of_epoch(seed), **skipped, **whole
+            )
             for step, batch in enumerate(batches, start=progress.step):
                 hooks("on_train_batch_begin", step)
                 step_logs = model.train_step(batch)

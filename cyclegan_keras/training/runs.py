@@ -14,20 +14,21 @@ from cyclegan_keras.files import PathLike, remove_partial, write_text
 CONFIG, FIGURES, HISTORY = "config.json", "metrics.json", "history.csv"
 
 
-def free_name(path: PathLike) -> pathlib.Path:
+def free_name(path: PathLike, suffix: str = "") -> pathlib.Path:
     """Finds a name that is not taken, so that nothing is overwritten.
 
     Args:
         path: The name that is wanted.
+        suffix: Of the name, if it is a file's.
 
     Returns:
-        `path`, or `path-2`, `path-3`, … if there is one of that name already.
+        `path`, or `path-2`, `path-3`, … if there is one of that name already; and the suffix.
     """
     wanted = pathlib.Path(path)
-    name, number = wanted, 1
+    name, number = wanted.with_name(wanted.name + suffix), 1
     while name.exists():
         number += 1
-        name = wanted.with_name(f"{wanted.name}-{number}")
+        name = wanted.with_name(f"{wanted.name}-{number}{suffix}")
     return name
 
 

@@ -80,7 +80,7 @@ def test_batches_are_float32_between_minus_one_and_one(loader):
 
 def test_an_epoch_shows_every_image_of_the_smaller_domain_once(coloured):
     loader = make(coloured, seed=1)
-    batches = epoch(loader, 2)
+    batches = epoch(loader, 2, drop_remainder=False)
     assert loader.n_batches == len(batches) == 2
     assert [len(imgs_A) for imgs_A, _ in batches] == [2, 1]
     shown_A = [n for imgs_A, _ in batches for n in numbers(imgs_A)]
@@ -106,14 +106,43 @@ def test_an_epoch_can_be_as_long_as_the_larger_domain(coloured):
 
 def test_the_last_partial_batch_is_dropped_on_request(coloured):
     loader = make(coloured, drop_last=True)
-    assert [len(imgs_A) for imgs_A, _ in epoch(loader, 2)] == [2]
+    assert [len(imgs_A) for imgs_A, _ in epoch(loader, 2, drop_remainder=False)] == [2]
+    assert loader.n_batches == loader.num_batches(2) == 1
+
+
+def test_all_batches_are_full_as_in_the_book(coloured):
+    loader = make(coloured, seed=1)
+    assert [len(imgs) for pair in epoch(loader, 2) for imgs in pair] == [2, 2]
     assert loader.n_batches == 1
+    assert loader.num_batches(2) == 2  # What a training takes.
+    full, whole = (epoch(loader, 2, seed=4, drop_remainder=drops) for drops in (True, False))
+    assert (len(full), len(whole)) == (1, 2)
+    np.testing.assert_array_equal(full[0], whole[0])
+
+
+def test_test_images_are_dealt_out_whole(coloured):
+    for domain in "AB":
+        shutil.copytree(coloured / "set" / "trainB", coloured / "set" / f"test{domain}")
+    loader = make(coloured, load_res=(6, 12))
+    for _ in range(4):
+        batches = epoch(loader, is_testing=True)
+        assert loader.n_batches == len(batches) == 3
+        for domain in (0, 1):
+            imgs = np.concatenate([pair[domain] for pair in batches])
+            assert imgs.shape == (3, 4, 8, 3)
+            assert sorted(numbers(imgs)) == [0, 1, 2]
+            assert not any(mirrored(imgs))
+
+
+def test_a_seed_in_the_place_of_is_testing_is_told(coloured):
+    with pytest.raises(ValueError, match=r"`is_testing` must be True or False.*`seed=...`"):
+        make(coloured).load_batch(2, 5)
 
 
 def test_n_batches_is_known_before_the_first_batch(coloured):
     loader = make(coloured)
     assert loader.n_batches == 3
-    loader.load_batch(2)
+    loader.load_batch(2, drop_remainder=False)
     assert loader.n_batches == 2
 
 
@@ -152,9 +181,9 @@ def test_a_seed_gives_the_same_batches_and_other_epochs_others(coloured):
 )
 def test_an_epoch_goes_on_where_it_was_broken_off(options, coloured):
     loader = make(coloured, **options)
-    whole = list(loader.load_batch(2, seed=(3, 1)))
+    whole = list(loader.load_batch(2, drop_remainder=False, seed=(3, 1)))
     for first in range(len(whole) + 1):
-        rest = list(loader.load_batch(2, seed=(3, 1), first_batch=first))
+        rest = list(loader.load_batch(2, drop_remainder=False, seed=(3, 1), first_batch=first))
         assert len(rest) == len(whole) - first
         for mine, theirs in zip(rest, whole[first:], strict=True):
             for one, other in zip(mine, theirs, strict=True):
@@ -163,7 +192,7 @@ def test_an_epoch_goes_on_where_it_was_broken_off(options, coloured):
 
 def test_the_files_of_a_batch_can_be_named(coloured):
     loader = make(coloured, epoch_length="longer", flip=False)
-    for index, batch in enumerate(loader.load_batch(2, seed=(3, 1))):
+    for index, batch in enumerate(loader.load_batch(2, drop_remainder=False, seed=(3, 1))):
         files = loader.batch_paths(2, (3, 1), index)
         for domain, imgs, paths in zip("AB", batch, files, strict=True):
             assert [int(path.stem) for path in paths] == numbers(imgs)
@@ -238,7 +267,7 @@ def test_an_epoch_is_made_ahead_and_as_always(coloured):
             pair.append([i[:, ::-1] if flip else i for i, flip in zip(imgs, flips, strict=True)])
         expected.append(pair)
     before = set(threading.enumerate())
-    dealt = loader.load_batch(2)
+    dealt = loader.load_batch(2, drop_remainder=False)
     first = next(dealt)
     started = set(threading.enumerate()) - before
     assert len(started) == 1
@@ -353,9 +382,9 @@ def test_training_images_are_parts_of_larger_ones(side_by_side):
         for number, top, left, flip in zip(chosen, tops, lefts, flips, strict=True):
             part = pixels[number, top : top + 4, left : left + 8]
             expected.append(part[:, ::-1] if flip else part)
-    dealt = np.concatenate([imgs_A for imgs_A, _ in loader.load_batch(3)])
+    dealt = np.concatenate([imgs_A for imgs_A, _ in loader.load_batch(3, drop_remainder=False)])
     np.testing.assert_array_equal(np.rint((dealt + 1) * 127.5), expected)
-    again = np.concatenate([imgs_A for imgs_A, _ in loader.load_batch(3)])
+    again = np.concatenate([imgs_A for imgs_A, _ in loader.load_batch(3, drop_remainder=False)])
     parts = [{img[..., 1:].tobytes() for img in imgs} for imgs in (dealt, again)]
     assert parts[0] != parts[1]
 
@@ -436,7 +465,7 @@ def test_paired_batches_are_pairs(batch_size, side_by_side):
     loader = DataLoader("pairs", (4, 8), side_by_side, load_res=(6, 10), paired=True, seed=0)
     shown = []
     for _ in range(4):
-        for imgs_A, imgs_B in epoch(loader, batch_size):
+        for imgs_A, imgs_B in epoch(loader, batch_size, drop_remainder=False):
             check_partners(imgs_A, imgs_B)
             shown += [int(red) for red in np.rint((imgs_A[:, 0, 0, 0] + 1) * 127.5)]
     assert [sorted(shown[first : first + 5]) for first in (0, 5, 10, 15)] == [[0, 1, 2, 3, 4]] * 4

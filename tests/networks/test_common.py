@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from cyclegan_keras.layers import InstanceNormalization
+from cyclegan_keras.layers import InstanceNormalization, UpsampleConv2D
 from cyclegan_keras.networks import (
     build_deep_unet_generator,
     build_patch_discriminator,
@@ -145,6 +145,41 @@ def test_networks_that_treat_images_alone_are_told_from_others():
         assert not treats_images_alone(other)
     nested = keras.Model(inner, keras.Model(img, InstanceNormalization()(img))(inner))
     assert treats_images_alone(nested)
+
+
+def over_the_batch(x):
+    return keras.ops.softmax(x, axis=0)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: keras.layers.Conv2D(2, 3, activation=over_the_batch),
+        lambda: keras.layers.Conv2D(
+            2, 3, activation=functools.partial(keras.activations.softmax, axis=0)
+        ),
+        lambda: keras.layers.Activation(over_the_batch),
+        lambda: UpsampleConv2D(2, 3, activation=over_the_batch),
+        lambda: keras.layers.Lambda(over_the_batch),
+        lambda: keras.layers.RMSNormalization(axis=0),
+        lambda: keras.layers.Conv2D(2, 3, activity_regularizer="l2"),
+        lambda: keras.layers.Dropout(0.5, noise_shape=(4, 1, 1, 1)),
+    ],
+)
+def test_settings_of_layers_that_let_images_meet(layer):
+    img = keras.Input((8, 8, 3), batch_size=4)
+    network = keras.Model(img, layer()(img))
+    assert not treats_images_alone(network)
+    assert not treats_images_alone(keras.Model(img, network(img)))
+
+
+def test_settings_of_layers_that_do_not():
+    img = keras.Input((8, 8, 3), batch_size=4)
+    for activation in (None, "relu", "softmax", keras.activations.gelu):
+        x = keras.layers.Conv2D(2, 3, activation=activation)(img)
+        assert treats_images_alone(keras.Model(img, keras.layers.RMSNormalization()(x)))
+    x = keras.layers.Concatenate(axis=0)([img, img])
+    assert not treats_images_alone(keras.Model(img, x))
 
 
 @pytest.mark.parametrize(

@@ -142,3 +142,12 @@ def test_a_finished_training_has_nothing_left_to_do():
     history = loop.run(model, model, 2, 1, progress=progress)
     assert len(model.seen) == 6
     assert history.history == {"loss": [2.0, 5.0]}
+
+
+def test_a_training_sees_the_last_smaller_batch_too(loader):
+    model = Counting()
+    for expected in ([4, 2], [4]):
+        model.seen = []
+        loop.run(model, loader, 1, 4)
+        assert [len(imgs) for imgs, _ in model.seen] == expected
+        loader.drop_last = True
