@@ -93,7 +93,7 @@ class Session:
         hooks: list[keras.callbacks.Callback | None] = [
             guard,
             callbacks.ProgressBar(),
-            callbacks.LearningRateDecay(config.decay_epochs or 0),
+            callbacks.LearningRateDecay(config.decay_epochs or 0, config.learning_rate),
             board,
             evaluation,
             history,

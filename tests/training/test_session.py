@@ -227,6 +227,17 @@ def test_more_epochs_go_on_from_the_end(small, tmp_path):
     assert [row["step"] for row in more.history()] == ["2", "4"]
 
 
+def test_with_more_epochs_the_rate_falls_towards_the_new_end(small, tmp_path):
+    run = small(tmp_path, epochs=3, decay_epochs=2).train()
+    optimizer = run.model.combined.optimizer
+    # As a process leaves it that was killed while the rate fell.
+    optimizer.learning_rate = 1e-9
+    more = Run(TrainConfig.make(run.config, epochs=6), tmp_path, run.model).train()
+    shares = [float(row["learning_rate"]) / run.config.learning_rate for row in more.history()]
+    assert shares == pytest.approx([1, 3 / 5, 1 / 5, 1, 3 / 5, 1 / 5])
+    assert float(optimizer.learning_rate) == np.float32(run.config.learning_rate)
+
+
 def test_other_images_are_refused(small, fruit_dir, tmp_path):
     run = small(tmp_path / "run", epochs=1).train()
     other = shutil.copytree(fruit_dir, tmp_path / "set")
