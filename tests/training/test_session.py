@@ -13,7 +13,8 @@ from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.training import faults, session
 from cyclegan_keras.training.checkpointing import Checkpointing, variables_of
 from cyclegan_keras.training.checkpoints import CheckpointStore
-from cyclegan_keras.training.session import MAX_ATTEMPTS, Session
+from cyclegan_keras.training.progress import Progress
+from cyclegan_keras.training.session import MAX_ATTEMPTS, Attempts, Session
 
 TINY = {
     **{"image_size": 32, "gf": 2, "df": 2, "num_blocks": 1, "batch_size": 4, "epochs": 3},
@@ -185,6 +186,19 @@ def test_but_not_for_ever(small, mended, tmp_path):
     with pytest.raises(ValueError, match=f"Stopped, {MAX_ATTEMPTS} times in vain"):
         run.train()
     assert 2 + 1 + MAX_ATTEMPTS <= len(batches) <= 2 + 2 * (1 + MAX_ATTEMPTS)
+
+
+def test_a_fault_is_the_same_until_an_epoch_further():
+    attempts, progress = Attempts(steps=5), Progress()
+
+    def after(epoch, step):
+        progress.epoch, progress.step = epoch, step
+        return attempts.after(progress)
+
+    # However many newer checkpoints there are, and also where it went back further than that.
+    assert [after(1, 2), after(1, 3), after(0, 1), after(2, 2)] == [1, 2, 3, 4]
+    assert [after(2, 3), after(3, 3)] == [1, 2]
+    assert [after(9, 4), after(9, 4)] == [1, 2]
 
 
 def test_without_any_checkpoint_there_is_nothing_to_go_back_to(
