@@ -1,11 +1,68 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, also where a disk cannot do all that others can."""
 
 import contextlib
+import errno
 import os
 import pathlib
 from collections.abc import Iterator
 
 PathLike = str | os.PathLike[str]
+
+# What network and cloud mounts answer to what they have no means to do. That the disk is full or
+# broken is another matter.
+_UNSUPPORTED = frozenset(
+    getattr(errno, name)
+    for name in "EINVAL ENOTSUP EOPNOTSUPP ENOSYS ENODEV ENOTTY ENOLCK".split()
+    if hasattr(errno, name)
+)
+# What they, and Windows, answer where it is the right to do it that is missing.
+_REFUSED = frozenset([errno.EACCES, errno.EPERM, errno.EBADF, errno.EISDIR])
+
+
+def is_unsupported(error: BaseException, or_refused: bool = False) -> bool:
+    """Tells whether a disk cannot do what was asked of it, as opposed to having failed at it.
+
+    Args:
+        error: What came of asking, for a lock, a map or reserved room, for example.
+        or_refused: Whether a right that is missing counts as well: where the program can do
+            without, and has that right if the disk grants it to anyone.
+
+    Returns:
+        True if there is no use in asking again, and nothing is wrong with disk and data.
+    """
+    if isinstance(error, NotImplementedError):
+        return True
+    number = error.errno if isinstance(error, OSError) else None
+    return number in _UNSUPPORTED or (or_refused and number in _REFUSED)
+
+
+def flush(path: PathLike) -> None:
+    """Waits until a file or a folder is on the disk, where the disk has a way to.
+
+    Many network and cloud mounts cannot flush folders, and Windows cannot even open them.
+
+    Args:
+        path: Of the file or the folder.
+
+    Raises:
+        OSError: If what was written is not on the disk because that is full or broken.
+    """
+    # Some mounts let nobody write to a file again, but flush it for those who read.
+    for mode in (os.O_RDONLY,) if os.path.isdir(path) else (os.O_RDWR, os.O_RDONLY):
+        try:
+            descriptor = os.open(path, mode)
+        except OSError as error:
+            if not is_unsupported(error, or_refused=True):
+                raise
+            continue
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            if not is_unsupported(error, or_refused=True):
+                raise
+        finally:
+            os.close(descriptor)
+        return
 
 
 @contextlib.contextmanager

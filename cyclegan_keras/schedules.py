@@ -1,5 +1,7 @@
 """How the learning rate changes over a run."""
 
+from typing import Any
+
 
 def linear_decay(step: int, decay_from: int, num_steps: int) -> float:
     """Gives the share of the learning rate to use: all of it at first, then less and less.
@@ -19,3 +21,16 @@ def linear_decay(step: int, decay_from: int, num_steps: int) -> float:
     if step < decay_from:
         return 1.0
     return max(0.0, (num_steps - step) / (num_steps - decay_from + 1))
+
+
+def current_rate(model: Any) -> float | None:
+    """Reads the learning rate that a model is trained with right now.
+
+    Args:
+        model: A model with `optimizers`.
+
+    Returns:
+        The rate of the last optimizer, which is that of the generators; `None` if there is none.
+    """
+    optimizers = getattr(model, "optimizers", None) or []
+    return float(optimizers[-1].learning_rate) if optimizers else None

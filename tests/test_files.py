@@ -1,3 +1,7 @@
+import errno
+import os
+import pathlib
+
 import pytest
 
 from cyclegan_keras import files
@@ -31,3 +35,71 @@ def test_only_what_was_half_written_is_removed(tmp_path):
     files.remove_partial(tmp_path / "nowhere")
     left = sorted(p.name for p in tmp_path.iterdir())
     assert left == [".c.99", ".d.7.txt", ".hidden.txt", "b.1.txt"]
+
+
+UNABLE = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "EBADF", "EACCES", "EPERM", "ENOSYS"]
+BROKEN = ["EIO", "ENOSPC", "EDQUOT", "EROFS", "ESTALE", "ENOENT"]
+
+
+@pytest.fixture(params=["file", "folder"])
+def place(request, tmp_path):
+    path = tmp_path / "place"
+    path.touch() if request.param == "file" else path.mkdir()
+    return path
+
+
+def failing(name):
+    def fail(*args, **kwargs):
+        raise OSError(getattr(errno, name), name)
+
+    return fail
+
+
+def test_what_is_flushed_is_the_file_or_folder_itself(place, monkeypatch):
+    fsync, flushed = os.fsync, []
+
+    def watched(descriptor):
+        fsync(descriptor)
+        flushed.append(os.path.samestat(os.fstat(descriptor), place.stat()))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    files.flush(place)
+    assert flushed == [True]
+
+
+@pytest.mark.parametrize("call", ["fsync", "open"])
+@pytest.mark.parametrize("name", UNABLE)
+def test_where_a_disk_cannot_flush_nothing_is_flushed(call, name, place, monkeypatch):
+    monkeypatch.setattr(os, call, failing(name))
+    before = num_open()
+    files.flush(place)
+    assert num_open() == before
+
+
+@pytest.mark.parametrize("call", ["fsync", "open", "close"])
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_disk_that_is_full_or_broken_is_told(call, name, place, monkeypatch):
+    monkeypatch.setattr(os, call, failing(name))
+    with pytest.raises(OSError, match=name):
+        files.flush(place)
+
+
+def test_a_file_that_opens_for_reading_alone_is_flushed(tmp_path, monkeypatch):
+    (path := tmp_path / "a").touch()
+    fsync, real_open, flushed = os.fsync, os.open, []
+
+    def read_only(path, mode, *args, **kwargs):
+        if mode & os.O_RDWR:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return real_open(path, mode, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", read_only)
+    monkeypatch.setattr(os, "fsync", lambda number: flushed.append(fsync(number)))
+    files.flush(path)
+    assert flushed == [None]
+
+
+def num_open() -> int | None:
+    """Descriptors of this process, where the system lists them."""
+    folder = pathlib.Path("/proc/self/fd")
+    return len(os.listdir(folder)) if folder.is_dir() else None

@@ -1,7 +1,6 @@
 """Where decoded images lie: in memory while they fit a budget, above that in a temporary file."""
 
 import concurrent.futures
-import errno
 import os
 import pathlib
 import shutil
@@ -12,6 +11,8 @@ from typing import IO, Any, Literal
 
 import numpy as np
 import tqdm
+
+from cyclegan_keras.files import is_unsupported
 
 GIB = 2**30
 
@@ -197,8 +198,24 @@ def _in_words(bad: dict[int, str], count: int, name: str) -> str:
 
 def _on_disk(shape: tuple[int, ...], name: str) -> np.ndarray:
     """Maps an array to a file that vanishes with it."""
+    for nameless_file in (_nameless_file, _temporary_file):
+        file, folder = nameless_file()
+        try:
+            return _mapped(shape, name, file, folder)
+        except OSError as error:
+            if not is_unsupported(error, or_refused=True):
+                raise
+            # A home on a network mount; the system's temporary folder is rarely on one, too.
+            reason = error.strerror
+    raise OSError(
+        f"The disk of {str(folder)!r} cannot map files to memory ({reason}), which decoded images "
+        "beyond `cache_memory` need. Set XDG_CACHE_HOME to a folder on a local disk, or, if the "
+        "computer has the memory, raise `cache_memory` (--cache-memory, in GiB)."
+    )
+
+
+def _mapped(shape: tuple[int, ...], name: str, file: IO[bytes], folder: pathlib.Path) -> np.ndarray:
     num_bytes = _num_bytes(shape)
-    file, folder = _nameless_file()
     with file:  # The map stays when the file is closed.
         free = shutil.disk_usage(folder).free
         try:
@@ -206,6 +223,8 @@ def _on_disk(shape: tuple[int, ...], name: str) -> np.ndarray:
                 _reserve(file, num_bytes)
                 return np.asarray(np.memmap(file, np.uint8, "w+", shape=shape))
         except OSError as error:
+            if is_unsupported(error, or_refused=True):
+                raise
             reason = f" ({error.strerror})"
         else:
             reason = ""
@@ -225,7 +244,11 @@ def _nameless_file() -> tuple[IO[bytes], pathlib.Path]:
         folder.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryFile(dir=folder), folder
     except (OSError, RuntimeError):  # A home that cannot be written to, or none at all.
-        return tempfile.TemporaryFile(), pathlib.Path(tempfile.gettempdir())
+        return _temporary_file()
+
+
+def _temporary_file() -> tuple[IO[bytes], pathlib.Path]:
+    return tempfile.TemporaryFile(), pathlib.Path(tempfile.gettempdir())
 
 
 def _reserve(file: IO[bytes], num_bytes: int) -> None:
@@ -236,7 +259,7 @@ def _reserve(file: IO[bytes], num_bytes: int) -> None:
         os.posix_fallocate(file.fileno(), 0, num_bytes)
     except OSError as error:
         # Some file systems cannot reserve; there the look at the free space has to do.
-        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+        if not is_unsupported(error, or_refused=True):
             raise
 
 

@@ -17,7 +17,7 @@ from cyclegan_keras.evaluation import (
     report_figures,
     report_pictures,
 )
-from cyclegan_keras.evaluation.curves import UNKNOWN, Curve, Curves
+from cyclegan_keras.evaluation.curves import RATE, UNKNOWN, Curve, Curves
 from cyclegan_keras.evaluation.measured_run import Run
 from cyclegan_keras.evaluation.report_figures import Figure
 from cyclegan_keras.evaluation.report_pictures import Row, Sheet
@@ -73,15 +73,15 @@ def _with_meanings(rows: list[comparison.Row]) -> list[tuple[comparison.Row, str
 
 
 def drawings(runs: Sequence[Run]) -> list[tuple[str, list[markupsafe.Markup]]]:
-    """Draws the figures that were measured during training, those of all runs over each other.
+    """Draws the figures and the learning rates of the trainings, those of all runs over each other.
 
     Args:
         runs: From `measured_run.read`.
 
     Returns:
-        Titles, and drawings by step or by minutes of training; nothing where nothing was measured,
-        or runs cannot be held against each other. Figures of two feature spaces, or of one that is
-        not known, are in drawings of their own.
+        Titles, and drawings by step or by minutes of training, of what is in the histories; nothing
+        where runs cannot be held against each other. Figures of two feature spaces, or of one that
+        is not known, are in drawings of their own.
     """
     if comparison.why_incomparable(runs) is not None:
         return []
@@ -101,6 +101,11 @@ def drawings(runs: Sequence[Run]) -> list[tuple[str, list[markupsafe.Markup]]]:
             ]
             if drawn:
                 found.append((f"{arrow(way)}, by {xlabel}", drawn))
+    rates = [history.plain.get(RATE, ([], [])) for history in histories]
+    if any(steps for steps, _ in rates):
+        curves = _labelled(runs, rates, [None] * len(runs))
+        drawn = [pages.svg(plotting.step_curves(RATE.replace("_", " "), curves))]
+        found.append(("Learning rate, by step", drawn))
     return found
 
 

@@ -15,6 +15,7 @@ from cyclegan_keras.files import PathLike
 Curve = tuple[list[int], list[float]]
 
 UNKNOWN = "extractor unknown"
+RATE = "learning_rate"
 NO_CURVES = ("epoch", "step", "seconds", "extractor")
 BY_FEATURES = frozenset(
     figure.name(way)

@@ -10,7 +10,7 @@ import cyclegan_keras
 from cyclegan_keras import extras, plotting, scale
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.evaluation import pages, quality, report_figures, report_pictures, verdict
-from cyclegan_keras.evaluation.curves import Curve, Curves
+from cyclegan_keras.evaluation.curves import RATE, Curve, Curves
 from cyclegan_keras.evaluation.passes import WAYS
 from cyclegan_keras.evaluation.report_pictures import Seen
 from cyclegan_keras.files import PathLike
@@ -127,7 +127,7 @@ def faults(figures: quality.Figures, history: Curves, config: TrainConfig) -> li
 
 
 def loss_drawings(history: Curves) -> list[markupsafe.Markup]:
-    """Draws the losses, and how often the discriminators are right.
+    """Draws the losses, how often the discriminators are right, and the learning rate.
 
     Args:
         history: From `curves.read`.
@@ -141,6 +141,7 @@ def loss_drawings(history: Curves) -> list[markupsafe.Markup]:
         "losses of the discriminators": {n: c for n, c in losses.items() if n.startswith("d_")},
         "losses of the generators": {n: c for n, c in losses.items() if not n.startswith("d_")},
         "accuracy of the discriminators": {n: c for n, c in curves.items() if n.endswith("_acc")},
+        RATE.replace("_", " "): {n: c for n, c in curves.items() if n == RATE},
     }
     return [
         pages.svg(plotting.step_curves(title, _short(curves), is_loss="losses" in title))

@@ -99,7 +99,7 @@ class Checkpointing(keras.callbacks.Callback):
             return
         self._begun, self._place = True, self._now()
         self._due = time.monotonic() + self._seconds
-        if self._place == (0, 0):
+        if self._place == (0, 0) and not self.params["progress"].is_restored:
             self._place = None
             self.take()
 

@@ -1,9 +1,9 @@
 """Checkpoints on disk: written whole or not at all, checked when read, the newest few kept."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_keras.files import PathLike
+from cyclegan_keras.files import PathLike, flush
 
 VARIABLES, STATE, SUMS = "variables.npz", "state.json", "SHA256SUMS"
 _NAME = re.compile(r"checkpoint-(\d{6,})(\.damaged)?")
@@ -80,15 +80,17 @@ class CheckpointStore:
             sums = [f"{_sha256(partial / name)}  {name}\n" for name in (VARIABLES, STATE)]
             (partial / SUMS).write_text("".join(sums), "utf-8")
             for name in (VARIABLES, STATE, SUMS):
-                _flush(partial / name)
-            _flush(partial)
+                flush(partial / name)
+            flush(partial)
             self._prove(partial, variables, state)
             partial.rename(target)
-            _flush(self.directory)
+            flush(self.directory)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         for old in self._numbers()[: -self.keep]:
-            self._remove(old)
+            # The new one is there, whatever becomes of it; what stays is removed after the next.
+            with contextlib.suppress(OSError):
+                self._remove(old)
         return target
 
     def load_latest(self, warn: Callable[[str], None]) -> Checkpoint | None:
@@ -172,14 +174,3 @@ def load(path: pathlib.Path) -> Checkpoint:
 def _sha256(path: pathlib.Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(path: pathlib.Path) -> None:
-    """Waits until a file or a folder is on the disk, where the system has a way to."""
-    if path.is_dir() and os.name != "posix":
-        return
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

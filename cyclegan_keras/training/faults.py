@@ -69,19 +69,50 @@ class StopOnSignal(keras.callbacks.Callback):
     begun to ignore it, as `nohup` does. A second signal ends the process at once. Works in the main
     thread, where Python handles signals. Hang it on behind the callbacks that should still hear of
     that step.
+
+    As a context manager it listens between several trainings as well, and a signal that comes
+    between two of them ends the second one before its first step.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._signum: int | None = None
+        self._previous: dict[int, Any] = {}
+        # Of the trainings and contexts that it listens for.
+        self._depth = 0
+
+    def __enter__(self) -> "StopOnSignal":
+        """Begins to listen."""
+        if self._depth == 0:
+            self._signum = None
+            self._previous = {
+                signum: signal.signal(signum, self._remember)
+                for signum in SIGNALS
+                if signal.getsignal(signum) != signal.SIG_IGN
+            }
+        self._depth += 1
+        return self
+
+    def __exit__(self, error: type[BaseException] | None = None, *_: object) -> None:
+        """Gives the signals their old meaning back, and sends one on that nobody has heard of.
+
+        Args:
+            error: What ends everything anyway, if anything does; no signal is sent on then.
+        """
+        self._depth -= 1
+        if self._depth == 0:
+            for signum, handler in self._previous.items():
+                signal.signal(signum, handler)
+            if self._signum is not None and error is None:
+                signal.raise_signal(self._signum)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Begins to listen."""
-        self._previous = {
-            signum: signal.signal(signum, self._remember)
-            for signum in SIGNALS
-            if signal.getsignal(signum) != signal.SIG_IGN
-        }
+        self.__enter__()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Stops if it was asked to while nothing was trained."""
+        self.check()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Stops if it was asked to."""
@@ -98,12 +129,12 @@ class StopOnSignal(keras.callbacks.Callback):
             Interrupted: If a signal came.
         """
         if self._signum is not None:
-            raise Interrupted(self._signum)
+            signum, self._signum = self._signum, None
+            raise Interrupted(signum)
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Gives the signals their old meaning back."""
-        for signum, handler in self._previous.items():
-            signal.signal(signum, handler)
+        """Gives the signals their old meaning back, unless it listens for more than a training."""
+        self.__exit__()
 
     def _remember(self, signum: int, frame: Any) -> None:
         self._signum = signum

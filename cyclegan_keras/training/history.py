@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from cyclegan_keras.files import PathLike
+from cyclegan_keras.schedules import current_rate
 from cyclegan_keras.training.faults import tolerated
 from cyclegan_keras.training.intervals import EveryFewSteps
 from cyclegan_keras.training.progress import MeanLogs
@@ -25,8 +26,9 @@ class HistoryCSV(EveryFewSteps):
     Args:
         path: Of the file; rows of another training in it are replaced. Columns: `epoch` and `step`
             (both counted from one, steps over all epochs), `seconds` of training so far, the mean
-            of each loss since the row before, and figures, which most rows leave empty, with the
-            name of the `extractor` that some of them depend on.
+            of each loss since the row before, the `learning_rate` of the row's last step, and
+            figures, which most rows leave empty, with the name of the `extractor` that some of
+            them depend on.
         interval: Steps between two rows.
         sinks: Each gets the numbers of each row as well.
     """
@@ -71,11 +73,13 @@ class HistoryCSV(EveryFewSteps):
     def act(self, batch: int) -> None:
         """Writes a row."""
         means, figures, extractor = self._means.mean(), self._figures, self._extractor
+        rate = current_rate(self.model)
+        rates = {} if rate is None else {"learning_rate": rate}
         row = {
             "epoch": str(self.epoch + 1),
             "step": str(self.num_steps),
             "seconds": str(round(self._seconds(), 2)),
-            **{name: f"{value:.6g}" for name, value in {**means, **figures}.items()},
+            **{name: f"{value:.6g}" for name, value in {**means, **rates, **figures}.items()},
             **({} if extractor is None else {"extractor": extractor}),
         }
         self._text = with_row(self._text, row)

@@ -58,6 +58,7 @@ class Progress:
             the images come in another order, or the same fault would come again.
         means: Of the losses since the epoch began.
         history: For each loss, its means in all epochs that are done.
+        is_restored: Whether it was read from a checkpoint.
     """
 
     def __init__(self) -> None:
@@ -66,6 +67,7 @@ class Progress:
         self.attempt = 0
         self.means = MeanLogs()
         self.history: dict[str, list[float]] = {}
+        self.is_restored = False
         self._callbacks: dict[str, Any] = {}
         self._remembered: dict[str, Any] = {}
 
@@ -143,5 +145,6 @@ class Progress:
         progress.attempt = state["attempt"]
         progress.means.restore(state["means"])
         progress.history = {name: list(means) for name, means in state["history"].items()}
+        progress.is_restored = True
         progress._remembered = state["callbacks"]
         return progress

@@ -9,7 +9,7 @@ from typing import Any
 import filelock
 
 from cyclegan_keras.config import TrainConfig
-from cyclegan_keras.files import PathLike, remove_partial, write_text
+from cyclegan_keras.files import PathLike, is_unsupported, remove_partial, write_text
 
 CONFIG, FIGURES, HISTORY = "config.json", "metrics.json", "history.csv"
 
@@ -62,6 +62,15 @@ def opened(config: TrainConfig, dataset_name: str) -> Iterator[pathlib.Path]:
             f"Another process is training in {str(folder)!r}. Wait for it, or give another "
             "--run-dir."
         ) from None
+    except (OSError, NotImplementedError) as error:
+        if not is_unsupported(error):
+            raise
+        from cyclegan_keras.training.faults import warn  # Only now, for it loads TensorFlow.
+
+        warn(
+            f"The disk of {str(folder)!r} knows no locks ({error}). See to it that no other "
+            "process trains in that folder."
+        )
     try:
         check_folder(config)  # Again: now nobody can change it any more.
         for place in (folder, folder / "samples"):

@@ -25,7 +25,7 @@ from cyclegan_keras.training.history import HistoryCSV
 from cyclegan_keras.training.progress import Progress
 from cyclegan_keras.words import counted
 
-# Of going back to the same checkpoint: after that, other images will not help either.
+# Of going back for one fault: after that, other images will not help either.
 MAX_ATTEMPTS = 3
 
 
@@ -74,18 +74,18 @@ class Session:
         runs.write_settings(self._run_dir, self._config)
         if checkpoint is not None:
             print(f"Resumed {checkpoint.path}: {_in_words(progress)}", flush=True)
-        last_path, attempts = None, 0
-        while True:
-            try:
-                return self._train_from(progress)
-            except NotFinite as fault:
-                checkpoint = self._store.load_latest(warn)
-                attempts = attempts + 1 if checkpoint and checkpoint.path == last_path else 1
-                progress = self._after(fault, progress, checkpoint, attempts)
-                last_path = checkpoint and checkpoint.path
+        attempts = Attempts(self._loader.num_batches(self._config.batch_size))
+        # One for all attempts, so that no signal is forgotten between two of them.
+        with StopOnSignal() as stop:
+            while True:
+                try:
+                    return self._train_from(progress, stop)
+                except NotFinite as fault:
+                    checkpoint = self._store.load_latest(warn)
+                    progress = self._after(fault, progress, checkpoint, attempts.after(progress))
 
-    def _train_from(self, progress: Progress) -> int | None:
-        config, stop = self._config, StopOnSignal()
+    def _train_from(self, progress: Progress, stop: StopOnSignal) -> int | None:
+        config = self._config
         guard = NotFiniteGuard(config.sample_interval)
         checkpointing = Checkpointing(self._store, config.checkpoint_interval, guard, self._about)
         history, shows, board = self._writers()
@@ -93,7 +93,7 @@ class Session:
         hooks: list[keras.callbacks.Callback | None] = [
             guard,
             callbacks.ProgressBar(),
-            callbacks.LearningRateDecay(config.decay_epochs or 0),
+            callbacks.LearningRateDecay(config.decay_epochs or 0, config.learning_rate),
             board,
             evaluation,
             history,
@@ -168,18 +168,23 @@ class Session:
         """Goes back to the last good state, and either on from there or no further."""
         text = f"{fault}{self._images_of(fault, broken)}"
         if checkpoint is None:
-            raise ValueError(f"{text} There is no good checkpoint to go back to.") from None
+            raise ValueError(
+                f"{text} There is no good checkpoint to go back to. Begin another run, with a "
+                "smaller --learning-rate."
+            ) from None
         progress = self._go_to(checkpoint)
         if self._config.on_nan == "rollback" and attempts <= MAX_ATTEMPTS:
             warn(f"{text} Back to {checkpoint.path.name}, {_in_words(progress)}.")
             progress.attempt = broken.attempt + 1
             return progress
         saved = saving.save_translators(self._model.translators, self._run_dir)
-        tried = "" if self._config.on_nan == "stop" else f", {MAX_ATTEMPTS} times in vain"
+        tried, way_out = "", ", or go on with --resume --on-nan rollback"
+        if self._config.on_nan == "rollback":
+            tried, way_out = f", {MAX_ATTEMPTS} times in vain", ""
         raise ValueError(
             f"{text} Stopped{tried}. {' and '.join(path.name for path in saved)} are of the last "
             f"good checkpoint, {str(checkpoint.path)!r}, {_in_words(progress)}. Begin another run "
-            "with a smaller --learning-rate, or go on with --resume --on-nan rollback."
+            f"with a smaller --learning-rate{way_out}."
         ) from None
 
     def _images_of(self, fault: NotFinite, progress: Progress) -> str:
@@ -193,6 +198,37 @@ class Session:
     def _go_to(self, checkpoint: Checkpoint) -> Progress:
         restore(self._model, checkpoint)
         return Progress.from_state(checkpoint.state["progress"])
+
+
+class Attempts:
+    """Counts how often the same fault came.
+
+    Faults are the same until a training has gone an epoch further than where the first of them
+    came. A newer checkpoint alone is no progress: it may be of the step before the next fault.
+
+    Args:
+        steps: In an epoch.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self._first: int | None = None
+        self._count = 0
+
+    def after(self, progress: Progress) -> int:
+        """Counts a fault.
+
+        Args:
+            progress: How far the training was when the fault was seen.
+
+        Returns:
+            How often this fault has come by now, from one.
+        """
+        step = progress.epoch * self._steps + progress.step
+        if self._first is None or step > self._first + self._steps:
+            self._first, self._count = step, 0
+        self._count += 1
+        return self._count
 
 
 def _in_words(progress: Progress) -> str:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from cyclegan_keras import extras
 from cyclegan_keras.files import PathLike
+from cyclegan_keras.schedules import current_rate
 from cyclegan_keras.training.faults import tolerated
 
 
@@ -67,7 +68,7 @@ class TensorBoardLog(keras.callbacks.Callback):
         figures: dict[str, float],
         extractor: str | None = None,
     ) -> None:
-        """Writes the numbers of one row of the history.
+        """Writes the numbers of one row of the history, and the learning rate.
 
         Args:
             num_steps: Steps done.
@@ -78,7 +79,11 @@ class TensorBoardLog(keras.callbacks.Callback):
         """
         measured = "figures" if extractor is None else f"figures ({extractor})"
 
+        rate = current_rate(self.model)
+
         def write() -> None:
+            if rate is not None:
+                tf.summary.scalar("learning_rate", rate)
             for group, values in (("losses", losses), (measured, figures)):
                 for name, value in values.items():
                     tf.summary.scalar(f"{group}/{name}", value)

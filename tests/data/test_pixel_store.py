@@ -1,4 +1,5 @@
 import collections
+import errno
 import io
 import os
 import pathlib
@@ -151,6 +152,25 @@ def test_room_that_another_took_meanwhile_is_told_alike(cache, monkeypatch):
 
     monkeypatch.setattr("os.posix_fallocate", not_here)
     assert PixelStore(0).get("A", PATHS, RES, read)[5, 0, 0, 0] == 5
+
+
+@pytest.mark.parametrize("number", [errno.ENODEV, errno.EACCES, errno.EINVAL])
+def test_a_disk_that_maps_nothing_gives_way_to_the_temporary_folder(number, cache, monkeypatch):
+    memmap, files = np.memmap, []
+
+    def refuse_first(file, *args, **kwargs):
+        files.append(os.fstat(file.fileno()).st_ino)
+        if len(files) <= num_refused:
+            raise OSError(number, os.strerror(number))
+        return memmap(file, *args, **kwargs)
+
+    monkeypatch.setattr(np, "memmap", refuse_first)
+    num_refused = 1
+    assert PixelStore(0).get("A", PATHS, RES, read)[5, 0, 0, 0] == 5
+    assert len(set(files)) == 2
+    num_refused = 9
+    with pytest.raises(OSError, match=r"cannot map files to memory .* Set XDG_CACHE_HOME"):
+        PixelStore(0).get("A", PATHS, RES, read)
 
 
 def some_bad(*bad: int):

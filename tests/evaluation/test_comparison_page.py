@@ -141,6 +141,19 @@ def test_without_figures_on_the_way_or_with_other_data_nothing_is_drawn(make):
     assert comparison_page.drawings(others) == []
 
 
+def test_learning_rates_lie_over_each_other(make, monkeypatch):
+    text = "epoch,step,seconds,g_loss,learning_rate\n1,100,60,3,0.0002\n2,200,120,3,0.0001\n"
+    runs = measured_run.read(
+        [make("a", history=text), make("b", history=text.replace("2,1", "4,1"))]
+    )
+    assert list(titles(runs)) == ["Learning rate, by step"]
+    rates = {name: ([100, 200], [0.0002, 0.0001]) for name in "ab"}
+    assert lines_of(monkeypatch, runs) == {("step", "learning rate"): rates}
+    # A run that was begun before there was such a column.
+    runs = measured_run.read([make("c", history=text), make("d")])
+    assert lines_of(monkeypatch, runs)["step", "learning rate"]["d"] == ([], [])
+
+
 def test_without_a_clock_there_is_no_drawing_by_time(make):
     no_clock = re.sub(r"(?m)^(\d+,\d+),\d+", r"\1,", HISTORY)
     runs = measured_run.read([make("a", history=no_clock), make("b", history=no_clock)])

@@ -229,6 +229,13 @@ def test_distance_and_strength_are_drawn_first_and_side_by_side():
     assert names == [["d", "d_A"], ["g", "reconstr_A"], ["d_A"]]
 
 
+def test_the_learning_rate_is_a_curve():
+    plain = {**HISTORY.plain, "learning_rate": ([100, 200], [0.0002, 0.0001])}
+    *others, drawing = report.loss_drawings(Curves(plain))
+    assert others == report.loss_drawings(HISTORY)
+    assert ">learning rate<" in drawing
+
+
 def test_losses_are_drawn_logarithmically_where_that_is_possible():
     def scale(values, is_loss=True):
         figure = plotting.step_curves("x", {"a": ([1, 2], values)}, is_loss)

@@ -1,14 +1,18 @@
 """Losses and weights that are no numbers: found, told, and never saved."""
 
+import os
 import re
 import shutil
+import signal
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from cyclegan_keras.inference.translate import load_generator
+from cyclegan_keras.training import session
 from cyclegan_keras.training.checkpointing import restore
+from cyclegan_keras.training.faults import SIGNALS
 from tests.reliability import support
 
 
@@ -147,6 +151,70 @@ def test_going_back_in_vain_ends(train_here, at_step, tmp_path, capsys):
     assert err.count(f"Back to {last.path.name}, after 1 epoch.") == 3
     (line,) = error_lines(err)
     assert "Stopped, 3 times in vain." in line
+
+
+def test_going_back_in_vain_ends_at_the_first_step_too(train_here, at_step, tmp_path, capsys):
+    seen = at_step(*range(1, 100), act=nan_loss)
+    assert train_here("--on-nan", "rollback") == 2
+    err = capsys.readouterr().err
+    assert err.count("Back to checkpoint-000001, after 0 epochs.") == 3
+    (line,) = error_lines(err)
+    assert "Stopped, 3 times in vain." in line
+    assert "rollback" not in line
+    assert seen[0] == 4
+    assert len(support.checkpoints(tmp_path / "run")) == 1
+
+
+def test_a_newer_checkpoint_is_no_progress(train_here, at_step, monkeypatch, capsys):
+    """Each time one step is good, of which there is a checkpoint, and none after it is."""
+    good = []
+
+    def once(logs):
+        support.wait_for_writing()  # So that there is one of this step.
+        if good:
+            return nan_loss(logs)
+        good.append(logs)
+        return logs
+
+    def restore_and_allow_another(model, checkpoint):
+        restore(model, checkpoint)
+        good.clear()
+
+    monkeypatch.setattr(session, "restore", restore_and_allow_another)
+    at_step(*range(1, 100), act=once)
+    assert train_here("--on-nan", "rollback") == 2
+    err = capsys.readouterr().err
+    places = re.findall("Back to checkpoint-0*([0-9]+), after 0 epochs and ([0-9]) step", err)
+    assert len(places) == len(set(places)) == 3
+    assert "Stopped, 3 times in vain." in error_lines(err)[0]
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_a_signal_is_not_forgotten_by_going_back(
+    between, train_here, at_step, tmp_path, monkeypatch, capsys
+):
+    def terminate(*args):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def spoil(logs):
+        if not between:
+            terminate()
+        return nan_loss(logs)
+
+    def restore_slowly(model, checkpoint):
+        restore(model, checkpoint)
+        terminate()
+
+    if between:
+        monkeypatch.setattr(session, "restore", restore_slowly)
+    at_step(8, act=spoil)
+    handlers = [signal.getsignal(signum) for signum in SIGNALS]
+    assert train_here("--on-nan", "rollback") == 128 + signal.SIGTERM
+    assert [signal.getsignal(signum) for signum in SIGNALS] == handlers
+    output = capsys.readouterr()
+    assert "Stopped by SIGTERM, after 1 epoch" in output.out
+    assert 5 <= support.steps_in(support.newest(tmp_path / "run")) <= 7
+    assert (tmp_path / "run" / "g_AB.keras").exists()
 
 
 def test_on_after_a_stop(model, train_here, tmp_path, monkeypatch, capsys):

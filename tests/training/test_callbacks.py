@@ -1,13 +1,17 @@
+import contextlib
 import io
 import json
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from cyclegan_keras.training import callbacks
+from cyclegan_keras.training import callbacks, loop
 from cyclegan_keras.training.faults import NotFinite
 from cyclegan_keras.training.progress import Progress
+from tests.training.conftest import Model
+from tests.training.test_history import Break
 
 
 def test_the_bar_shows_losses_and_the_time_left(train):
@@ -75,15 +79,7 @@ def test_decay_over_nothing_and_over_more_than_all(train, epochs, first):
 
 def test_the_learning_rate_falls_on_after_a_break(train):
     whole = train(callbacks.LearningRateDecay(1))
-
-    class Break(callbacks.keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            progress = self.params["progress"]
-            if (progress.epoch, progress.step) == (1, 1):
-                self.text = json.dumps(progress.state())
-                raise KeyboardInterrupt
-
-    decay, stop = callbacks.LearningRateDecay(1), Break()
+    decay, stop = callbacks.LearningRateDecay(1), Break(4)
     with pytest.raises(KeyboardInterrupt):
         train(decay, stop)
     # The optimizers' own rates have begun to fall by then.
@@ -93,6 +89,56 @@ def test_the_learning_rate_falls_on_after_a_break(train):
         rates=(0.5 * 3 / 4, 0.25 * 3 / 4),
     )
     np.testing.assert_allclose(rest.rates, whole.rates[4:], rtol=1e-6)
+
+
+def test_the_learning_rate_rises_again_where_more_epochs_come(train):
+    """Broken off in the middle of its fall, and gone on with to a later end."""
+    stop = Break(4)
+    with pytest.raises(KeyboardInterrupt):
+        train(callbacks.LearningRateDecay(1), stop)
+    for learning_rate, first in ((None, 0.5), (0.125, 0.125)):
+        rest = train(
+            callbacks.LearningRateDecay(1, learning_rate),
+            epochs=4,
+            progress=Progress.from_state(json.loads(stop.text)),
+            rates=(0.5 * 3 / 4, 0.25 * 3 / 4),
+        )
+        shares = [1, 1, 1, 1, 1, 3 / 4, 2 / 4, 1 / 4]
+        np.testing.assert_allclose(np.array(rest.rates)[:, 0] / first, shares, rtol=1e-6)
+
+
+@pytest.mark.parametrize("broken_off", [False, True])
+def test_each_training_begins_with_the_rates_that_were_set(broken_off):
+    model, decay = Model(), callbacks.LearningRateDecay(2)
+    stops = [Break(4)] if broken_off else []
+    with pytest.raises(KeyboardInterrupt) if broken_off else contextlib.nullcontext():
+        loop.run(model, model, 2, 1, [decay, *stops])
+    assert [float(one.learning_rate) for one in model.optimizers] == [0.5, 0.25]
+    model.optimizers[0].learning_rate = 0.75
+    num_steps = len(model.rates)
+    loop.run(model, model, 2, 1, [decay])
+    shares = np.arange(6, 0, -1) / 7
+    np.testing.assert_allclose(model.rates[num_steps:], np.outer(shares, [0.75, 0.25]), rtol=1e-6)
+
+
+def test_the_learning_rate_of_mixed_precision_falls_likewise(train):
+    model = Model()
+    model.optimizers = [keras.optimizers.LossScaleOptimizer(one) for one in model.optimizers]
+    loop.run(model, model, 2, 1, [callbacks.LearningRateDecay(1)])
+    assert model.rates[-1] == pytest.approx([0.5 / 4, 0.25 / 4])
+    assert float(model.optimizers[1].inner_optimizer.learning_rate) == 0.25
+
+
+def test_a_schedule_of_ones_own_is_followed_or_refused():
+    model = Model()
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.5, 1, 0.5)
+    model.optimizers[0] = keras.optimizers.SGD(schedule)
+    with pytest.raises(ValueError, match=r"schedule of its own .* Received: decay_epochs=1"):
+        loop.run(model, model, 2, 1, [callbacks.LearningRateDecay(1)])
+    assert model.rates == []
+    loop.run(model, model, 2, 1, [callbacks.LearningRateDecay(0, 0.125)])
+    assert model.rates == [[0.5, 0.125]] * 6
+    assert model.optimizers[0]._learning_rate is schedule
 
 
 def test_the_bar_begins_where_the_training_does(train):

@@ -1,6 +1,9 @@
+import errno
 import hashlib
 import json
+import os
 import pathlib
+import stat
 import subprocess
 
 import numpy as np
@@ -111,7 +114,7 @@ def test_nothing_is_left_of_a_write_that_fails(store, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    for name in ("np.savez", "_flush", "_sha256"):
+    for name in ("np.savez", "flush", "_sha256"):
         with monkeypatch.context() as patch:
             patch.setattr(f"cyclegan_keras.training.checkpoints.{name}", full)
             with pytest.raises(OSError, match="No space left"):
@@ -151,7 +154,7 @@ def test_the_old_ones_go_only_after_the_new_one_is_there(store, monkeypatch):
 
         return call
 
-    for name in ("np.savez", "_flush", "shutil.rmtree", "pathlib.Path.rename"):
+    for name in ("np.savez", "flush", "shutil.rmtree", "pathlib.Path.rename"):
         target = f"cyclegan_keras.training.checkpoints.{name}"
         function = checkpoints
         for part in name.split("."):
@@ -206,3 +209,34 @@ def test_objects_are_never_unpickled(store):
 def test_the_state_is_plain_json(store):
     path = store.save(VARIABLES, STATE)
     assert json.loads((path / "state.json").read_text("utf-8")) == STATE
+
+
+def test_a_disk_that_flushes_no_folders_keeps_checkpoints(store, monkeypatch):
+    fsync = os.fsync
+
+    def only_files(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", only_files)
+    store.save(VARIABLES, numbered(1))
+    assert store.load_latest(fail).state == numbered(1)
+
+
+def test_one_that_cannot_be_removed_does_not_count_against_the_new_one(store, monkeypatch):
+    rename = pathlib.Path.rename
+
+    def refuse(path, target):
+        if str(target).endswith(".removed"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pathlib.Path, "rename", refuse)
+        for step in range(4):
+            store.save(VARIABLES, numbered(step))
+    assert store.load_latest(fail).state == numbered(3)
+    assert len(names(store)) == 4
+    store.save(VARIABLES, numbered(4))
+    assert names(store) == ["checkpoint-000004", "checkpoint-000005"]

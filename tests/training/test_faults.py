@@ -75,6 +75,36 @@ def test_a_signal_at_the_very_end_is_not_lost(train):
         train(Late(), StopOnSignal(), epochs=1)
 
 
+def test_a_signal_between_two_trainings_ends_the_second_before_its_first_step(train):
+    before = [signal.getsignal(s) for s in SIGNALS]
+    with StopOnSignal() as stop:
+        assert train(stop).step == 6
+        os.kill(os.getpid(), signal.SIGTERM)
+        looks = Losing(0, np.nan)
+        with pytest.raises(Interrupted, match="SIGTERM"):
+            loop.run(looks, looks, 1, 1, [stop])
+        assert looks.step == 0
+    assert [signal.getsignal(s) for s in SIGNALS] == before
+
+
+def test_a_signal_that_came_too_late_is_sent_on(train):
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda *args: heard.append("by the process"))
+
+    class Late(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    try:
+        train(Late(), StopOnSignal())
+        assert heard == ["by the process"]
+        with pytest.raises(ZeroDivisionError), StopOnSignal():
+            os.kill(os.getpid(), signal.SIGTERM) or 1 / 0
+        assert heard == ["by the process"]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 class Losing:
     """A model whose loss is no number at one step."""
 

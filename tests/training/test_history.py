@@ -5,6 +5,8 @@ import pathlib
 import keras
 import pytest
 
+from cyclegan_keras.evaluation import curves
+from cyclegan_keras.training.callbacks import LearningRateDecay
 from cyclegan_keras.training.history import HistoryCSV, with_row
 from cyclegan_keras.training.progress import Progress
 
@@ -99,6 +101,29 @@ def test_time_goes_on_too(train, tmp_path, monkeypatch):
     times = [float(row["seconds"]) for row in rows_of(tmp_path / "h.csv")]
     assert times == sorted(times)
     assert times[-1] > seconds
+
+
+def test_the_learning_rate_is_that_of_the_last_step(train, tmp_path):
+    train(LearningRateDecay(1), HistoryCSV(tmp_path / "h.csv", interval=2))
+    rates = [(row["step"], row["learning_rate"]) for row in rows_of(tmp_path / "h.csv")]
+    # Of the generators' optimizer, 0.25, of which the sixth step still has a quarter.
+    assert rates == [("2", "0.25"), ("3", "0.25"), ("4", "0.1875"), ("6", "0.0625")]
+
+
+def test_a_table_that_was_begun_without_learning_rates_gets_them(train, tmp_path):
+    path, stop = tmp_path / "h.csv", Break(3)
+    with pytest.raises(KeyboardInterrupt):
+        train(HistoryCSV(path, interval=2), stop)
+    progress = json.loads(stop.text)
+    # A row as it was before there was such a column.
+    progress["callbacks"]["HistoryCSV"]["text"] = "epoch,step,seconds,g_loss\n1,2,0.1,1.5\n"
+    train(HistoryCSV(path, interval=2), progress=Progress.from_state(progress))
+    assert [(row["step"], row["g_loss"], row["learning_rate"]) for row in rows_of(path)][:2] == [
+        ("2", "1.5", ""),
+        ("3", "3", "0.25"),
+    ]
+    found = curves.read(path).plain["learning_rate"]
+    assert found == ([3, 4, 6], [0.25, 0.25, 0.25])
 
 
 def test_rows_wait_for_room_on_a_full_disk(train, tmp_path, monkeypatch, capsys):

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import subprocess
 import sys
 
@@ -81,6 +83,29 @@ def test_one_process_at_a_time(tmp_path):
     other.communicate()
     with runs.opened(config(folder), "fruit"):  # A lock does not outlive its process.
         pass
+
+
+@pytest.mark.parametrize("name", ["ENOLCK", "EOPNOTSUPP", "EINVAL", "ENOSYS"])
+@pytest.mark.filterwarnings("ignore:flock not supported")  # Of filelock, which copes with ENOSYS.
+def test_on_a_disk_without_locks_it_is_told_and_trained(name, tmp_path, monkeypatch, capsys):
+    fcntl = pytest.importorskip("fcntl")
+    number = getattr(errno, name)
+
+    def flock(*args):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    for _ in range(2):
+        with runs.opened(config(tmp_path / "r"), "fruit") as folder:
+            runs.write_settings(folder, config(folder))
+    warnings = capsys.readouterr().err.splitlines()
+    if name != "ENOSYS":
+        assert len(warnings) == 2
+        assert "knows no locks" in warnings[0]
+        assert os.strerror(number) in warnings[0]
+    number = errno.EIO
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        runs.opened(config(tmp_path / "r"), "fruit").__enter__()
 
 
 def test_what_a_killed_process_had_begun_to_write_is_removed(tmp_path):

@@ -13,7 +13,8 @@ from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.training import faults, session
 from cyclegan_keras.training.checkpointing import Checkpointing, variables_of
 from cyclegan_keras.training.checkpoints import CheckpointStore
-from cyclegan_keras.training.session import MAX_ATTEMPTS, Session
+from cyclegan_keras.training.progress import Progress
+from cyclegan_keras.training.session import MAX_ATTEMPTS, Attempts, Session
 
 TINY = {
     **{"image_size": 32, "gf": 2, "df": 2, "num_blocks": 1, "batch_size": 4, "epochs": 3},
@@ -187,6 +188,19 @@ def test_but_not_for_ever(small, mended, tmp_path):
     assert 2 + 1 + MAX_ATTEMPTS <= len(batches) <= 2 + 2 * (1 + MAX_ATTEMPTS)
 
 
+def test_a_fault_is_the_same_until_an_epoch_further():
+    attempts, progress = Attempts(steps=5), Progress()
+
+    def after(epoch, step):
+        progress.epoch, progress.step = epoch, step
+        return attempts.after(progress)
+
+    # However many newer checkpoints there are, and also where it went back further than that.
+    assert [after(1, 2), after(1, 3), after(0, 1), after(2, 2)] == [1, 2, 3, 4]
+    assert [after(2, 3), after(3, 3)] == [1, 2]
+    assert [after(9, 4), after(9, 4)] == [1, 2]
+
+
 def test_without_any_checkpoint_there_is_nothing_to_go_back_to(
     small, mended, tmp_path, monkeypatch
 ):
@@ -225,6 +239,17 @@ def test_more_epochs_go_on_from_the_end(small, tmp_path):
     run = small(tmp_path, epochs=1).train()
     more = Run(TrainConfig.make(run.config, epochs=2), tmp_path, run.model).train()
     assert [row["step"] for row in more.history()] == ["2", "4"]
+
+
+def test_with_more_epochs_the_rate_falls_towards_the_new_end(small, tmp_path):
+    run = small(tmp_path, epochs=3, decay_epochs=2).train()
+    optimizer = run.model.combined.optimizer
+    # As a process leaves it that was killed while the rate fell.
+    optimizer.learning_rate = 1e-9
+    more = Run(TrainConfig.make(run.config, epochs=6), tmp_path, run.model).train()
+    shares = [float(row["learning_rate"]) / run.config.learning_rate for row in more.history()]
+    assert shares == pytest.approx([1, 3 / 5, 1 / 5, 1, 3 / 5, 1 / 5])
+    assert float(optimizer.learning_rate) == np.float32(run.config.learning_rate)
 
 
 def test_other_images_are_refused(small, fruit_dir, tmp_path):

@@ -39,6 +39,7 @@ def log_to(folder, interval=2):
 def test_rows_of_the_history_become_curves(train, tmp_path):
     train(*log_to(tmp_path))
     assert scalars(tmp_path, "losses/g_loss") == [(2, 1.5), (3, 3.0), (4, 4.0), (6, 5.5)]
+    assert scalars(tmp_path, "learning_rate") == [(2, 0.25), (3, 0.25), (4, 0.25), (6, 0.25)]
     assert scalars(tmp_path, "figures (eye)/kernel_AB") == [(3, 0.25), (4, 0.125)]
 
 
