@@ -38,6 +38,23 @@ def write_text(path: PathLike, text: str) -> None:
         partial.write_text(text, "utf-8")
 
 
+def free_name(path: PathLike) -> pathlib.Path:
+    """Finds a name that is not taken, so that nothing is overwritten.
+
+    Args:
+        path: The name that is wanted.
+
+    Returns:
+        `path`, or `path-2`, `path-3`, … if there is one of that name already.
+    """
+    wanted = pathlib.Path(path)
+    name, number = wanted, 1
+    while name.exists():
+        number += 1
+        name = wanted.with_name(f"{wanted.name}-{number}")
+    return name
+
+
 def check_can_be_folder(path: PathLike) -> None:
     """Tells early, without touching anything, whether there is a folder or one can be made.
 
