@@ -315,6 +315,20 @@ class TrainConfig:
         "let a GPU, too, compute the same bits each time, which can take longer; on a CPU it does "
         "so anyway",
     )
+    start_from: str | None = setting(
+        "training",
+        None,
+        "begin a new run with trained networks: all those of a run, its optimizers where they fit, "
+        "or the generators in .keras files; every other setting is free",
+        flag="from",
+    )
+    start_digest: str | None = setting(
+        "training",
+        None,
+        "the SHA-256 of what was taken from there",
+        may_change=True,
+        flag="",
+    )
     sample_interval: int = setting(
         "results",
         100,

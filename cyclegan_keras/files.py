@@ -95,6 +95,24 @@ def write_text(path: PathLike, text: str) -> None:
         partial.write_text(text, "utf-8")
 
 
+def free_name(path: PathLike, suffix: str = "") -> pathlib.Path:
+    """Finds a name that is not taken, so that nothing is overwritten.
+
+    Args:
+        path: The name that is wanted.
+        suffix: Of the name, if it is a file's.
+
+    Returns:
+        `path`, or `path-2`, `path-3`, … if there is one of that name already; and the suffix.
+    """
+    wanted = pathlib.Path(path)
+    name, number = wanted.with_name(wanted.name + suffix), 1
+    while name.exists():
+        number += 1
+        name = wanted.with_name(f"{wanted.name}-{number}{suffix}")
+    return name
+
+
 def check_can_be_folder(path: PathLike) -> None:
     """Tells early, without touching anything, whether there is a folder or one can be made.
 

@@ -9,6 +9,7 @@ from keras import ops
 from PIL import Image
 
 from cyclegan_keras.data.loader import DataLoader
+from cyclegan_keras.files import PathLike
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.networks import build_discriminator, build_generator
 from cyclegan_keras.optimizers import FusedAdam, build_optimizer, keep_optimizers_apart
@@ -281,6 +282,25 @@ class GAN(SeveralNetworks):
             source=source,
             source_share=source_share,
         )
+
+    def start_from(self, source: PathLike) -> Any:
+        """Takes the weights of trained networks, before this model is trained.
+
+        Args:
+            source: The folder of a run, for all its networks and, where they fit, the states of its
+                optimizers; a `.keras` file or a folder with `g_AB.keras` and `g_BA.keras`, for the
+                generators.
+
+        Returns:
+            What was taken; see `training.warm_start.Taken`.
+
+        Raises:
+            FileNotFoundError: If there is nothing to take.
+            ValueError: If weights do not fit. Nothing is changed then.
+        """
+        from cyclegan_keras.training import warm_start  # It makes models itself.
+
+        return warm_start.start_from(self, source)
 
     def _default_loader(self) -> DataLoader:
         """The drawn set to train on when no data loader is given."""

@@ -48,6 +48,7 @@ def setting(
     models: tuple[str, ...] = BOTH,
     may_change: bool = False,
     needs: Needs | None = None,
+    flag: str | None = None,
 ) -> Any:
     """Makes a field of a dataclass of settings.
 
@@ -60,13 +61,14 @@ def setting(
         models: Which models have it.
         may_change: Whether a run may go on with another value than it was begun with.
         needs: What else must be so for it to do anything.
+        flag: The name of its flag, if that is not its own; "" if it has none.
 
     Returns:
         The field; all of this is in its metadata.
     """
-    about = {"group": group, "help": help_text, "choices": choices, "least": least}
-    metadata = {**about, "models": models, "may_change": may_change, "needs": needs}
-    return dataclasses.field(default=default, metadata=metadata)
+    about: dict[str, Any] = {"group": group, "help": help_text, "choices": choices, "least": least}
+    about |= {"models": models, "may_change": may_change, "needs": needs, "flag": flag}
+    return dataclasses.field(default=default, metadata=about)
 
 
 def check_range(field: dataclasses.Field, value: Any) -> None:

@@ -11,7 +11,7 @@ from cyclegan_keras.cli.quiet import without_startup_notes
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.data import palettes
 from cyclegan_keras.files import check_can_be_folder
-from cyclegan_keras.training import runs
+from cyclegan_keras.training import record, runs
 
 HELP = "measure how good the translators of a run are, and write a report"
 
@@ -88,6 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     print(f"Device  {found}", flush=True)
     history = curves.read(run_dir / runs.HISTORY)
+    # Before they are loaded: a training may replace them meanwhile.
+    weights = record.weights_of(files.values())
     translators = {name: load_translator(path, config.image_size) for name, path in files.items()}
     loader = _data(config, arguments.data_dir, labels)
     judge = quality.Judge(loader, _extractor(arguments.extractor), labels)
@@ -95,6 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Not always that of config.json: --data-dir may name another.
     measured.figures["data_set"] = loader.directory.name
     measured.figures["translators"] = [path.name for path in files.values()]
+    measured.figures["weights"] = weights
     seen = report_pictures.Seen(translators, loader, judge, measured)
 
     output.mkdir(parents=True, exist_ok=True)
@@ -103,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
     report.write(output / report.FILE, name, config, seen, history, is_own)
     # A training may have ended meanwhile.
     figures = {**_kept(run_dir), **measured.figures}
-    saving.save_figures(figures, output / runs.FIGURES)
+    saving.save_figures(figures, output / record.FIGURES)
     print(verdict.in_words(figures))
     for words in verdict.left_out(figures):
         print(words)
@@ -235,5 +238,5 @@ def _extractor(name: str) -> Any:
 
 def _kept(run_dir: pathlib.Path) -> dict[str, Any]:
     """Reads how far the training came, if it is known."""
-    figures = runs.read_figures(run_dir)
+    figures = record.read_figures(run_dir)
     return {key: figures[key] for key in KEPT if key in figures}

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 import os
 import pathlib
 import shlex
@@ -14,7 +15,7 @@ from cyclegan_keras.cli import judging
 from cyclegan_keras.cli.quiet import without_startup_notes
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.settings import value_type
-from cyclegan_keras.training import runs
+from cyclegan_keras.training import record, runs, warm_start
 from cyclegan_keras.words import counted
 
 NUM_SHOWN = 6
@@ -41,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = typing.get_type_hints(TrainConfig)
     for field in dataclasses.fields(TrainConfig):
         about = field.metadata
+        if about["flag"] == "":
+            continue
         if about["group"] not in groups:
             groups[about["group"]] = parser.add_argument_group(about["group"])
             if about["group"] == "data":
@@ -55,8 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             default = "" if field.default else default
         else:
             options["metavar"] = _metavar(field, kind)
+        if about["flag"] == "from":
+            options |= {"nargs": "+", "metavar": "RUN-or-MODELS", "dest": field.name}
         group.add_argument(
-            f"--{field.name.replace('_', '-')}",
+            f"--{(about['flag'] or field.name).replace('_', '-')}",
             default=argparse.SUPPRESS,
             help=about["help"] + only + default,
             **options,
@@ -86,7 +91,14 @@ def config_from(arguments: argparse.Namespace) -> TrainConfig:
     given = {name: value for name, value in vars(arguments).items() if name in names}
     if "dataset" in given:
         given["data_dir"] = None  # The one takes the other's place.
+    if "start_from" in given:
+        given["start_from"] = os.pathsep.join(given["start_from"])
     if arguments.resume:
+        if "start_from" in given:
+            raise ValueError(
+                "--from begins a new run, and --resume goes on with an old one. Leave one of them "
+                f"out. Received: --from {given['start_from']} --resume"
+            )
         if arguments.config or "run_dir" not in given:
             raise ValueError(
                 "--resume takes its settings from a run. Say which, with --run-dir, and leave "
@@ -95,8 +107,9 @@ def config_from(arguments: argparse.Namespace) -> TrainConfig:
         return TrainConfig.make(_settings_of_run(given["run_dir"]), **given)
     if not arguments.config:
         return TrainConfig.make(**given)
-    # Where the old run went is no setting of the new one.
-    return TrainConfig.make(TrainConfig.from_json(arguments.config), **{"run_dir": None, **given})
+    # Where the old run went, and what it began with, is no setting of the new one.
+    old = {"run_dir": None, "start_from": None, "start_digest": None}
+    return TrainConfig.make(TrainConfig.from_json(arguments.config), **{**old, **given})
 
 
 def _settings_of_run(run_dir: str) -> TrainConfig:
@@ -143,17 +156,23 @@ def train(config: TrainConfig) -> dict[str, float]:
         ValueError: If an image is wrong, the data does not fit the settings, the run was begun with
             other ones, or a loss is no number.
     """
+    config = _with_whole_paths(config)
     if config.data_dir is not None and not pathlib.Path(config.data_dir).is_dir():
         raise FileNotFoundError(
             f"No folder {config.data_dir!r}. --data-dir must name one with trainA and trainB in it."
         )
     runs.check_folder(config)
-    if (figures := runs.figures_if_finished(config)) is not None:
+    if (figures := record.figures_if_finished(config)) is not None:
         print(
             f"{_finished(config, figures)} To train it further, give more --epochs than "
             f"{figures['epochs']}."
         )
         return figures
+    goes_on = config.run_dir is not None and runs.has_checkpoints(config.run_dir)
+    if config.run_dir is not None and not goes_on:
+        record.check_nothing_is_lost(config.run_dir)
+    if config.start_from is not None and not goes_on:
+        warm_start.check(config.start_from)
     if of_scale := scale.warning(config.enlarge, config.image_size):
         print(f"Warning: {of_scale}", file=sys.stderr, flush=True)
     print("Loading TensorFlow …", flush=True)
@@ -161,7 +180,13 @@ def train(config: TrainConfig) -> dict[str, float]:
     with without_startup_notes():
         from cyclegan_keras.data.images import write_image
         from cyclegan_keras.evaluation import verdict
-        from cyclegan_keras.training import devices, saving, session, tensorboard
+        from cyclegan_keras.training import (
+            devices,
+            provenance,
+            saving,
+            session,
+            tensorboard,
+        )
 
         devices.use_threads()
         devices.compute_the_same(config.deterministic)
@@ -171,7 +196,8 @@ def train(config: TrainConfig) -> dict[str, float]:
         tensorboard.check_installed()
     loader = _read_data(config)
     judge, judged_in_training = judging.make_judge(config, loader)
-    with runs.opened(config, loader.dataset_name) as run_dir:
+    images = provenance.images(loader)
+    with runs.opened(config, loader.dataset_name, images) as run_dir:
         print(
             f"Data    {loader.directory}: {counted(len(loader.paths('A')), 'image')} of A, "
             f"{len(loader.paths('B')):,} of B"
@@ -181,9 +207,15 @@ def train(config: TrainConfig) -> dict[str, float]:
             flush=True,
         )
         gan = make_model(config)
-        training = session.Session(gan, loader, config, run_dir, judged_in_training)
+        start = None
+        if config.start_from is not None:
+            start = functools.partial(
+                warm_start.start_from, source=config.start_from, make_model=make_model
+            )
+        training = session.Session(gan, loader, config, run_dir, judged_in_training, start)
         stopped_at = training.train()
         translators = gan.translators
+        record.set_aside(run_dir)  # Of an evaluation on the way.
         saved = saving.save_translators(translators, run_dir)
         print(f"Saved   {' and '.join(map(str, saved))}", flush=True)
         write_image(run_dir / "translations.png", picture(translators, loader))
@@ -191,13 +223,45 @@ def train(config: TrainConfig) -> dict[str, float]:
             "epochs": config.epochs,
             **({} if stopped_at is None else {"stopped_at_step": stopped_at}),
             **judge.measure(translators).figures,
+            "weights": record.weights_of(saved),
         }
-        saving.save_figures(figures, run_dir / runs.FIGURES)
+        saving.save_figures(figures, run_dir / record.FIGURES)
         print(verdict.in_words(figures))
         if not config.evaluate_every:
             place = shlex.quote(str(run_dir))
             print(f"How good is it? cyclegan evaluate --run-dir {place} writes a report.")
         return figures
+
+
+def _with_whole_paths(config: TrainConfig) -> TrainConfig:
+    """Makes paths absolute, so that the run can be gone on with from any folder."""
+    changes: dict[str, Any] = {}
+    if config.data_dir is not None:
+        changes["data_dir"] = os.path.abspath(data_place(config))
+    if config.start_from is not None:
+        parts = config.start_from.split(os.pathsep)
+        changes["start_from"] = os.pathsep.join(map(os.path.abspath, parts))
+    return dataclasses.replace(config, **changes) if changes else config
+
+
+def data_place(config: TrainConfig) -> pathlib.Path:
+    """Finds the folder of a run's images.
+
+    A relative path is one from the folder that the process is in or, if there is nothing, from the
+    one that has the run's `runs` in it, where the run was begun.
+
+    Args:
+        config: The settings.
+
+    Returns:
+        The folder, which need not exist.
+    """
+    place = pathlib.Path(config.data_dir or pathlib.Path("data") / config.dataset)
+    if place.exists() or config.run_dir is None:
+        return place
+    parent = pathlib.Path(config.run_dir).resolve().parent
+    begun = parent.parent / place
+    return begun if parent.name == "runs" and begun.exists() else place
 
 
 def _finished(config: TrainConfig, figures: dict[str, float]) -> str:
@@ -250,13 +314,9 @@ def make_model(config: TrainConfig) -> Any:
     Returns:
         A `CycleGAN` or a `Pix2Pix`.
     """
-    from cyclegan_keras.cyclegan import CycleGAN
-    from cyclegan_keras.pix2pix import Pix2Pix
-    from cyclegan_keras.training import devices
+    from cyclegan_keras import from_settings
 
-    kind = Pix2Pix if config.model == "pix2pix" else CycleGAN
-    with devices.precision(config.precision):
-        return kind(**config.model_settings())
+    return from_settings.make_model(config)
 
 
 def make_loader(config: TrainConfig) -> Any:
@@ -270,8 +330,7 @@ def make_loader(config: TrainConfig) -> Any:
     """
     from cyclegan_keras.data.loader import DataLoader
 
-    place = pathlib.Path("data") / config.dataset if config.data_dir is None else config.data_dir
-    directory = pathlib.Path(os.path.abspath(place))
+    directory = pathlib.Path(os.path.abspath(data_place(config)))
     load_size = round(config.image_size * config.enlarge)
     return DataLoader(
         directory.name,

@@ -12,11 +12,11 @@ from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.evaluation import curves, report_figures
 from cyclegan_keras.evaluation.curves import Curves
 from cyclegan_keras.files import PathLike
-from cyclegan_keras.training import runs
+from cyclegan_keras.training import record, runs
 
 NEEDED = ("num_A", "num_B", "on_test_images", "images")
 # Of figures that are no numbers.
-TYPES = {"translators": list, "extractor": str, "data_set": str, "images": str}
+TYPES = {"translators": list, "extractor": str, "data_set": str, "images": str, "weights": dict}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +70,8 @@ def read(folders: Sequence[PathLike]) -> list[Run]:
 
     Raises:
         FileNotFoundError: If there is no such run, or its translators have not been measured.
-        ValueError: If there are fewer than two, one is there twice, or a file is damaged.
+        ValueError: If there are fewer than two, one is there twice, a file is damaged, or figures
+            are of other weights than the translators have.
     """
     if len(folders) < 2:
         raise ValueError(
@@ -110,7 +111,7 @@ def _read(folder: pathlib.Path, name: str) -> Run:
 
 
 def _read_figures(folder: pathlib.Path) -> dict[str, Any]:
-    path = folder / runs.FIGURES
+    path = folder / record.FIGURES
     measure = f"cyclegan evaluate --run-dir {shlex.quote(str(folder))}"
     try:
         figures = json.loads(path.read_text("utf-8"))
@@ -135,4 +136,9 @@ def _read_figures(folder: pathlib.Path) -> dict[str, Any]:
                 f"{str(path)!r} is damaged. Take it out and measure anew: {measure} "
                 f"Received: {name}={str(value)[:50]!r}"
             )
+    if stale := record.stale_translators(folder, figures):
+        raise ValueError(
+            f"{str(path)!r} tells of other weights than those in {' and '.join(stale)}, which were "
+            f"trained further. Measure anew: {measure}"
+        )
     return figures

@@ -14,11 +14,10 @@ from PIL import Image
 from cyclegan_keras import plotting
 from cyclegan_keras.data.images import write_image
 from cyclegan_keras.data.loader import DataLoader
-from cyclegan_keras.files import PathLike
+from cyclegan_keras.files import PathLike, free_name
 from cyclegan_keras.schedules import linear_decay
 from cyclegan_keras.training.faults import NotFinite, tolerated
 from cyclegan_keras.training.intervals import EveryFewSteps
-from cyclegan_keras.training.runs import free_name
 
 # Called with a picture (uint8, `(height, width, 3)`), the epoch and the batch, from zero.
 Show = Callable[[np.ndarray, int, int], None]

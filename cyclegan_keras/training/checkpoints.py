@@ -93,26 +93,51 @@ class CheckpointStore:
                 self._remove(old)
         return target
 
-    def load_latest(self, warn: Callable[[str], None]) -> Checkpoint | None:
+    def load_latest(
+        self, warn: Callable[[str], None], or_else: str | None = None
+    ) -> Checkpoint | None:
         """Reads the newest one that is whole.
 
         One that is damaged is given another name, so that it can still be looked at.
 
         Args:
             warn: Called with a sentence for each damaged one.
+            or_else: What to say if there is no whole one but must be; `None` if it need not be.
 
         Returns:
             The checkpoint; `None` if there is none.
+
+        Raises:
+            ValueError: If there is no whole one and must be. Nothing is renamed then.
         """
+        found, damaged = self._newest_whole()
+        if found is None and or_else is not None:
+            raise ValueError(" ".join([*(str(error) for _, error in damaged), or_else]))
+        for path, error in damaged:
+            aside = path.with_name(f"{path.name}.damaged")
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+            warn(f"{error} It is now called {aside.name}; the one before it is taken.")
+        return found
+
+    def _newest_whole(self) -> tuple[Checkpoint | None, list[tuple[pathlib.Path, ValueError]]]:
+        """Reads the newest whole one, and names the damaged ones that are newer."""
+        damaged: list[tuple[pathlib.Path, ValueError]] = []
         for number in reversed(self._numbers()):
             path = self.directory / f"checkpoint-{number:06d}"
             try:
-                return load(path)
+                return load(path), damaged
             except ValueError as error:
-                shutil.rmtree(damaged := path.with_name(f"{path.name}.damaged"), ignore_errors=True)
-                path.rename(damaged)
-                warn(f"{error} It is now called {damaged.name}; the one before it is taken.")
-        return None
+                damaged.append((path, error))
+        return None, damaged
+
+    def newest(self) -> Checkpoint | None:
+        """Reads the newest whole one, and changes nothing.
+
+        Returns:
+            The checkpoint; `None` if there is no whole one.
+        """
+        return self._newest_whole()[0]
 
     def remove_leftovers(self) -> None:
         """Removes what a process that was killed in the middle of a write has left behind."""

@@ -23,15 +23,6 @@ def provenance(loader: DataLoader) -> dict[str, Any]:
         For "images": of each folder, how many there are and a digest of their names and sizes. For
         "software": versions, the processor, and threads.
     """
-    domains = {f"train{domain}": loader.paths(domain) for domain in "AB"}
-    if loader.has_test_images:
-        domains |= {f"test{domain}": loader.paths(domain, is_testing=True) for domain in "AB"}
-    described = {}
-    for name, paths in domains.items():
-        digest = hashlib.sha256()
-        for path in paths:
-            digest.update(os.fsencode(path.name) + b"\0%d\0" % path.stat().st_size)
-        described[name] = {"count": len(paths), "sha256": digest.hexdigest()}
     software = {
         "python": platform.python_version(),
         "keras": keras.__version__,
@@ -45,7 +36,28 @@ def provenance(loader: DataLoader) -> dict[str, Any]:
             tf.config.threading.get_intra_op_parallelism_threads(),
         ],
     }
-    return {"images": described, "software": software}
+    return {"images": images(loader), "software": software}
+
+
+def images(loader: DataLoader) -> dict[str, Any]:
+    """Describes the images of a data set, wherever it lies.
+
+    Args:
+        loader: Where they come from.
+
+    Returns:
+        Of each folder, how many there are and a digest of their names and sizes.
+    """
+    domains = {f"train{domain}": loader.paths(domain) for domain in "AB"}
+    if loader.has_test_images:
+        domains |= {f"test{domain}": loader.paths(domain, is_testing=True) for domain in "AB"}
+    described = {}
+    for name, paths in domains.items():
+        digest = hashlib.sha256()
+        for path in paths:
+            digest.update(os.fsencode(path.name) + b"\0%d\0" % path.stat().st_size)
+        described[name] = {"count": len(paths), "sha256": digest.hexdigest()}
+    return described
 
 
 def check(now: dict[str, Any], then: dict[str, Any], warn: Callable[[str], None]) -> None:

@@ -1,45 +1,34 @@
 """The folder of a run: found or made, locked, and only ever used for one run."""
 
 import contextlib
-import json
 import pathlib
+import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
 import filelock
 
 from cyclegan_keras.config import TrainConfig
-from cyclegan_keras.files import PathLike, is_unsupported, remove_partial, write_text
+from cyclegan_keras.files import PathLike, free_name, is_unsupported, remove_partial, write_text
+from cyclegan_keras.training import record
+from cyclegan_keras.training.checkpoints import CheckpointStore
 
-CONFIG, FIGURES, HISTORY = "config.json", "metrics.json", "history.csv"
-
-
-def free_name(path: PathLike, suffix: str = "") -> pathlib.Path:
-    """Finds a name that is not taken, so that nothing is overwritten.
-
-    Args:
-        path: The name that is wanted.
-        suffix: Of the name, if it is a file's.
-
-    Returns:
-        `path`, or `path-2`, `path-3`, … if there is one of that name already; and the suffix.
-    """
-    wanted = pathlib.Path(path)
-    name, number = wanted.with_name(wanted.name + suffix), 1
-    while name.exists():
-        number += 1
-        name = wanted.with_name(f"{wanted.name}-{number}{suffix}")
-    return name
+CONFIG, HISTORY, CHECKPOINTS = "config.json", "history.csv", "checkpoints"
 
 
 @contextlib.contextmanager
-def opened(config: TrainConfig, dataset_name: str) -> Iterator[pathlib.Path]:
+def opened(
+    config: TrainConfig, dataset_name: str, images: dict[str, Any] | None = None
+) -> Iterator[pathlib.Path]:
     """Opens the folder of a run, new or begun, for this process alone.
 
     Args:
-        config: The settings. Without a `run_dir`, the folder is `runs/<dataset>`, or the first of
-            `runs/<dataset>-2`, `-3`, … that is free.
+        config: The settings. Without a `run_dir`, the folder is that of an unfinished run of the
+            same settings and images in `runs`, which comes to the same end as a new one would; or
+            else `runs/<dataset>`, or the first of `runs/<dataset>-2`, `-3`, … that is free.
         dataset_name: Of the data set.
+        images: The digests of the images, from `provenance`; `None` begins a new run.
 
     Yields:
         The folder.
@@ -48,20 +37,35 @@ def opened(config: TrainConfig, dataset_name: str) -> Iterator[pathlib.Path]:
         FileExistsError: If there is something else in the folder, or another process at work.
         ValueError: If the run was begun with other settings.
     """
-    if config.run_dir is None:
-        folder = _new_folder(pathlib.Path("runs") / dataset_name)
-    else:
+    folder, lock = _found(config, pathlib.Path("runs") / dataset_name, images)
+    if config.run_dir is not None:
         folder = pathlib.Path(config.run_dir)
         check_folder(config)
         folder.mkdir(parents=True, exist_ok=True)
+    elif folder is None:
+        folder = _new_folder(pathlib.Path("runs") / dataset_name)
+    lock = lock or _locked(folder)
+    if lock is None:
+        raise FileExistsError(
+            f"Another process is training in {str(folder)!r}. Wait for it, or give another "
+            "--run-dir."
+        )
+    try:
+        check_folder(config)  # Again: now nobody can change it any more.
+        for place in (folder, folder / "samples"):
+            remove_partial(place)
+        yield folder
+    finally:
+        lock.release()
+
+
+def _locked(folder: pathlib.Path) -> filelock.BaseFileLock | None:
+    """Takes the lock of a folder; `None` if another process has it."""
     lock = filelock.FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise FileExistsError(
-            f"Another process is training in {str(folder)!r}. Wait for it, or give another "
-            "--run-dir."
-        ) from None
+        return None
     except (OSError, NotImplementedError) as error:
         if not is_unsupported(error):
             raise
@@ -71,13 +75,63 @@ def opened(config: TrainConfig, dataset_name: str) -> Iterator[pathlib.Path]:
             f"The disk of {str(folder)!r} knows no locks ({error}). See to it that no other "
             "process trains in that folder."
         )
-    try:
-        check_folder(config)  # Again: now nobody can change it any more.
-        for place in (folder, folder / "samples"):
-            remove_partial(place)
-        yield folder
-    finally:
-        lock.release()
+    return lock
+
+
+def _found(
+    config: TrainConfig, wanted: pathlib.Path, images: dict[str, Any] | None
+) -> tuple[pathlib.Path | None, filelock.BaseFileLock | None]:
+    """Finds the unfinished run that the same command began, and locks it."""
+    if config.run_dir is not None or images is None:
+        return None, None
+    others: list[str] = []
+    same: list[tuple[tuple[int, int], pathlib.Path]] = []
+    for folder in _unfinished(wanted):
+        if differing := _differing(config, TrainConfig.from_json(folder / CONFIG)):
+            others.append(f"{shlex.quote(str(folder))} --resume` goes on with it ({differing})")
+            continue
+        newest = CheckpointStore(folder / CHECKPOINTS).newest()
+        state = None if newest is None else newest.state
+        if state is None and not record.results_in(folder):
+            same.append(((0, 0), folder))  # Stopped before its first step.
+        elif state is not None and state["images"] == images:
+            same.append(((state["progress"]["epoch"], state["progress"]["step"]), folder))
+    for _, folder in sorted(same, reverse=True):
+        if (lock := _locked(folder)) is not None:
+            print(f"Going on with {folder}: it is unfinished, of the same settings and images.")
+            return folder, lock
+    if others:
+        print(f"Another run is unfinished: `python train.py --run-dir {others[-1]}.")
+    return None, None
+
+
+def _unfinished(wanted: pathlib.Path) -> list[pathlib.Path]:
+    """Lists the folders of a data set's runs that have not come to their end."""
+    name = re.compile(rf"{re.escape(wanted.name)}(-\d+)?")
+    found = []
+    for path in _content(wanted.parent):
+        if name.fullmatch(path.name) and (path / CONFIG).is_file():
+            with contextlib.suppress(ValueError, OSError):  # Damaged, or of another version.
+                config = TrainConfig.from_json(path / CONFIG)
+                if record.read_figures(path).get("epochs", 0) < config.epochs:
+                    found.append(path)
+    return sorted(found, key=lambda path: (len(path.name), path.name))
+
+
+def _differing(config: TrainConfig, theirs: TrainConfig) -> str:
+    """What keeps a command from being the one that began a run; nothing if it may be it."""
+    differences = config.differences(theirs)
+    differences |= {
+        name: (getattr(config, name), getattr(theirs, name))
+        for name in ("epochs", "decay_epochs")
+        if getattr(config, name) != getattr(theirs, name)
+    }
+    return ", ".join(f"{name}={other!r}" for name, (_, other) in differences.items())
+
+
+def has_checkpoints(folder: PathLike) -> bool:
+    """Whether there is a checkpoint in a run's folder, whole or not."""
+    return any((pathlib.Path(folder) / CHECKPOINTS).glob("checkpoint-*"))
 
 
 def write_settings(folder: pathlib.Path, config: TrainConfig) -> None:
@@ -129,52 +183,6 @@ def check_folder(config: TrainConfig) -> None:
             f"The run in {str(folder)!r} was begun with other settings. Received: {shown}. Go on "
             "with the old ones (--resume), or give another --run-dir."
         )
-
-
-def figures_if_finished(config: TrainConfig) -> dict[str, Any] | None:
-    """Reads the figures of a run that has nothing left to do.
-
-    Args:
-        config: The settings.
-
-    Returns:
-        The figures; `None` if the run is not finished, or shall have more epochs.
-
-    Raises:
-        ValueError: If the file with the figures is damaged.
-    """
-    figures = {} if config.run_dir is None else read_figures(config.run_dir)
-    return figures if figures.get("epochs", 0) >= config.epochs else None
-
-
-def read_figures(folder: PathLike) -> dict[str, Any]:
-    """Reads the figures of a run.
-
-    Args:
-        folder: Of the run.
-
-    Returns:
-        What is in its `metrics.json`; nothing if there is no such file.
-
-    Raises:
-        ValueError: If the file is damaged.
-    """
-    path = pathlib.Path(folder) / FIGURES
-    try:
-        figures = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise ValueError(f"{str(path)!r} is not JSON ({error}). Take it out.") from None
-    if not isinstance(figures, dict):
-        raise ValueError(f"{str(path)!r} must hold figures by name. Take it out.")
-    for name in ("epochs", "stopped_at_step"):
-        if type(figures.get(name, 0)) is not int:
-            raise ValueError(
-                f"{str(path)!r} is damaged. Take it out. Received: "
-                f"{name}={str(figures[name])[:50]!r}"
-            )
-    return figures
 
 
 def _content(folder: pathlib.Path) -> list[pathlib.Path]:

@@ -1,15 +1,25 @@
 """One training session: from where the run in a folder stands to its end, or to the next break."""
 
 import contextlib
+import dataclasses
 import pathlib
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.data.loader import DataLoader
-from cyclegan_keras.training import callbacks, loop, provenance, runs, saving, tensorboard
+from cyclegan_keras.training import (
+    callbacks,
+    loop,
+    provenance,
+    record,
+    runs,
+    saving,
+    tensorboard,
+)
 from cyclegan_keras.training.checkpointing import Checkpointing, restore
 from cyclegan_keras.training.checkpoints import Checkpoint, CheckpointStore
 from cyclegan_keras.training.evaluating import Evaluation, Judging
@@ -23,6 +33,7 @@ from cyclegan_keras.training.faults import (
 )
 from cyclegan_keras.training.history import HistoryCSV
 from cyclegan_keras.training.progress import Progress
+from cyclegan_keras.training.warm_start import Taken
 from cyclegan_keras.words import counted
 
 # Of going back for one fault: after that, other images will not help either.
@@ -38,6 +49,7 @@ class Session:
         config: The settings.
         run_dir: The folder of the run, which nobody else is using.
         judging: Who measures the translators every `evaluate_every` steps; `None` if nobody does.
+        start: Gives the model the weights to begin with, if they are not random.
     """
 
     def __init__(
@@ -47,9 +59,10 @@ class Session:
         config: TrainConfig,
         run_dir: pathlib.Path,
         judging: Judging | None = None,
+        start: Callable[[Any], Taken] | None = None,
     ) -> None:
         self._model, self._loader, self._config, self._run_dir = model, loader, config, run_dir
-        self._judging = judging
+        self._judging, self._start = judging, start
         self._store = CheckpointStore(run_dir / "checkpoints", config.keep)
         self._store.remove_leftovers()
         self._about = provenance.provenance(loader)
@@ -65,11 +78,20 @@ class Session:
             ValueError: If the checkpoint is of another model or of other images, or if a loss is
                 infinite or no number and `on_nan` does not say to go on, or going on was in vain.
         """
-        checkpoint = self._store.load_latest(warn)
+        checkpoint = self._store.load_latest(warn, or_else=record.cannot_go_on(self._run_dir))
         progress = Progress()
         if checkpoint is not None:
             provenance.check(self._about, checkpoint.state, warn)
+            self._check_epochs(Progress.from_state(checkpoint.state["progress"]))
             progress = self._go_to(checkpoint)
+            # What it began with is in the checkpoint, and may be gone elsewhere.
+            self._remember_start(checkpoint.state.get("start_digest"))
+            if progress.epoch < self._config.epochs:
+                record.set_aside(self._run_dir)
+        elif self._start is not None:
+            taken = self._start(self._model)
+            self._remember_start(taken.digest)
+            print(taken, flush=True)
         # Only now: settings that are refused must not take the place of the right ones.
         runs.write_settings(self._run_dir, self._config)
         if checkpoint is not None:
@@ -83,6 +105,20 @@ class Session:
                 except NotFinite as fault:
                     checkpoint = self._store.load_latest(warn)
                     progress = self._after(fault, progress, checkpoint, attempts.after(progress))
+
+    def _remember_start(self, digest: str | None) -> None:
+        self._config = dataclasses.replace(self._config, start_digest=digest)
+        self._about["start_digest"] = digest
+
+    def _check_epochs(self, progress: Progress) -> None:
+        """What was trained longer cannot end as if it had not been."""
+        epochs = self._config.epochs
+        if (progress.epoch, progress.step) > (epochs, 0):
+            raise ValueError(
+                f"The run in {str(self._run_dir)!r} is further than `epochs` says, "
+                f"{_in_words(progress)}. Leave --epochs out, or give at least {progress.epoch + 1}."
+                f" Received: epochs={epochs}"
+            )
 
     def _train_from(self, progress: Progress, stop: StopOnSignal) -> int | None:
         config = self._config
@@ -154,6 +190,7 @@ class Session:
             warn(f"{fault} That state is not saved, but the last good one is.")
             progress = self._go_to(checkpoint)
         with tolerated("a translator"):
+            record.set_aside(self._run_dir)
             saving.save_translators(self._model.translators, self._run_dir)
         with contextlib.suppress(OSError):  # The terminal may be gone.
             print(
@@ -177,6 +214,7 @@ class Session:
             warn(f"{text} Back to {checkpoint.path.name}, {_in_words(progress)}.")
             progress.attempt = broken.attempt + 1
             return progress
+        record.set_aside(self._run_dir)
         saved = saving.save_translators(self._model.translators, self._run_dir)
         tried, way_out = "", ", or go on with --resume --on-nan rollback"
         if self._config.on_nan == "rollback":

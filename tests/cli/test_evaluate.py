@@ -12,7 +12,7 @@ from keras import layers
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.evaluation import efficientnet
-from cyclegan_keras.training import runs
+from cyclegan_keras.training import record, runs
 
 TINY = (
     "--image-size 32 --gf 2 --df 2 --num-blocks 1 --batch-size 2 --epochs 1 --sample-interval 1"
@@ -114,17 +114,17 @@ def test_the_best_ones(run_dir, capsys):
 
 def test_an_unfinished_run_does_not_look_finished(run_dir):
     config = TrainConfig.make(TrainConfig.from_json(run_dir / "config.json"), run_dir=str(run_dir))
-    assert runs.figures_if_finished(config)["epochs"] == 1
+    assert record.figures_if_finished(config)["epochs"] == 1
     (run_dir / "metrics.json").write_text('{"epochs": 1, "stopped_at_step": 2, "old": 3}')
     assert evaluate(run_dir, "--extractor", "none") == 0
     figures = figures_in(run_dir)
     assert (figures["epochs"], figures["stopped_at_step"]) == (1, 2)
     assert "old" not in figures
-    assert runs.figures_if_finished(config) == figures
+    assert record.figures_if_finished(config) == figures
     (run_dir / "metrics.json").unlink()
     assert evaluate(run_dir, "--extractor", "none") == 0
     assert "epochs" not in figures_in(run_dir)
-    assert runs.figures_if_finished(config) is None
+    assert record.figures_if_finished(config) is None
 
 
 def test_beside_a_running_training(run_dir):

@@ -1,0 +1,177 @@
+"""A run goes on where it was, or says why it cannot; what it came to is never taken for more."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+
+import pytest
+
+from cyclegan_keras.cli.main import main
+from tests.reliability import support
+from tests.reliability.test_damaged import cut_short
+
+
+def interrupt(logs):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return logs
+
+
+def contents(folder: pathlib.Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+@pytest.fixture
+def finished(train_here, tmp_path):
+    """A run of two epochs."""
+    assert train_here() == 0
+    return tmp_path / "run"
+
+
+def test_without_a_checkpoint_nothing_is_overwritten(finished, train_here, model, capsys):
+    shutil.rmtree(finished / "checkpoints")
+    before = contents(finished)
+    for more in (["--resume", "--epochs", "3"], ["--epochs", "3"]):
+        assert train_here(*more) == 2
+        assert f"--from {finished}" in capsys.readouterr().err
+    assert contents(finished) == before
+    # There is nothing left to do, and that is no fault.
+    assert train_here("--resume") == 0
+
+
+def test_nor_where_all_checkpoints_are_damaged(finished, train_here, capsys):
+    for path in support.checkpoints(finished):
+        cut_short(path)
+    before = contents(finished)
+    assert train_here("--resume", "--epochs", "3") == 2
+    err = capsys.readouterr().err
+    assert err.count("is damaged") == 2
+    assert err.count("\n") == 1
+    assert contents(finished) == before
+
+
+def test_figures_are_never_beside_other_weights(finished, train_here, at_step, capsys):
+    (finished / "report.html").write_text("of two epochs")
+    old = json.loads((finished / "metrics.json").read_text())
+    at_step(2, act=interrupt)
+    assert train_here("--resume", "--epochs", "3") == 143
+    assert not (finished / "metrics.json").exists()
+    assert not (finished / "report.html").exists()
+    earlier = finished / "earlier"
+    assert {p.name for p in earlier.iterdir()} == {
+        "metrics.json",
+        "report.html",
+        "translations.png",
+    }
+    assert json.loads((earlier / "metrics.json").read_text()) == old
+    capsys.readouterr()
+    # With the old number of epochs, it is neither finished nor can it end.
+    assert train_here("--resume", "--epochs", "2") == 2
+    assert "at least 3" in capsys.readouterr().err
+    assert main(["train", "--run-dir", str(finished), "--resume"]) == 0
+    new = json.loads((finished / "metrics.json").read_text())
+    assert new["epochs"] == 3
+    assert new["weights"] != old["weights"]
+
+
+def test_figures_of_other_weights_are_not_compared(finished, train_here, tmp_path, capsys):
+    assert train_here(run_dir=tmp_path / "other") == 0
+    for name in ("run", "other"):  # What was not measured in training, and no features are needed.
+        path = tmp_path / name / "metrics.json"
+        figures = json.loads(path.read_text())
+        assert figures["weights"].keys() == {"g_AB.keras", "g_BA.keras"}
+    shutil.copy(finished / "g_BA.keras", finished / "g_AB.keras")
+    capsys.readouterr()
+    assert main(["compare", str(finished), str(tmp_path / "other")]) == 2
+    assert "other weights than those in g_AB.keras" in capsys.readouterr().err
+
+
+@pytest.fixture
+def here(noise_dir, tmp_path, monkeypatch):
+    """Trains by the same command, from the same folder, without saying where to."""
+    monkeypatch.chdir(tmp_path)
+
+    def train(*more: str) -> int:
+        words = support.command(tmp_path, noise_dir, support.EPOCHS, *support.ALL_SETTINGS, *more)
+        place = words.index("--run-dir")
+        return main(["train", *words[:place], *words[place + 2 :]])
+
+    return train
+
+
+def test_the_same_command_goes_on_with_the_run_that_it_began(
+    here, at_step, uninterrupted_here, fresh_model, tmp_path, capsys
+):
+    at_step(8, act=interrupt)
+    assert here() == 143
+    assert here() == 0
+    out = capsys.readouterr().out
+    assert f"Going on with {pathlib.Path('runs', 'noise')}" in out
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["noise"]
+    support.assert_same_run(tmp_path / "runs" / "noise", uninterrupted_here)
+    # What is finished is not gone on with.
+    fresh_model()
+    at_step(10, act=interrupt)
+    assert here() == 143
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"noise", "noise-2"}
+
+
+def test_of_other_settings_or_images_it_is_named_and_left(
+    here, at_step, fresh_model, tmp_path, noise_dir, capsys
+):
+    at_step(3, 5, act=interrupt)
+    assert here() == 143
+    before = contents(tmp_path / "runs" / "noise")
+    capsys.readouterr()
+    fresh_model()
+    assert here("--lambda-cycle", "3") == 143
+    out = capsys.readouterr().out
+    assert "runs/noise --resume` goes on with it (lambda_cycle=10.0" in out or (
+        "runs/noise --resume` goes on with it (lambda_cycle=" in out
+    )
+    assert contents(tmp_path / "runs" / "noise") == before
+    others = shutil.copytree(noise_dir, tmp_path / "elsewhere" / "noise")
+    (others / "trainA" / "00.png").unlink()
+    fresh_model()
+    at_step(1, act=interrupt)
+    assert here("--data-dir", str(others)) == 143
+    assert contents(tmp_path / "runs" / "noise") == before
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {
+        "noise",
+        "noise-2",
+        "noise-3",
+    }
+
+
+def test_data_that_moved_is_the_same_data(
+    here, at_step, uninterrupted_here, noise_dir, tmp_path, monkeypatch
+):
+    shutil.copytree(noise_dir, tmp_path / "noise")
+    at_step(8, act=interrupt)
+    assert here("--data-dir", "noise") == 143
+    monkeypatch.chdir("/")
+    run = tmp_path / "runs" / "noise"
+    # Relative to where the run was begun; and where it is now.
+    shutil.move(tmp_path / "noise", tmp_path / "moved")
+    assert main(["train", "--run-dir", str(run), "--resume"]) == 2
+    moved = os.path.relpath(tmp_path / "moved")
+    assert main(["train", "--run-dir", str(run), "--resume", "--data-dir", moved]) == 0
+    support.assert_same_run(run, uninterrupted_here)
+
+
+def test_a_relative_place_is_found_from_anywhere(here, at_step, noise_dir, tmp_path, monkeypatch):
+    shutil.copytree(noise_dir, tmp_path / "noise")
+    at_step(8, act=interrupt)
+    assert here("--data-dir", "noise") == 143
+    run = tmp_path / "runs" / "noise"
+    settings = json.loads((run / "config.json").read_text())
+    assert settings["data_dir"] == str(tmp_path / "noise")
+    # As earlier versions wrote it.
+    (run / "config.json").write_text(json.dumps({**settings, "data_dir": "noise"}))
+    monkeypatch.chdir("/")
+    assert main(["train", "--run-dir", str(run), "--resume"]) == 0
