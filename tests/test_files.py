@@ -36,7 +36,8 @@ def test_only_what_was_half_written_is_removed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["x" * 250 + ".png", "x" * 255, "ü" * 125 + ".txt", "🍎" * 62 + ".jpg", "a." + "b" * 253]
+    "name",
+    ["x" * 250 + ".png", "x" * 255, "ü" * 125 + ".txt", "🍎" * 62 + ".jpg", "a." + "b" * 253],
 )
 def test_a_name_may_be_as_long_as_any_file_has(name, tmp_path):
     others = []

@@ -5,8 +5,8 @@ import pathlib
 from typing import Any
 
 from cyclegan_keras.cli import evaluate, train
-from cyclegan_keras.cli.quiet import without_startup_notes
 from cyclegan_keras.files import check_can_be_folder
+from cyclegan_keras.quiet import without_startup_notes
 
 HELP = "set runs side by side, settings and figures"
 

@@ -7,10 +7,10 @@ import pathlib
 from typing import Any
 
 from cyclegan_keras.cli import train
-from cyclegan_keras.cli.quiet import without_startup_notes
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.data import palettes
 from cyclegan_keras.files import check_can_be_folder
+from cyclegan_keras.quiet import without_startup_notes
 from cyclegan_keras.training import runs
 
 HELP = "measure how good the translators of a run are, and write a report"

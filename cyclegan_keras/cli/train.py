@@ -9,8 +9,8 @@ import typing
 from typing import Any
 
 from cyclegan_keras.cli import judging
-from cyclegan_keras.cli.quiet import without_startup_notes
 from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.quiet import without_startup_notes
 from cyclegan_keras.settings import value_type
 from cyclegan_keras.training import runs
 from cyclegan_keras.words import counted

@@ -2,7 +2,7 @@
 
 import argparse
 
-from cyclegan_keras.cli.quiet import without_startup_notes
+from cyclegan_keras.quiet import without_startup_notes
 from cyclegan_keras.words import counted
 
 HELP = "translate images with a saved generator"
