@@ -1,6 +1,7 @@
 """What a setting is: its default, its help text, and what it may be."""
 
 import dataclasses
+import re
 import types
 import typing
 from typing import Any
@@ -12,7 +13,7 @@ def setting(
     group: str,
     default: Any,
     help_text: str,
-    choices: tuple[str, ...] | None = None,
+    choices: tuple[Any, ...] | None = None,
     least: float | None = None,
     models: tuple[str, ...] = BOTH,
     may_change: bool = False,
@@ -53,8 +54,39 @@ def check_range(field: dataclasses.Field, value: Any) -> None:
         raise ValueError(f"`{field.name}` must be at least {least}. Received: {field.name}={value}")
     if choices and value not in choices:
         raise ValueError(
-            f"`{field.name}` must be one of {', '.join(choices)}. Received: {field.name}={value!r}"
+            f"`{field.name}` must be one of {', '.join(map(str, choices))}. "
+            f"Received: {field.name}={value!r}"
         )
+
+
+def image_size(value: Any) -> int | str:
+    """Returns a size of images in its one form, so that equal sizes are equal settings.
+
+    Args:
+        value: A whole number, for squares, or height and width: "256x512", or a pair.
+
+    Returns:
+        A whole number for a square, else a text such as "256x512", which JSON can keep.
+
+    Raises:
+        ValueError: If it is no such size, or one side is smaller than 32 pixels.
+    """
+    sides = list(value) if isinstance(value, tuple | list) else [value]
+    if isinstance(value, str):
+        found = re.fullmatch(r"\s*(\d+)(?:\s*[xX×]\s*(\d+))?\s*", value)
+        sides = [int(side) for side in found.groups() if side] if found else []
+    if len(sides) not in (1, 2) or any(type(side) is not int or side < 32 for side in sides):
+        raise ValueError(
+            "`image_size` must be at least 32: a number of pixels for squares, or HEIGHTxWIDTH, "
+            f"such as 256x512. Received: image_size={value!r}"
+        )
+    return sides[0] if sides[0] == sides[-1] else f"{sides[0]}x{sides[1]}"
+
+
+def sides_of(size: int | str) -> tuple[int, int]:
+    """Returns height and width in pixels of what `image_size` gives."""
+    height, _, width = str(size).partition("x")
+    return int(height), int(width or height)
 
 
 def value_type(kind: Any) -> type:

@@ -37,6 +37,7 @@ SHARED = (
     "dataset",
     "data_dir",
     "image_size",
+    "channels",
     "flip",
     "epoch_length",
     "cache_memory",

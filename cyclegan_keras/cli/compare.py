@@ -112,7 +112,7 @@ def _pictures(runs: list[Any]) -> tuple[list[Any], str | None]:
         return [], f"There are no pictures, for a translator is missing: {absent[0]}."
     translators = [
         {
-            name: evaluate.load_translator(path, run.config.image_size)
+            name: evaluate.load_translator(path, run.config.img_shape)
             for name, path in run.translators.items()
         }
         for run in runs

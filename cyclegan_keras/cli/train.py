@@ -47,6 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         kind = value_type(kinds[field.name])
         only = f" (of {about['models'][0]})" if len(about["models"]) == 1 else ""
         default = "" if field.default is None else f" (default: {field.default})"
+        if field.name == "image_size":
+            kind = str  # A number, or two; `TrainConfig` tells what is wrong with it.
         options: dict[str, Any] = {"type": kind, "choices": about["choices"]}
         if kind is bool:
             options = {"action": argparse.BooleanOptionalAction}
@@ -64,6 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _metavar(field: dataclasses.Field, kind: type) -> str | None:
     if field.metadata["choices"]:
         return None  # The choices themselves.
+    if field.name == "image_size":
+        return "N|HxW"
     return {int: "N", float: "X"}.get(kind, field.name.upper().removeprefix("DATA_"))
 
 
@@ -170,7 +174,7 @@ def train(config: TrainConfig) -> dict[str, float]:
     with runs.opened(config, loader.dataset_name) as run_dir:
         print(
             f"Data    {loader.directory}: {counted(len(loader.paths('A')), 'image')} of A, "
-            f"{len(loader.paths('B')):,} of B"
+            f"{len(loader.paths('B')):,} of B; {_size_in_words(config)}"
             f"\nDevice  {found}"
             f"\nRun     {run_dir}: {counted(config.epochs, 'epoch')} of "
             f"{counted(loader.num_batches(config.batch_size), 'step')}",
@@ -196,6 +200,11 @@ def train(config: TrainConfig) -> dict[str, float]:
         return figures
 
 
+def _size_in_words(config: TrainConfig) -> str:
+    height, width = config.img_res
+    return f"trained at {height}×{width} pixels (height×width){', gray' * (config.channels == 1)}"
+
+
 def _finished(config: TrainConfig, figures: dict[str, float]) -> str:
     if (step := figures.get("stopped_at_step")) is None:
         return f"The run in {config.run_dir} is finished."
@@ -215,6 +224,12 @@ def _read_data(config: TrainConfig) -> Any:
         print(
             f"Skipped {counted(len(loader.skipped), 'image')} that cannot be used, "
             f"such as {str(path)!r}: {reason}",
+            flush=True,
+        )
+    if gray := [domain for domain in "AB" if loader.channels == 3 and loader.is_gray(domain)]:
+        print(
+            f"All images of {' and '.join(gray)} are gray, and are trained on as RGB."
+            + (" --channels 1 trains in gray." if len(gray) == 2 else ""),
             flush=True,
         )
     return loader
@@ -268,12 +283,17 @@ def make_loader(config: TrainConfig) -> Any:
 
     place = pathlib.Path("data") / config.dataset if config.data_dir is None else config.data_dir
     directory = pathlib.Path(os.path.abspath(place))
-    load_size = round(config.image_size * config.enlarge)
+    height, width = config.img_res
     return DataLoader(
         directory.name,
-        (config.image_size, config.image_size),
+        config.img_res,
         directory.parent,
-        load_res=(load_size, load_size) if config.enlarge > 1 else None,
+        load_res=(
+            (round(height * config.enlarge), round(width * config.enlarge))
+            if config.enlarge > 1
+            else None
+        ),
+        channels=config.channels,
         flip=config.flip,
         epoch_length="longer" if config.epoch_length == "longer" else "shorter",
         paired=config.model == "pix2pix",

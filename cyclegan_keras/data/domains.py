@@ -23,12 +23,13 @@ class Domains:
         skip_bad_images: Whether images that cannot be read are left out, and where they are pairs,
             their partners with them.
         cache_memory: GiB of memory that decoded images may take; `None` means no limit.
+        channels: 3 for RGB, or 1 for gray, by luma.
 
     Attributes:
         skipped: What is wrong with each image that was left out so far, by its path.
 
     Raises:
-        ValueError: If `cache_memory` is less than 0.
+        ValueError: If `cache_memory` is less than 0, or `channels` is neither 1 nor 3.
     """
 
     def __init__(
@@ -40,7 +41,13 @@ class Domains:
         paired: bool,
         skip_bad_images: bool,
         cache_memory: float | None,
+        channels: int = 3,
     ) -> None:
+        if channels not in (1, 3):
+            raise ValueError(
+                f"`channels` must be 3, for RGB, or 1, for gray. Received: channels={channels!r}"
+            )
+        self.channels = channels
         self.directory = directory
         self.img_res, self.load_res = img_res, load_res
         self.paired = paired
@@ -121,8 +128,8 @@ class Domains:
             is_testing: Whether the test images are wanted, not the training images.
 
         Returns:
-            `(count, height, width, 3)`, RGB, uint8 in [0, 255]; training images in `load_res`,
-            where there is one, else in `img_res`. Not to be written to.
+            `(count, height, width, channels)`, RGB or gray, uint8 in [0, 255]; training images in
+            `load_res`, where there is one, else in `img_res`. Not to be written to.
 
         Raises:
             FileNotFoundError: If there is no such folder.
@@ -135,16 +142,19 @@ class Domains:
         if not self._layout.side_by_side:
             return pixels
         height, width = self._res(is_testing)
-        return pixels.reshape(-1, 2, height, width, 3)[:, "AB".index(domain)]
+        return pixels.reshape(-1, 2, height, width, self.channels)[:, "AB".index(domain)]
 
     def _decoded(self, domain: str, is_testing: bool) -> np.ndarray:
         paths, folder = self._listed(domain, is_testing), self._layout.folder(domain, is_testing)
         height, width = res = self._res(is_testing)
-        read = functools.partial(read_pixels, res=res)
+        read = functools.partial(read_pixels, res=res, channels=self.channels)
         if self._layout.side_by_side:
             # A pair is kept as one image, B below A, so that its file is decoded once for both.
-            read, res = functools.partial(_read_pair, res=res), (2 * height, width)
-        return self._store.get(folder, paths, res, read, self.skip_bad_images)
+            read, res = (
+                functools.partial(_read_pair, res=res, channels=self.channels),
+                (2 * height, width),
+            )
+        return self._store.get(folder, paths, (*res, self.channels), read, self.skip_bad_images)
 
     def _res(self, is_testing: bool) -> tuple[int, int]:
         return self.img_res if is_testing or self.load_res is None else self.load_res
@@ -180,6 +190,21 @@ class Domains:
                 )
         self._settled.update(folders)
 
+    def is_gray(self, domain: str) -> bool:
+        """Tells whether no training image of one domain has a color.
+
+        Args:
+            domain: `"A"` or `"B"`.
+
+        Returns:
+            Whether red, green and blue are equal in every pixel.
+
+        Raises:
+            As for `pixels`.
+        """
+        # One by one, to the first that has colors: they may be many.
+        return all(np.all(img == img[:, :, :1]) for img in self.pixels(domain))
+
     def evaluation_pixels(self, domain: str) -> np.ndarray:
         """Gives the images of one domain to measure on: without chance, and in `img_res`.
 
@@ -187,9 +212,9 @@ class Domains:
             domain: `"A"` or `"B"`.
 
         Returns:
-            `(count, height, width, 3)`, RGB, uint8 in [0, 255]: the test images or, if there are
-            none of one domain or of both, the training images; with `load_res`, the middle of each.
-            Not to be written to.
+            `(count, height, width, channels)`, RGB or gray, uint8 in [0, 255]: the test images or,
+            if there are none of one domain or of both, the training images; with `load_res`, the
+            middle of each. Not to be written to.
 
         Raises:
             FileNotFoundError: If there is no such folder.
@@ -222,22 +247,24 @@ class Domains:
         return layout.find_layout(self.directory)
 
 
-def read_pixels(path: images.PathLike, res: tuple[int, int]) -> np.ndarray:
+def read_pixels(path: images.PathLike, res: tuple[int, int], channels: int = 3) -> np.ndarray:
     """Reads one image in a given size.
 
     Args:
         path: Of the image.
         res: `(height, width)` in pixels.
+        channels: 3 for RGB, or 1 for gray.
 
     Returns:
-        `(height, width, 3)`, RGB, uint8.
+        `(height, width, channels)`, uint8.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read as an image.
     """
-    return np.asarray(images.resize(images.read_image(path, res), res))
+    return images.as_pixels(images.resize(images.read_image(path, res), res), channels)
 
 
-def _read_pair(path: images.PathLike, res: tuple[int, int]) -> np.ndarray:
-    return np.concatenate([images.resize(half, res) for half in layout.read_pair(path)])
+def _read_pair(path: images.PathLike, res: tuple[int, int], channels: int) -> np.ndarray:
+    halves = [images.resize(half, res) for half in layout.read_pair(path)]
+    return np.concatenate([images.as_pixels(half, channels) for half in halves])

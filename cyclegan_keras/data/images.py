@@ -198,6 +198,34 @@ def resize(image: Image.Image, img_res: tuple[int, int]) -> Image.Image:
     return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
+def as_pixels(image: Image.Image, channels: int) -> np.ndarray:
+    """Makes an array of an image.
+
+    Args:
+        image: An RGB image.
+        channels: 3 for RGB, or 1 for gray, by luma (ITU-R 601: 0.299 R + 0.587 G + 0.114 B); what
+            is gray keeps its levels exactly.
+
+    Returns:
+        `(height, width, channels)`, uint8.
+    """
+    if channels == 3:
+        return np.asarray(image)
+    return np.asarray(image.convert("L"))[:, :, np.newaxis]
+
+
+def as_image(pixels: np.ndarray) -> Image.Image:
+    """Makes an image of an array.
+
+    Args:
+        pixels: uint8, `(height, width, 3)`, `(height, width, 1)` or `(height, width)`.
+
+    Returns:
+        An RGB or, of the others, a gray image.
+    """
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2:] == (1,) else pixels)
+
+
 def normalize(pixels: Any) -> np.ndarray:
     """Scales uint8 in [0, 255] to float32 in [-1, 1].
 
@@ -231,9 +259,9 @@ def write_image(path: PathLike, pixels: np.ndarray, compress_level: int = 6) -> 
 
     Args:
         path: Where to. The suffix says the format; an existing file is replaced.
-        pixels: uint8, `(height, width, 3)` or `(height, width)`.
+        pixels: uint8, `(height, width, 3)`, `(height, width, 1)` or `(height, width)`.
         compress_level: How hard to try to make a PNG small, from 0 (fast) to 9; the pixels are the
             same at any level. 6 is Pillow's own.
     """
     with written_whole(path) as partial:
-        Image.fromarray(pixels).save(partial, compress_level=compress_level)
+        as_image(pixels).save(partial, compress_level=compress_level)

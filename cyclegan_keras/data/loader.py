@@ -50,6 +50,7 @@ class DataLoader(Domains):
         skip_bad_images: Whether images that cannot be read are left out, and where they are pairs,
             their partners with them. Which these are is known only when all have been read, so even
             `n_batches` and `paths` then read them first.
+        channels: 3 for RGB, or 1 for gray; colors are made gray by luma.
 
     Attributes:
         n_batches: Batches in one epoch, at the batch size last given to `load_batch`, or one.
@@ -75,6 +76,7 @@ class DataLoader(Domains):
         load_res: tuple[int, int] | None = None,
         paired: bool = False,
         skip_bad_images: bool = False,
+        channels: int = 3,
     ) -> None:
         super().__init__(
             pathlib.Path(data_dir) / dataset_name,
@@ -82,6 +84,7 @@ class DataLoader(Domains):
             paired=paired,
             skip_bad_images=skip_bad_images,
             cache_memory=cache_memory,
+            channels=channels,
         )
         if epoch_length not in ("shorter", "longer"):
             raise ValueError(
@@ -138,13 +141,13 @@ class DataLoader(Domains):
             path: Of the image.
 
         Returns:
-            `(height, width, 3)`, RGB, float32 in [-1, 1].
+            `(height, width, channels)`, RGB or gray, float32 in [-1, 1].
 
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If it cannot be read as an image.
         """
-        return images.normalize(images.read_image(path))
+        return images.normalize(images.as_pixels(images.read_image(path), self.channels))
 
     def load_img(self, path: images.PathLike) -> np.ndarray:
         """Reads one image and scales it to `img_res`, as a batch of one.
@@ -153,13 +156,13 @@ class DataLoader(Domains):
             path: Of the image. A picture that holds a pair stays whole.
 
         Returns:
-            `(1, height, width, 3)`, RGB, float32 in [-1, 1].
+            `(1, height, width, channels)`, RGB or gray, float32 in [-1, 1].
 
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If it cannot be read as an image.
         """
-        return images.normalize(read_pixels(path, self.img_res))[np.newaxis]
+        return images.normalize(read_pixels(path, self.img_res, self.channels))[np.newaxis]
 
     def load_data(
         self, domain: str, batch_size: int = 1, is_testing: bool = False, seed: Seed = None
@@ -174,7 +177,7 @@ class DataLoader(Domains):
                 the same seed and as many images, both domains give the same places.
 
         Returns:
-            `(batch_size, height, width, 3)`, RGB, float32 in [-1, 1].
+            `(batch_size, height, width, channels)`, RGB or gray, float32 in [-1, 1].
 
         Raises:
             FileNotFoundError: If there is no such folder.
@@ -205,8 +208,8 @@ class DataLoader(Domains):
 
         Returns:
             An iterator of `n_batches` (less `first_batch`) pairs `(imgs_A, imgs_B)`, each
-            `(batch_size, height, width, 3)`, RGB, float32 in [-1, 1]. A thread makes the next two
-            while one is in use.
+            `(batch_size, height, width, channels)`, RGB or gray, float32 in [-1, 1]. A thread makes
+            the next two while one is in use.
 
         Raises:
             FileNotFoundError: If a folder is missing.
