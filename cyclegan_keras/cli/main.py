@@ -22,8 +22,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | 
         verb: Which verb it is; `None` means that the first word says so.
 
     Returns:
-        The exit status: 0, 1 if `translate` was told to go on past errors and did, 2 for anything wrong with what was asked, 130 after Ctrl-C, 143 after
-        SIGTERM, 129 after SIGHUP.
+        The exit status: 0, 1 if `translate` was told to go on past errors and did, 2 for anything
+        wrong with what was asked, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
     """
     _open_what_is_closed()
     parser = argparse.ArgumentParser(prog=prog)
@@ -71,7 +71,7 @@ def _open_what_is_closed() -> None:
                 os.dup2(nothing, number)
                 os.close(nothing)
         if getattr(sys, name) is None:
-            setattr(sys, name, open(number, mode, closefd=False))
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
 def _print_any_name() -> None:

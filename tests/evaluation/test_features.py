@@ -120,7 +120,9 @@ def test_images_are_scaled_with_antialiasing(tmp_path):
 )
 def test_other_things_than_images_are_named(imgs, tmp_path):
     extractor = from_file(saved(tmp_path, layers.Flatten()))
-    with pytest.raises(ValueError, match=r"`imgs` must be RGB images.*Received: imgs of shape \("):
+    with pytest.raises(
+        ValueError, match=r"`imgs` must be RGB or gray images.*Received: imgs of shape \("
+    ):
         extractor(imgs)
 
 
