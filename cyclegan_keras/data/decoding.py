@@ -17,8 +17,12 @@ GRAY_MODES = ("1", "L", "LA", "La")
 
 # What of a file was left aside, and how often, by a noun.
 LeftOut = collections.Counter[str]
-BAD_PROFILE = "color profile that cannot be used"
-LATER_PAGE, LATER_FRAME = "later page of a TIFF", "later frame of an animation"
+BAD_PROFILE, LATER_PAGE, LATER_FRAME = "color profile", "TIFF page", "animation frame"
+WHY = {
+    BAD_PROFILE: "that cannot be used",
+    LATER_PAGE: "after the first of a file",
+    LATER_FRAME: "after the first of a file",
+}
 
 
 def decode(
@@ -67,7 +71,7 @@ def decode(
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             tags: Any = image.tag_v2
             tiff.check(tags.get)
-            if not tiff.is_exact(tags.get) and (exact or image.mode not in ("RGB", "RGBA")):
+            if not tiff.is_exact(tags.get) and (exact or not tiff.is_enough(tags.get)):
                 return _picture_of_tiff(file, max_pixels, left_out)
             depth = tags.get(tiff.BITS, (1,))[0]
         intact.check(file, image)
