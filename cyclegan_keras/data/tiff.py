@@ -7,6 +7,8 @@ from typing import IO, Any
 import numpy as np
 import tifffile
 
+from cyclegan_keras.data import intact
+
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Tags.
@@ -21,8 +23,9 @@ NAMES = {MASK: "a mask", 9: "ICC L*a*b*", 10: "ITU L*a*b*", 32803: "a camera's r
 ASSOCIATED, UNASSOCIATED = 1, 2
 
 UINT, INT, FLOAT = 1, 2, 3
+LZW = 5
 # Those without loss, of which the decoder is told how much may come out: by number.
-COMPRESSIONS = {1: "none", 5: "LZW", 8: "deflate", 32773: "packbits", 32946: "deflate",
+COMPRESSIONS = {1: "none", LZW: "LZW", 8: "deflate", 32773: "packbits", 32946: "deflate",
                 34925: "LZMA", 50000: "Zstandard"}  # fmt: skip
 
 Get = Callable[[int, Any], Any]
@@ -183,7 +186,11 @@ def _check_lengths(tiff: Any, page: Any, parts: list[tuple[int, int]]) -> None:
             wanted = min(rows, left) * -(-width * bits // 8)
         if decompress is not None:
             tiff.filehandle.seek(offset)
-            count = len(decompress(tiff.filehandle.read(count), out=wanted))
+            data = tiff.filehandle.read(count)
+            # LZW has an end mark, of which at most one byte is zero, and nobody else looks at it.
+            if page.compression == LZW and data.endswith(bytes(3)):
+                raise ValueError(intact.CUT)
+            count = len(decompress(data, out=wanted))
         if count < wanted:
             raise ValueError("its strips or tiles do not make up the picture")
 
