@@ -9,6 +9,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
+from cyclegan_keras.data import value_range
 from cyclegan_keras.recipes import RECIPES
 from cyclegan_keras.settings import (
     BOTH,
@@ -112,6 +113,14 @@ class TrainConfig:
         False,
         "leave out images that cannot be read, instead of stopping there",
         may_change=True,
+    )
+    value_range: str | tuple | None = setting(
+        "data",
+        None,
+        "the numbers of the files that are black and white, LOW HIGH, such as -1024 3071; four for "
+        "other ones in B; or auto, which finds them in the training images. By default the whole "
+        "range of a file's type",
+        words="N",
     )
     generator: str = setting(
         "networks",
@@ -354,6 +363,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image_size", image_size(self.image_size))
+        object.__setattr__(self, "value_range", value_range.parse(self.value_range))
         for name, kind in typing.get_type_hints(type(self)).items():
             object.__setattr__(self, name, checked(name, kind, getattr(self, name)))
         for field in dataclasses.fields(self):
@@ -492,6 +502,13 @@ class TrainConfig:
             for field in dataclasses.fields(self)
             if not field.metadata["may_change"]
             and getattr(self, field.name) != getattr(other, field.name)
+            # `auto` is the same setting before and after something was found.
+            and not (
+                field.name == "value_range"
+                and value_range.AUTO in (self.value_range, other.value_range)
+                and value_range.is_auto(self.value_range)
+                and value_range.is_auto(other.value_range)
+            )
         }
 
     def to_json(self) -> str:

@@ -17,6 +17,7 @@ def setting(
     least: float | None = None,
     models: tuple[str, ...] = BOTH,
     may_change: bool = False,
+    words: str | None = None,
 ) -> Any:
     """Makes a field of a dataclass of settings.
 
@@ -28,12 +29,13 @@ def setting(
         least: The least value, if it is a number.
         models: Which models have it.
         may_change: Whether a run may go on with another value than it was begun with.
+        words: If its flag takes several words, how these are shown.
 
     Returns:
         The field; all of this is in its metadata.
     """
     about = {"group": group, "help": help_text, "choices": choices, "least": least}
-    metadata = {**about, "models": models, "may_change": may_change}
+    metadata = {**about, "models": models, "may_change": may_change, "words": words}
     return dataclasses.field(default=default, metadata=metadata)
 
 

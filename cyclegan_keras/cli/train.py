@@ -10,6 +10,7 @@ from typing import Any
 
 from cyclegan_keras.cli import judging
 from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.data import value_range
 from cyclegan_keras.quiet import without_startup_notes
 from cyclegan_keras.settings import value_type
 from cyclegan_keras.training import runs
@@ -55,6 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             default = "" if field.default else default
         else:
             options["metavar"] = _metavar(field, kind)
+        if about["words"]:
+            options |= {"nargs": "+", "metavar": about["words"]}
         group.add_argument(
             f"--{field.name.replace('_', '-')}",
             default=argparse.SUPPRESS,
@@ -98,7 +101,11 @@ def config_from(arguments: argparse.Namespace) -> TrainConfig:
     if not arguments.config:
         return TrainConfig.make(**given)
     # Where the old run went is no setting of the new one.
-    return TrainConfig.make(TrainConfig.from_json(arguments.config), **{"run_dir": None, **given})
+    base = TrainConfig.from_json(arguments.config)
+    anew: dict[str, Any] = {"run_dir": None}
+    if value_range.is_auto(base.value_range):
+        anew["value_range"] = value_range.AUTO  # What was found there need not be so here.
+    return TrainConfig.make(base, **{**anew, **given})
 
 
 def _settings_of_run(run_dir: str) -> TrainConfig:
@@ -170,6 +177,9 @@ def train(config: TrainConfig) -> dict[str, float]:
     if config.tensorboard:
         tensorboard.check_installed()
     loader = _read_data(config)
+    config = dataclasses.replace(
+        config, value_range=value_range.with_found(config.value_range, loader.value_ranges)
+    )
     judge, judged_in_training = judging.make_judge(config, loader)
     with runs.opened(config, loader.dataset_name) as run_dir:
         print(
@@ -232,6 +242,17 @@ def _read_data(config: TrainConfig) -> Any:
             + (" --channels 1 trains in gray." if len(gray) == 2 else ""),
             flush=True,
         )
+    if config.value_range == value_range.AUTO:
+        print(
+            "Range   "
+            + ", ".join(
+                f"{one.low:g} to {one.high:g} in {domain}"
+                for domain, one in loader.value_ranges.items()
+            ),
+            flush=True,
+        )
+    for note in loader.notes():
+        print(note, flush=True)
     return loader
 
 
@@ -299,6 +320,7 @@ def make_loader(config: TrainConfig) -> Any:
         paired=config.model == "pix2pix",
         cache_memory=config.cache_memory,
         skip_bad_images=config.skip_bad_images,
+        value_range=config.value_range,
     )
 
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 # What a picture with a profile is turned into if its numbers change by more than this, of 255. The
 # many versions of sRGB's own profile differ by one.
 TOLERANCE = 2
-# 1 / 2.2, which all write who mean the curve of sRGB.
+# 1 / 2.2, which all write who mean the curve of sRGB and its primaries.
 GAMMA = 0.45455
 
 PRIMARIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
@@ -51,7 +51,7 @@ def _profile(gamma: float | None, where: tuple[float, ...]) -> bytes | None:
     if is_srgb and np.allclose(where, (*WHITE_POINT, *PRIMARIES), atol=0.005):
         return None
     curve: dict[str, Any] = {"transferfunction": _linear(np.linspace(0, 1, 4096))}
-    if gamma is not None and not is_srgb:
+    if gamma is not None:
         if not 0.05 < gamma < 20:
             raise BadProfileError(f"a gamma of {gamma:g}")
         curve = {"gamma": 1 / gamma}

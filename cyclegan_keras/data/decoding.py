@@ -17,8 +17,12 @@ GRAY_MODES = ("1", "L", "LA", "La")
 
 # What of a file was left aside, and how often, by a noun.
 LeftOut = collections.Counter[str]
-BAD_PROFILE = "color profile that cannot be used"
-LATER_PAGE, LATER_FRAME = "later page of a TIFF", "later frame of an animation"
+BAD_PROFILE, LATER_PAGE, LATER_FRAME = "color profile", "TIFF page", "animation frame"
+WHY = {
+    BAD_PROFILE: "that cannot be used",
+    LATER_PAGE: "after the first of a file",
+    LATER_FRAME: "after the first of a file",
+}
 
 
 def decode(
@@ -67,7 +71,7 @@ def decode(
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             tags: Any = image.tag_v2
             tiff.check(tags.get)
-            if not tiff.is_exact(tags.get) and (exact or image.mode not in ("RGB", "RGBA")):
+            if not tiff.is_exact(tags.get) and (exact or not tiff.is_enough(tags.get)):
                 return _picture_of_tiff(file, max_pixels, left_out)
             depth = tags.get(tiff.BITS, (1,))[0]
         intact.check(file, image)
@@ -87,6 +91,7 @@ def decode(
             result = in_srgb(image, left_out)
             if result is image:
                 result = image.copy()
+            result.format = "JPEG" if image.format == "MPO" else image.format
         _count_frames(image, left_out)
         return result
 
@@ -102,13 +107,25 @@ def picture_of(image: Image.Image) -> Picture:
     """
     if image.mode[0] in "IF":
         return _picture_of_numbers(image, 8, LeftOut())
-    exif = None
-    with contextlib.suppress(Exception):  # Broken EXIF changes no pixel.
-        exif = image.getexif().tobytes() if len(image.getexif()) else None
     is_gray = image.mode in GRAY_MODES
     has_alpha = image.has_transparency_data
     pixels = np.asarray(image.convert(("L" if is_gray else "RGB") + "A" * has_alpha))
-    return Picture(exif=exif, **_parted(pixels.reshape(*pixels.shape[:2], -1)))
+    return Picture(
+        exif=_exif_of(image),
+        format=image.format or "",
+        **_parted(pixels.reshape(*pixels.shape[:2], -1)),
+    )
+
+
+def _exif_of(image: Image.Image) -> bytes | None:
+    """What was written of how a picture was made, for one that has been turned."""
+    if image.format == "TIFF":  # All its tags, those of where its pixels are among them.
+        return None
+    with contextlib.suppress(Exception):  # Broken EXIF changes no pixel.
+        exif = image.getexif()
+        exif.pop(ORIENTATION, None)
+        return exif.tobytes() if len(exif) else None
+    return None
 
 
 def _parted(pixels: np.ndarray) -> dict[str, Any]:
@@ -134,6 +151,7 @@ def _picture_of_numbers(image: Image.Image, depth: int, left_out: LeftOut) -> Pi
         image.format or "",
         image.info,
         left_out,
+        _exif_of(image),
     )
 
 
@@ -150,7 +168,7 @@ def _picture_of_png(file: IO[bytes], image: Image.Image, left_out: LeftOut) -> P
     image.load()  # What comes after the pixels, the orientation for one.
     exif = image.getexif()
     parts = _parted(_turned(pixels, exif.get(ORIENTATION, 1)))
-    picture = _finished(parts, 16, "PNG", image.info, left_out)
+    picture = _finished(parts, 16, "PNG", image.info, left_out, _exif_of(image))
     _count_frames(image, left_out)
     return picture
 
@@ -173,14 +191,19 @@ def _picture_of_tiff(file: IO[bytes], max_pixels: int, left_out: LeftOut) -> Pic
 
 
 def _finished(
-    parts: dict[str, Any], depth: int, kind: str, info: dict[Any, Any], left_out: LeftOut
+    parts: dict[str, Any],
+    depth: int,
+    kind: str,
+    info: dict[Any, Any],
+    left_out: LeftOut,
+    exif: bytes | None = None,
 ) -> Picture:
     pixels = parts["pixels"]
     if pixels.dtype.kind == "f" and (bad := np.count_nonzero(~np.isfinite(pixels))):
         raise ValueError(f"{bad} of its numbers are infinite or none at all (NaN)")
     if pixels.dtype in (np.uint8, np.uint16) and depth in (8, 16):
         parts["pixels"] = _pixels_in_srgb(pixels, info, left_out)
-    return Picture(depth=depth, format=kind, **parts)
+    return Picture(depth=depth, format=kind, exif=exif, **parts)
 
 
 def _turned(pixels: np.ndarray, orientation: Any) -> np.ndarray:

@@ -2,12 +2,16 @@
 
 import functools
 import pathlib
+import threading
+from typing import Any
 
 import numpy as np
 
-from cyclegan_keras.data import augment, fruit, images, layout
+from cyclegan_keras.data import augment, decoding, fruit, images, layout, levels
 from cyclegan_keras.data.palettes import Palette
 from cyclegan_keras.data.pixel_store import PixelStore, Place
+from cyclegan_keras.data.value_range import Ranges, ValueRange, ranges_of
+from cyclegan_keras.words import counted
 
 
 class Domains:
@@ -24,12 +28,14 @@ class Domains:
             their partners with them.
         cache_memory: GiB of memory that decoded images may take; `None` means no limit.
         channels: 3 for RGB, or 1 for gray, by luma.
+        value_range: Which numbers of the files are black and white; see `DataLoader`.
 
     Attributes:
         skipped: What is wrong with each image that was left out so far, by its path.
 
     Raises:
-        ValueError: If `cache_memory` is less than 0, or `channels` is neither 1 nor 3.
+        ValueError: If `cache_memory` is less than 0, `channels` is neither 1 nor 3, or
+            `value_range` is none.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class Domains:
         skip_bad_images: bool,
         cache_memory: float | None,
         channels: int = 3,
+        value_range: Any = None,
     ) -> None:
         if channels not in (1, 3):
             raise ValueError(
@@ -53,7 +60,12 @@ class Domains:
         self.paired = paired
         self.skip_bad_images = skip_bad_images
         self.skipped: dict[pathlib.Path, str] = {}
+        self._ranges = ranges_of(value_range)
+        self._has_range = value_range is not None
         self._paths: dict[str, list[pathlib.Path]] = {}
+        self._others: dict[str, list[str]] = {}
+        self._left_out = images.LeftOut()
+        self._lock = threading.Lock()
         self._settled: set[str] = set()
         self._store = PixelStore(cache_memory)
 
@@ -93,7 +105,54 @@ class Domains:
         Raises:
             FileNotFoundError: If there is no such data set.
         """
-        return self._layout.has_test_images
+        if not self._layout.has_test_images:
+            return False
+        try:
+            return all(bool(self._listed(domain, True)) for domain in "AB")
+        except ValueError:  # A folder without one image is as good as none; see `notes`.
+            return False
+
+    @property
+    def value_ranges(self) -> Ranges:
+        """The numbers that are black and white in the files of each domain.
+
+        With `value_range="auto"`, all training images are read the first time.
+
+        Raises:
+            FileNotFoundError: If there is no such data set.
+            ValueError: If none can be found.
+        """
+        if self._ranges is None:
+            domains = [(domain, self._listed(domain, False)) for domain in "AB"]
+            self._ranges = levels.find_ranges(domains, self._layout.side_by_side)
+        return self._ranges
+
+    def notes(self) -> list[str]:
+        """Tells what a user should know of the data before a training, once it has been read.
+
+        Returns:
+            A line that counts and names what is in the data set and is not used, if there is such,
+            and one for each domain whose images use less than a quarter of the levels.
+
+        Raises:
+            FileNotFoundError: If there is no such data set.
+            ValueError: If an image cannot be read.
+        """
+        pixels = {domain: self.pixels(domain) for domain in "AB"}
+        has_tests = self.has_test_images
+        if has_tests:
+            for domain in "AB":
+                self.pixels(domain, is_testing=True)
+        unused = self._layout.unused(has_tests)
+        unused += [
+            f"{phrase} in {folder!r}" for folder, some in self._others.items() for phrase in some
+        ]
+        unused += [
+            f"{counted(count, noun)} {decoding.WHY[noun]}"
+            for noun, count in sorted(self._left_out.items())
+        ]
+        found = [levels.in_words(pixels[domain], domain, self._has_range) for domain in "AB"]
+        return [*([f"Not used: {'; '.join(unused)}."] if unused else []), *filter(None, found)]
 
     def paths(self, domain: str, is_testing: bool = False) -> list[pathlib.Path]:
         """Lists the files that hold the images of one domain, sorted by name.
@@ -117,7 +176,8 @@ class Domains:
         folder = self._layout.folder(domain, is_testing)
         # Listed once, as the images are read once: what is added later is not half noticed.
         if folder not in self._paths:
-            self._paths[folder] = self._layout.files(domain, is_testing)
+            found = self._layout.listed(domain, is_testing)
+            self._paths[folder], self._others[folder] = found.paths, found.in_words()
         return self._paths[folder]
 
     def pixels(self, domain: str, is_testing: bool = False) -> np.ndarray:
@@ -147,13 +207,24 @@ class Domains:
     def _decoded(self, domain: str, is_testing: bool) -> np.ndarray:
         paths, folder = self._listed(domain, is_testing), self._layout.folder(domain, is_testing)
         height, width = res = self._res(is_testing)
-        read = functools.partial(read_pixels, res=res, channels=self.channels)
+        ranges = self.value_ranges
+
+        def read(path: pathlib.Path) -> np.ndarray:
+            left_out = images.LeftOut()
+            if self._layout.side_by_side:
+                halves = layout.read_pair(path, ranges, left_out)
+                parts = [images.resize(half, (height, width)) for half in halves]
+                pixels = np.concatenate([images.as_pixels(part, self.channels) for part in parts])
+            else:
+                own = ranges["A" if domain == "A" else "B"]
+                pixels = read_pixels(path, (height, width), own, left_out, self.channels)
+            with self._lock:
+                self._left_out.update(left_out)
+            return pixels
+
         if self._layout.side_by_side:
             # A pair is kept as one image, B below A, so that its file is decoded once for both.
-            read, res = (
-                functools.partial(_read_pair, res=res, channels=self.channels),
-                (2 * height, width),
-            )
+            res = (2 * height, width)
         return self._store.get(folder, paths, (*res, self.channels), read, self.skip_bad_images)
 
     def _res(self, is_testing: bool) -> tuple[int, int]:
@@ -247,12 +318,20 @@ class Domains:
         return layout.find_layout(self.directory)
 
 
-def read_pixels(path: images.PathLike, res: tuple[int, int], channels: int = 3) -> np.ndarray:
+def read_pixels(
+    path: images.PathLike,
+    res: tuple[int, int],
+    value_range: ValueRange | None = None,
+    left_out: images.LeftOut | None = None,
+    channels: int = 3,
+) -> np.ndarray:
     """Reads one image in a given size.
 
     Args:
         path: Of the image.
         res: `(height, width)` in pixels.
+        value_range: As for `read_image`.
+        left_out: As for `read_image`.
         channels: 3 for RGB, or 1 for gray.
 
     Returns:
@@ -262,9 +341,5 @@ def read_pixels(path: images.PathLike, res: tuple[int, int], channels: int = 3) 
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read as an image.
     """
-    return images.as_pixels(images.resize(images.read_image(path, res), res), channels)
-
-
-def _read_pair(path: images.PathLike, res: tuple[int, int], channels: int) -> np.ndarray:
-    halves = [images.resize(half, res) for half in layout.read_pair(path)]
-    return np.concatenate([images.as_pixels(half, channels) for half in halves])
+    image = images.resize(images.read_image(path, res, value_range, left_out), res)
+    return images.as_pixels(image, channels)

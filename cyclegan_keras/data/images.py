@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import errno
 import os
-import pathlib
 import stat
 from collections.abc import Iterator
 from typing import IO, Any
@@ -13,12 +12,22 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cyclegan_keras.data import decoding, hush
+from cyclegan_keras.data.decoding import LeftOut
 from cyclegan_keras.data.formats import FORMATS, SUFFIXES
+from cyclegan_keras.data.listing import list_images
 from cyclegan_keras.data.picture import Picture
 from cyclegan_keras.data.value_range import ValueRange
 from cyclegan_keras.files import PathLike, written_whole
 
-__all__ = ["FORMATS", "SUFFIXES", "PathLike", "Picture", "read_image", "read_picture"]
+__all__ = [
+    "FORMATS",
+    "SUFFIXES",
+    "PathLike",
+    "Picture",
+    "list_images",
+    "read_image",
+    "read_picture",
+]
 
 WHITE = (255, 255, 255, 255)
 
@@ -36,41 +45,11 @@ SYSTEM_ERRORS = frozenset(
 )
 
 
-def list_images(directory: PathLike) -> list[pathlib.Path]:
-    """Lists the images in one folder, sorted by name.
-
-    Args:
-        directory: The folder. Hidden files and files that are not images by suffix are left out,
-            and so are folders in it. A link to nothing is listed, so that reading it tells.
-
-    Returns:
-        Sorted paths.
-
-    Raises:
-        FileNotFoundError: If the folder does not exist.
-        ValueError: If there is no image in it.
-    """
-    folder = pathlib.Path(directory)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"No folder {str(folder)!r}. Make it and put the images in it.")
-    paths = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir()
-    )
-    if not paths:
-        raise ValueError(
-            f"No images in {str(folder)!r}. Put some there, with one of the suffixes "
-            f"{' '.join(sorted(SUFFIXES))}."
-        )
-    return paths
-
-
 def read_image(
     path: PathLike,
     at_least: tuple[int, int] | None = None,
     value_range: ValueRange | None = None,
-    left_out: decoding.LeftOut | None = None,
+    left_out: LeftOut | None = None,
 ) -> Image.Image:
     """Reads an image as a viewer would show it.
 
@@ -99,7 +78,7 @@ def read_image(
         ValueError: If it is not an image, may not be read, is damaged, is absurdly large, or its
             numbers are of a kind of which nobody knows what is white.
     """
-    counts = decoding.LeftOut()
+    counts = LeftOut()
     with _opened(path) as file:
         decoded = _decode(file, at_least, value_range is not None, counts)
         if left_out is not None:
@@ -128,7 +107,7 @@ def read_picture(path: PathLike) -> Picture:
         OSError: If the computer fails, and not the file: too many open files, a broken disk.
         ValueError: If it is not an image, may not be read, is damaged, or is absurdly large.
     """
-    counts = decoding.LeftOut()
+    counts = LeftOut()
     with _opened(path) as file:
         decoded = _decode(file, None, True, counts)
         picture = decoded if isinstance(decoded, Picture) else decoding.picture_of(decoded)
@@ -177,7 +156,7 @@ def _open(name: str | bytes) -> IO[bytes]:
 
 
 def _decode(
-    file: IO[bytes], at_least: tuple[int, int] | None, exact: bool, left_out: decoding.LeftOut
+    file: IO[bytes], at_least: tuple[int, int] | None, exact: bool, left_out: LeftOut
 ) -> Image.Image | Picture:
     return decoding.decode(
         file, at_least, exact, left_out, max_pixels=MAX_PIXELS, max_side=MAX_SIDE
@@ -196,7 +175,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     Raises:
         ValueError: If its pixels are numbers of which nobody knows what is white.
     """
-    return _in_rgb(decoding.in_srgb(ImageOps.exif_transpose(image), decoding.LeftOut()))
+    return _in_rgb(decoding.in_srgb(ImageOps.exif_transpose(image), LeftOut()))
 
 
 def _in_rgb(image: Image.Image) -> Image.Image:

@@ -20,8 +20,8 @@ class Picture:
             nothing is transparent. Colors are not multiplied with it.
         depth: Bits of a number in the file, such as 8, or 12 in a uint16.
         format: Such as `"PNG"` or `"JPEG"`, by the content.
-        exif: What the file says of how it was made, as Pillow saves it, with an orientation that
-            is upright; `None` if nothing.
+        exif: What the file says of how it was made, as Pillow saves it, without orientation, for
+            the pixels are upright; `None` if nothing, and for a TIFF.
         left_out: What of the file was left aside, and how often, by a noun.
     """
 

@@ -7,12 +7,14 @@ from typing import IO, Any
 import numpy as np
 import tifffile
 
+from cyclegan_keras.data import intact
+
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Tags.
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
-ORIENTATION, NUM_BANDS, INK_SET, EXTRA_BANDS, SAMPLE_FORMAT = 274, 277, 332, 338, 339
-SUBSAMPLING = 530
+ORIENTATION, NUM_BANDS, PLANAR, INK_SET, EXTRA_BANDS, SAMPLE_FORMAT = 274, 277, 284, 332, 338, 339
+SUBSAMPLING, DEPTH = 530, 32997
 
 # Photometric interpretations, and how many bands of color each has.
 WHITE_IS_0, BLACK_IS_0, RGB, PALETTE, MASK, CMYK, YCBCR, LAB = 0, 1, 2, 3, 4, 5, 6, 8
@@ -21,8 +23,9 @@ NAMES = {MASK: "a mask", 9: "ICC L*a*b*", 10: "ITU L*a*b*", 32803: "a camera's r
 ASSOCIATED, UNASSOCIATED = 1, 2
 
 UINT, INT, FLOAT = 1, 2, 3
+LZW = 5
 # Those without loss, of which the decoder is told how much may come out: by number.
-COMPRESSIONS = {1: "none", 5: "LZW", 8: "deflate", 32773: "packbits", 32946: "deflate",
+COMPRESSIONS = {1: "none", LZW: "LZW", 8: "deflate", 32773: "packbits", 32946: "deflate",
                 34925: "LZMA", 50000: "Zstandard"}  # fmt: skip
 
 Get = Callable[[int, Any], Any]
@@ -51,6 +54,8 @@ def check(get: Get) -> None:
         raise ValueError(f"its sample format, {formats.pop()}, is none of uint, int and float")
     if photometric == WHITE_IS_0 and formats != {UINT}:
         raise ValueError("its numbers are signed or float, and yet 0 is said to be white")
+    if get(DEPTH, 1) > 1:
+        raise ValueError("it is a volume; save its slices as files of their own")
     if photometric == CMYK and get(INK_SET, 1) != 1:
         raise ValueError("its inks are not those of CMYK")
     more = bands - COLORS[photometric]
@@ -86,13 +91,25 @@ def is_exact(get: Get) -> bool:
         Whether it does; what it cannot open at all, it does not.
     """
     bits, sample = _many(get(BITS, 1))[0], _many(get(SAMPLE_FORMAT, UINT))[0]
-    if bits <= 8:
+    if bits <= 8 or sample == INT:
         return sample == UINT
     if get(PHOTOMETRIC, BLACK_IS_0) not in (BLACK_IS_0, WHITE_IS_0, RGB):
         return True  # As far as can be had: 16 bits of CMYK become 8.
     if get(NUM_BANDS, 1) > 1 or get(PHOTOMETRIC, BLACK_IS_0) == WHITE_IS_0:
         return False
-    return not (sample == UINT and bits == 32)
+    return bits != 32 or sample == FLOAT
+
+
+def is_enough(get: Get) -> bool:
+    """Tells whether Pillow's 8 bits are a fair copy of what it cannot give in full.
+
+    Args:
+        get: As for `check`.
+
+    Returns:
+        Whether it is color of 16 bits, with the bands of each pixel together.
+    """
+    return get(NUM_BANDS, 1) > 2 and get(PLANAR, 1) == 1
 
 
 def reads(file: IO[bytes], max_pixels: int, max_tile: int) -> tuple[np.ndarray, Any]:
@@ -169,7 +186,11 @@ def _check_lengths(tiff: Any, page: Any, parts: list[tuple[int, int]]) -> None:
             wanted = min(rows, left) * -(-width * bits // 8)
         if decompress is not None:
             tiff.filehandle.seek(offset)
-            count = len(decompress(tiff.filehandle.read(count), out=wanted))
+            data = tiff.filehandle.read(count)
+            # LZW has an end mark, of which at most one byte is zero, and nobody else looks at it.
+            if page.compression == LZW and data.endswith(bytes(3)):
+                raise ValueError(intact.CUT)
+            count = len(decompress(data, out=wanted))
         if count < wanted:
             raise ValueError("its strips or tiles do not make up the picture")
 

@@ -7,14 +7,9 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
-
 from cyclegan_keras.files import PathLike
 
 AUTO = "auto"
-# Of the pixels of a domain, the share that `auto` leaves out at either end: hot and dead pixels.
-TAIL = 0.001
-NUM_QUANTILES = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,19 +34,19 @@ class ValueRange:
                 f"Received: {self.low}, {self.high}"
             )
 
-    def shares(self, pixels: np.ndarray) -> np.ndarray:
+    def shares(self, pixels: Any) -> Any:
         """Makes numbers of a file shares of white.
 
         Args:
-            pixels: Of any shape and any real type.
+            pixels: An array of any shape and any real type.
 
         Returns:
             float32 in [0, 1], of the same shape.
         """
-        shares = (pixels.astype(np.float64) - self.low) / (self.high - self.low)
-        return np.clip(shares, 0, 1).astype(np.float32)
+        shares = (pixels.astype("float64") - self.low) / (self.high - self.low)
+        return shares.clip(0, 1).astype("float32")
 
-    def numbers(self, shares: np.ndarray, dtype: Any) -> np.ndarray:
+    def numbers(self, shares: Any, dtype: Any) -> Any:
         """Undoes `shares`.
 
         Args:
@@ -61,6 +56,8 @@ class ValueRange:
         Returns:
             Numbers in the range, in that type; whole ones are rounded and never overflow.
         """
+        import numpy as np  # Not before it is needed: settings are made without it.
+
         numbers = self.low + np.asarray(shares, np.float64) * (self.high - self.low)
         if np.issubdtype(dtype, np.integer):
             limits = np.iinfo(dtype)
@@ -72,7 +69,7 @@ class ValueRange:
 Ranges = dict[Literal["A", "B"], ValueRange | None]
 
 
-def parse(value: Any) -> str | list[float] | None:
+def parse(value: Any) -> str | tuple[Any, ...] | None:
     """Checks a value range as a user gives it.
 
     Args:
@@ -80,7 +77,7 @@ def parse(value: Any) -> str | list[float] | None:
             two pairs. Numbers may be text. After `"auto"`, four numbers may say what it has found.
 
     Returns:
-        `None`, `"auto"`, or a list; the pairs are flat in it.
+        `None`, `"auto"`, or a tuple; the pairs are flat in it.
 
     Raises:
         ValueError: If it is none of that.
@@ -107,7 +104,35 @@ def parse(value: Any) -> str | list[float] | None:
             "`value_range` must be 'auto', or the numbers of black and of white, the lower first: "
             f"two for both domains, or four, A's first. Received: value_range={value!r}"
         ) from None
-    return [AUTO, *numbers] if is_auto else numbers  # type: ignore[list-item]
+    return (AUTO, *numbers) if is_auto else tuple(numbers)
+
+
+def is_auto(value: Any) -> bool:
+    """Tells whether a value range is found in the images.
+
+    Args:
+        value: From `parse`.
+
+    Returns:
+        Whether it is `"auto"`, with or without what was found.
+    """
+    return value == AUTO or (isinstance(value, tuple) and value[:1] == (AUTO,))
+
+
+def with_found(value: Any, ranges: Ranges) -> Any:
+    """Adds to `"auto"` what was found, to be kept with a run.
+
+    Args:
+        value: What `parse` takes.
+        ranges: What was found.
+
+    Returns:
+        `"auto"` and four numbers, as `parse` takes them; `value` if it is not `"auto"`.
+    """
+    if value != AUTO:
+        return value
+    both = (ranges["A"], ranges["B"])
+    return (AUTO, *(number for one in both if one for number in (one.low, one.high)))
 
 
 def ranges_of(value: Any) -> Ranges | None:
@@ -160,41 +185,3 @@ def of_translator(path: PathLike) -> tuple[ValueRange | None, ValueRange | None]
             "found. Give the value range."
         )
     return ranges[way[0]], ranges[way[1]]  # type: ignore[index]
-
-
-def quantiles(pixels: np.ndarray) -> np.ndarray:
-    """Sums one picture up, to find the range of many.
-
-    Args:
-        pixels: Its numbers, of any shape and real type.
-
-    Returns:
-        `NUM_QUANTILES` numbers, float64, sorted, each for as many pixels.
-    """
-    where = (np.arange(NUM_QUANTILES) + 0.5) / NUM_QUANTILES
-    return np.quantile(pixels.astype(np.float64).ravel(), where, method="nearest")
-
-
-def found(summaries: Sequence[np.ndarray], domain: str) -> ValueRange:
-    """Finds the range of a domain, without the `TAIL` at either end.
-
-    Args:
-        summaries: Of its pictures, from `quantiles`, in any order.
-        domain: Its name, for an error.
-
-    Returns:
-        The range.
-
-    Raises:
-        ValueError: If all pictures are of one number.
-    """
-    everything = np.concatenate(summaries)
-    low, high = np.quantile(everything, (TAIL, 1 - TAIL), method="nearest")
-    if low == high:
-        low, high = everything.min(), everything.max()
-    if low == high:
-        raise ValueError(
-            f"The pictures of {domain} are all of the number {low:g}, so no value range can be "
-            "found. Give the two numbers."
-        )
-    return ValueRange(float(low), float(high))
