@@ -49,7 +49,7 @@ def measure(data_dir: str | None, size: int, epochs: int = 2) -> dict[str, float
 def _train_with_a_clock(argv: list[str]) -> None:
     # The command's own imports happen here, and are in the time to the first step.
     from cyclegan_keras.cli.main import main as command
-    from cyclegan_keras.cli.quiet import without_startup_notes
+    from cyclegan_keras.quiet import without_startup_notes
 
     with without_startup_notes():
         from cyclegan_keras.cyclegan import CycleGAN

@@ -78,7 +78,7 @@ def measure(num_images: int = 1000, size: int = 64) -> dict[str, float]:
         source.mkdir()
         target.mkdir()
         draw(source, num_images, size)
-        jobs = translate.plan([source], target)
+        jobs = translate.plan([source], target, file_format="png")
         ways = {
             "plain": (translate_plainly, jobs[:NUM_PLAIN]),
             "files": (translate.translate_files, jobs),

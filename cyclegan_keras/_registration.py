@@ -9,6 +9,8 @@ import types
 from collections.abc import Sequence
 from typing import Any
 
+from cyclegan_keras import quiet
+
 # The name under which saved models know the classes.
 PACKAGE = "cyclegan_keras"
 # The modules whose classes a saved model may name.
@@ -31,6 +33,7 @@ def register_with_keras() -> None:
 def _register() -> None:
     for name in REGISTERING:
         importlib.import_module(f"cyclegan_keras.{name}")
+    quiet.look_for_no_gpu()  # Before the first operation does.
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder):

@@ -9,6 +9,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, Self
 
+from cyclegan_keras.data import value_range
 from cyclegan_keras.recipes import DECIDED_BY_RECIPES, RECIPES
 from cyclegan_keras.settings import (
     BOTH,
@@ -18,7 +19,9 @@ from cyclegan_keras.settings import (
     check_needs,
     check_range,
     checked,
+    image_size,
     setting,
+    sides_of,
 )
 
 # What is not said is as in the fast recipe.
@@ -84,8 +87,16 @@ class TrainConfig:
         "and test, in which each image is a pair, side by side",
         may_change=True,
     )
-    image_size: int = setting(
-        "data", _FAST.image_size, "height and width to train at, in pixels", least=32
+    image_size: int | str = setting(
+        "data",
+        _FAST.image_size,
+        "what to train at, in pixels: one number for squares, or HEIGHTxWIDTH, such as 256x512",
+    )
+    channels: int = setting(
+        "data",
+        3,
+        "of the images: 3, colors, or 1, gray; colors become gray by luma",
+        choices=(1, 3),
     )
     enlarge: float = setting(
         "data",
@@ -115,6 +126,14 @@ class TrainConfig:
         False,
         "leave out images that cannot be read, instead of stopping there",
         may_change=True,
+    )
+    value_range: str | tuple | None = setting(
+        "data",
+        None,
+        "the numbers of the files that are black and white, LOW HIGH, such as -1024 3071; four for "
+        "other ones in B; or auto, which finds them in the training images. By default the whole "
+        "range of a file's type",
+        words="N",
     )
     generator: str = setting(
         "networks",
@@ -321,6 +340,7 @@ class TrainConfig:
         "begin a new run with trained networks: all those of a run, its optimizers where they fit, "
         "or the generators in .keras files; every other setting is free",
         flag="from",
+        words="RUN-or-MODELS",
     )
     start_digest: str | None = setting(
         "training",
@@ -433,6 +453,8 @@ class TrainConfig:
 
     def _check_values(self) -> None:
         """Looks at each value for itself."""
+        object.__setattr__(self, "image_size", image_size(self.image_size))
+        object.__setattr__(self, "value_range", value_range.parse(self.value_range))
         kinds = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
             value = checked(field.name, kinds[field.name], getattr(self, field.name))
@@ -506,24 +528,36 @@ class TrainConfig:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
+    @property
+    def img_res(self) -> tuple[int, int]:
+        """Height and width that are trained at, in pixels."""
+        return sides_of(self.image_size)
+
+    @property
+    def img_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of what the networks take."""
+        return (*self.img_res, self.channels)
+
     def _check_image_size(self) -> None:
         """The networks look closer; this is told before anything is loaded."""
-        size = self.image_size
-        if self.discriminator == "patch286" and size < 96:
+        size, shorter = self.image_size, min(self.img_res)
+        if self.discriminator == "patch286" and shorter < 96:
             raise ValueError(
                 "`image_size` must be at least 96, because discriminator=patch286 leaves nothing "
                 f"to score of smaller images. Received: image_size={size}"
             )
         factor, halvings = 4, "twice"
         if self.generator == "deep_unet":
-            factor = 2 ** min(8, size.bit_length() - 1)
-            halvings = "until one pixel is left, or eight times"
+            factor = 2 ** min(8, shorter.bit_length() - 1)
+            halvings = "until one pixel of the shorter side is left, or eight times"
         elif "unet" in self.generator or self.discriminator == "book":
             factor, halvings = 16, "four times"
-        if size % factor:
-            nearest = max(32, round(size / factor) * factor)
+        if any(side % factor for side in self.img_res):
+            least = max(32, factor)
+            nearest = image_size([max(least, round(x / factor) * factor) for x in self.img_res])
+            both = "" if isinstance(size, int) else " in height and in width"
             raise ValueError(
-                f"`image_size` must be divisible by {factor}, because the networks halve it "
+                f"`image_size` must be divisible by {factor}{both}, because the networks halve it "
                 f"{halvings}; {nearest} would do. Received: image_size={size}"
             )
 
@@ -587,8 +621,7 @@ class TrainConfig:
             if self.model == "pix2pix"
             else ["update_first", "pool_size", "d_shift", "d_colour", "d_source"]
         )
-        shape = (self.image_size, self.image_size, 3)
-        return {"img_shape": shape, **{name: getattr(self, name) for name in names}}
+        return {"img_shape": self.img_shape, **{name: getattr(self, name) for name in names}}
 
     def differences(self, other: "TrainConfig") -> dict[str, tuple[Any, Any]]:
         """Compares with the settings that a run was begun with.
@@ -605,6 +638,13 @@ class TrainConfig:
             for field in dataclasses.fields(self)
             if not field.metadata["may_change"]
             and getattr(self, field.name) != getattr(other, field.name)
+            # `auto` is the same setting before and after something was found.
+            and not (
+                field.name == "value_range"
+                and value_range.AUTO in (self.value_range, other.value_range)
+                and value_range.is_auto(self.value_range)
+                and value_range.is_auto(other.value_range)
+            )
         }
 
     def to_json(self) -> str:
@@ -684,5 +724,5 @@ _DECIDED: dict[str, Callable[[TrainConfig], Any]] = {
     "decay_epochs": lambda config: (
         config.epochs // 2 if config.recipe == "paper" or config.model == "pix2pix" else 0
     ),
-    "num_blocks": lambda config: 6 if config.image_size < 256 else 9,
+    "num_blocks": lambda config: 6 if max(config.img_res) < 256 else 9,
 }

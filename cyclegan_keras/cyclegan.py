@@ -212,7 +212,7 @@ class CycleGAN(GAN):
         return {"g_AB": self.g_AB, "g_BA": self.g_BA}
 
     def _default_loader(self) -> DataLoader:
-        return DataLoader("fruit", img_res=self.img_shape[:2])
+        return DataLoader("fruit", img_res=self.img_shape[:2], channels=self.img_shape[2])
 
     def _step(self, imgs_A: Any, imgs_B: Any) -> dict[str, Any]:
         """The algorithm box: before listing 9.6 in the book, section 4 and the code of the paper.

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import pathlib
 from collections.abc import Iterator
@@ -65,6 +66,10 @@ def flush(path: PathLike) -> None:
         return
 
 
+# Of one name, on nearly every file system; in UTF-8, a letter may take four.
+MAX_NAME_BYTES = 255
+
+
 @contextlib.contextmanager
 def written_whole(path: PathLike) -> Iterator[pathlib.Path]:
     """Gives a name to write to; what was written there takes the place of the file at the end.
@@ -73,15 +78,28 @@ def written_whole(path: PathLike) -> Iterator[pathlib.Path]:
         path: Of the file; one that exists is replaced, unless there is an error.
 
     Yields:
-        A hidden path beside it, with the same suffix.
+        A hidden path beside it, with the same suffix (unless that is absurdly long).
     """
     target = pathlib.Path(path)
-    partial = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+    partial = target.with_name(_partial_name(target))
     try:
         yield partial
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _partial_name(target: pathlib.Path) -> str:
+    """A hidden name with the process's number and the same suffix, not too long for a file."""
+    suffix = target.suffix if len(os.fsencode(target.suffix)) <= 32 else ""
+    end = f".{os.getpid()}{suffix or '.part'}"
+    name = f".{target.name.removesuffix(suffix)}{end}"
+    if len(os.fsencode(name)) <= MAX_NAME_BYTES:
+        return name
+    # Names that begin alike must not meet, as several are written at a time.
+    end = f"~{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}{end}"
+    start = os.fsencode(name)[: MAX_NAME_BYTES - len(os.fsencode(end))]
+    return start.decode("utf-8", "ignore") + end
 
 
 def write_text(path: PathLike, text: str) -> None:

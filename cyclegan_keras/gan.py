@@ -338,10 +338,11 @@ class GAN(SeveralNetworks):
             *GANs in Action*, listing 9.6.
         """
         loop.check_epochs(epochs)
-        if (*self.data_loader.img_res, 3) != self.img_shape:
+        given = (*self.data_loader.img_res, self.data_loader.channels)
+        if given != tuple(self.img_shape):
             raise ValueError(
                 "The data loader must give images of the networks' shape. Received: `img_res` "
-                f"{self.data_loader.img_res} with 3 channels for `img_shape` {self.img_shape}"
+                f"{given[:2]} with {given[2]} channels for `img_shape` {self.img_shape}"
             )
         if callbacks is None:
             callbacks = book_callbacks(self.data_loader, sample_interval)

@@ -153,7 +153,9 @@ class Pix2Pix(GAN):
         return {self.g.name: self.g}
 
     def _default_loader(self) -> DataLoader:
-        return DataLoader("fruit_pairs", img_res=self.img_shape[:2], paired=True)
+        return DataLoader(
+            "fruit_pairs", self.img_shape[:2], paired=True, channels=self.img_shape[2]
+        )
 
     def _step(self, imgs_A: Any, imgs_B: Any) -> dict[str, Any]:
         """Section 3.3: the discriminator first, on half its loss; then the generator meets it."""

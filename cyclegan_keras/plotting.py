@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cyclegan_keras.data.images import denormalize
+from cyclegan_keras.data.images import as_image, denormalize
 from cyclegan_keras.translation import translate_images
 
 LEGEND_WIDTH = 60  # of a drawing of curves, in letters
@@ -24,7 +24,7 @@ def image_grid(
 
     Args:
         columns: One batch of images for each column, top to bottom, `(rows, height, width, 3)`,
-            float in [-1, 1].
+            or with 1 channel, gray; float in [-1, 1].
         titles: One for each column.
         gap_before: Index of a column that stands apart from those before it.
 
@@ -45,7 +45,7 @@ def image_grid(
     for left, title, column in zip(lefts, titles, columns, strict=True):
         draw.text((left, 2), title, fill=INK, font=font)
         for row, pixels in enumerate(denormalize(column)):
-            tile = Image.fromarray(pixels).resize((cell_width, cell_height), Image.Resampling.BOX)
+            tile = as_image(pixels).resize((cell_width, cell_height), Image.Resampling.BOX)
             page.paste(tile, (left, header + row * (cell_height + margin)))
     return np.asarray(page)
 

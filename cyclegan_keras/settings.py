@@ -1,6 +1,7 @@
 """What a setting is: its default, its help text, and what it may be."""
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Collection
@@ -43,12 +44,13 @@ def setting(
     group: str,
     default: Any,
     help_text: str,
-    choices: tuple[str, ...] | None = None,
+    choices: tuple[Any, ...] | None = None,
     least: float | None = None,
     models: tuple[str, ...] = BOTH,
     may_change: bool = False,
     needs: Needs | None = None,
     flag: str | None = None,
+    words: str | None = None,
 ) -> Any:
     """Makes a field of a dataclass of settings.
 
@@ -62,12 +64,19 @@ def setting(
         may_change: Whether a run may go on with another value than it was begun with.
         needs: What else must be so for it to do anything.
         flag: The name of its flag, if that is not its own; "" if it has none.
+        words: If its flag takes several words, how these are shown.
 
     Returns:
         The field; all of this is in its metadata.
     """
     about: dict[str, Any] = {"group": group, "help": help_text, "choices": choices, "least": least}
-    about |= {"models": models, "may_change": may_change, "needs": needs, "flag": flag}
+    about |= {
+        "models": models,
+        "may_change": may_change,
+        "needs": needs,
+        "flag": flag,
+        "words": words,
+    }
     return dataclasses.field(default=default, metadata=about)
 
 
@@ -88,7 +97,8 @@ def check_range(field: dataclasses.Field, value: Any) -> None:
         raise ValueError(f"`{field.name}` must be at least {least}. Received: {field.name}={value}")
     if choices and value not in choices:
         raise ValueError(
-            f"`{field.name}` must be one of {', '.join(choices)}. Received: {field.name}={value!r}"
+            f"`{field.name}` must be one of {', '.join(map(str, choices))}. "
+            f"Received: {field.name}={value!r}"
         )
 
 
@@ -123,6 +133,36 @@ def check_needs(config: Any, new: Collection[str], chosen: Collection[str]) -> N
                 f"`{name}` does nothing here: it takes {needs.in_words()}. Leave one of the two "
                 f"out, or change it. Received: {name}={value!r}, {needs.other}={other_value!r}"
             )
+
+
+def image_size(value: Any) -> int | str:
+    """Returns a size of images in its one form, so that equal sizes are equal settings.
+
+    Args:
+        value: A whole number, for squares, or height and width: "256x512", or a pair.
+
+    Returns:
+        A whole number for a square, else a text such as "256x512", which JSON can keep.
+
+    Raises:
+        ValueError: If it is no such size, or one side is smaller than 32 pixels.
+    """
+    sides = list(value) if isinstance(value, tuple | list) else [value]
+    if isinstance(value, str):
+        found = re.fullmatch(r"\s*(\d+)(?:\s*[xX×]\s*(\d+))?\s*", value)
+        sides = [int(side) for side in found.groups() if side] if found else []
+    if len(sides) not in (1, 2) or any(type(side) is not int or side < 32 for side in sides):
+        raise ValueError(
+            "`image_size` must be at least 32: a number of pixels for squares, or HEIGHTxWIDTH, "
+            f"such as 256x512. Received: image_size={value!r}"
+        )
+    return sides[0] if sides[0] == sides[-1] else f"{sides[0]}x{sides[1]}"
+
+
+def sides_of(size: int | str) -> tuple[int, int]:
+    """Returns height and width in pixels of what `image_size` gives."""
+    height, _, width = str(size).partition("x")
+    return int(height), int(width or height)
 
 
 def value_type(kind: Any) -> type:

@@ -429,3 +429,57 @@ def test_what_may_change_in_the_middle_of_a_run():
         "lambda_cycle_A": (7.0, 1.5),
         "lambda_cycle_B": (7.0, 1.5),
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "img_res"),
+    [
+        (64, 64, (64, 64)),
+        ("64", 64, (64, 64)),
+        ("64x64", 64, (64, 64)),
+        ("256x512", "256x512", (256, 512)),
+        ("48X32", "48x32", (48, 32)),
+        (" 48 × 32 ", "48x32", (48, 32)),
+        ((48, 32), "48x32", (48, 32)),
+        ([48, 32], "48x32", (48, 32)),
+    ],
+)
+def test_a_size_is_a_number_or_height_and_width(given, kept, img_res, tmp_path):
+    config = TrainConfig(image_size=given, channels=1)
+    assert (config.image_size, config.img_res) == (kept, img_res)
+    assert config.model_settings()["img_shape"] == (*img_res, 1)
+    (tmp_path / "config.json").write_text(config.to_json())
+    assert TrainConfig.from_json(tmp_path / "config.json") == config
+    (tmp_path / "old.json").write_text(f'{{"image_size": {img_res[0]}}}')
+    assert TrainConfig.from_json(tmp_path / "old.json").img_shape == (img_res[0], img_res[0], 3)
+
+
+@pytest.mark.parametrize(
+    "given", [31, "31x64", "64x31", "64x", "x64", "", "a", "3x4x5", 64.0, True, None, [64, 64, 3]]
+)
+def test_what_is_no_size_is_told(given):
+    with pytest.raises(ValueError, match=r"`image_size` must be .*HEIGHTxWIDTH.*256x512.*Received"):
+        TrainConfig(image_size=given)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"recipe": "book", "image_size": "64x72"}, "divisible by 16 in height.*; 64 would do"),
+        ({"image_size": "70x64"}, "divisible by 4 in height and in width.*; 72x64 would do"),
+        ({"generator": "deep_unet", "image_size": "64x96"}, "divisible by 64.*; 64x128 would do"),
+        ({"discriminator": "patch286", "image_size": "64x96"}, "at least 96"),
+        ({"channels": 2}, "`channels` must be one of 1, 3.*channels=2"),
+    ],
+)
+def test_both_sides_must_fit_the_networks(settings, told):
+    with pytest.raises(ValueError, match=told):
+        TrainConfig.make(**settings)
+
+
+def test_blocks_go_by_the_longer_side_as_in_the_network():
+    blocks = [
+        TrainConfig.make(recipe="paper", image_size=size).num_blocks
+        for size in ("128x252", "128x256", "256x128")
+    ]
+    assert blocks == [6, 9, 9]

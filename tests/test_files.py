@@ -103,3 +103,31 @@ def num_open() -> int | None:
     """Descriptors of this process, where the system lists them."""
     folder = pathlib.Path("/proc/self/fd")
     return len(os.listdir(folder)) if folder.is_dir() else None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x" * 250 + ".png", "x" * 255, "ü" * 125 + ".txt", "🍎" * 62 + ".jpg", "a." + "b" * 253],
+)
+def test_a_name_may_be_as_long_as_any_file_has(name, tmp_path):
+    others = []
+    with files.written_whole(tmp_path / name) as partial:
+        partial.write_text("whole")
+        others = [entry.name for entry in tmp_path.iterdir()]
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+    assert len(others) == 1
+    assert others[0].startswith(".")
+    (tmp_path / others[0]).touch()  # As if killed before the end.
+    files.remove_partial(tmp_path)
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+def test_long_names_that_begin_alike_are_written_side_by_side(tmp_path):
+    names = [f"{'x' * 249}{end}.png" for end in "ab"]
+    with files.written_whole(tmp_path / names[0]) as one:
+        one.write_text("a")
+        with files.written_whole(tmp_path / names[1]) as other:
+            assert other.suffix == ".png"
+            other.write_text("b")
+    assert [(tmp_path / name).read_text() for name in names] == ["a", "b"]
+    assert len(os.listdir(tmp_path)) == 2

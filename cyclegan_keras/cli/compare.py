@@ -5,8 +5,8 @@ import pathlib
 from typing import Any
 
 from cyclegan_keras.cli import evaluate, train
-from cyclegan_keras.cli.quiet import without_startup_notes
 from cyclegan_keras.files import check_can_be_folder
+from cyclegan_keras.quiet import without_startup_notes
 
 HELP = "set runs side by side, settings and figures"
 
@@ -114,7 +114,7 @@ def _pictures(runs: list[Any]) -> tuple[list[Any], str | None]:
         return [], f"There are no pictures, for a translator is missing: {absent[0]}."
     translators = [
         {
-            name: evaluate.load_translator(path, run.config.image_size)
+            name: evaluate.load_translator(path, run.config.img_shape)
             for name, path in run.translators.items()
         }
         for run in runs

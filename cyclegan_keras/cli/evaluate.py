@@ -7,10 +7,10 @@ import pathlib
 from typing import Any
 
 from cyclegan_keras.cli import train
-from cyclegan_keras.cli.quiet import without_startup_notes
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.data import palettes
 from cyclegan_keras.files import check_can_be_folder
+from cyclegan_keras.quiet import without_startup_notes
 from cyclegan_keras.training import record, runs
 
 HELP = "measure how good the translators of a run are, and write a report"
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     history = curves.read(run_dir / runs.HISTORY)
     # Before they are loaded: a training may replace them meanwhile.
     weights = record.weights_of(files.values())
-    translators = {name: load_translator(path, config.image_size) for name, path in files.items()}
+    translators = {name: load_translator(path, config.img_shape) for name, path in files.items()}
     loader = _data(config, arguments.data_dir, labels)
     judge = quality.Judge(loader, _extractor(arguments.extractor), labels)
     measured = judge.measure(translators)
@@ -167,27 +167,28 @@ def _read_labels(path: str) -> dict[str, palettes.Palette]:
         raise ValueError(f"Cannot take labels from {path!r}: {error}") from None
 
 
-def load_translator(path: pathlib.Path, image_size: int) -> Any:
+def load_translator(path: pathlib.Path, img_shape: tuple[int, int, int]) -> Any:
     """Loads a translator of a run.
 
     Args:
         path: Of the file.
-        image_size: What the run's settings say.
+        img_shape: What the run's settings say.
 
     Returns:
         The generator.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, or takes images of another size.
+        ValueError: If it is damaged, or takes images of another shape.
     """
     from cyclegan_keras.inference.model_files import load_generator
 
     generator = load_generator(path)
-    if any(side not in (None, image_size) for side in generator.input_shape[1:3]):
+    taken = generator.input_shape[1:]
+    if any(have not in (None, want) for have, want in zip(taken, img_shape, strict=True)):
         raise ValueError(
-            f"{str(path)!r} must take images of {image_size} pixels, as {runs.CONFIG} beside it "
-            f"says; it is of another run. Received: input shape {generator.input_shape}"
+            f"{str(path)!r} must take images of (height, width, channels) {img_shape}, as "
+            f"{runs.CONFIG} beside it says; it is of another run. Received: input shape {taken}"
         )
     return generator
 

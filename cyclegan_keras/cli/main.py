@@ -24,9 +24,10 @@ def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | 
         verb: Which verb it is; `None` means that the first word says so.
 
     Returns:
-        The exit status: 0, 2 for anything wrong with what was asked, 130 after Ctrl-C, 143 after
-        SIGTERM, 129 after SIGHUP.
+        The exit status: 0, 1 if `translate` was told to go on past errors and did, 2 for anything
+        wrong with what was asked, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
     """
+    _open_what_is_closed()
     parser = argparse.ArgumentParser(prog=prog)
     version = f"cyclegan-keras {cyclegan_keras.__version__}"
     parser.add_argument("--version", action="version", version=version)
@@ -57,6 +58,24 @@ def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | 
             raise
         print(f"{prog}: error: {message}", file=sys.stderr)
         return 2
+
+
+def _open_what_is_closed() -> None:
+    """Opens standard streams that whoever started the process had closed (`2>&-`).
+
+    Python has none then, and what is written to their numbers would end up in the next file that
+    is opened.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            if nothing != number:
+                os.dup2(nothing, number)
+                os.close(nothing)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
 def _print_any_name() -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 from cyclegan_keras import scale
 from cyclegan_keras.cli import judging
-from cyclegan_keras.cli.quiet import without_startup_notes
 from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.data import value_range
+from cyclegan_keras.quiet import without_startup_notes
 from cyclegan_keras.settings import value_type
 from cyclegan_keras.training import record, runs, warm_start
 from cyclegan_keras.words import counted
@@ -52,16 +53,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         kind = value_type(kinds[field.name])
         only = f" (of {about['models'][0]})" if len(about["models"]) == 1 else ""
         default = "" if field.default is None else f" (default: {field.default})"
+        if field.name == "image_size":
+            kind = str  # A number, or two; `TrainConfig` tells what is wrong with it.
         options: dict[str, Any] = {"type": kind, "choices": about["choices"]}
         if kind is bool:
             options = {"action": argparse.BooleanOptionalAction}
             default = "" if field.default else default
         else:
             options["metavar"] = _metavar(field, kind)
-        if about["flag"] == "from":
-            options |= {"nargs": "+", "metavar": "RUN-or-MODELS", "dest": field.name}
+        if about["words"]:
+            options |= {"nargs": "+", "metavar": about["words"]}
         group.add_argument(
             f"--{(about['flag'] or field.name).replace('_', '-')}",
+            dest=field.name,
             default=argparse.SUPPRESS,
             help=about["help"] + only + default,
             **options,
@@ -71,6 +75,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _metavar(field: dataclasses.Field, kind: type) -> str | None:
     if field.metadata["choices"]:
         return None  # The choices themselves.
+    if field.name == "image_size":
+        return "N|HxW"
     return {int: "N", float: "X"}.get(kind, field.name.upper().removeprefix("DATA_"))
 
 
@@ -108,8 +114,11 @@ def config_from(arguments: argparse.Namespace) -> TrainConfig:
     if not arguments.config:
         return TrainConfig.make(**given)
     # Where the old run went, and what it began with, is no setting of the new one.
-    old = {"run_dir": None, "start_from": None, "start_digest": None}
-    return TrainConfig.make(TrainConfig.from_json(arguments.config), **{**old, **given})
+    base = TrainConfig.from_json(arguments.config)
+    anew: dict[str, Any] = {"run_dir": None, "start_from": None, "start_digest": None}
+    if value_range.is_auto(base.value_range):
+        anew["value_range"] = value_range.AUTO  # What was found there need not be so here.
+    return TrainConfig.make(base, **{**anew, **given})
 
 
 def _settings_of_run(run_dir: str) -> TrainConfig:
@@ -195,12 +204,15 @@ def train(config: TrainConfig) -> dict[str, float]:
     if config.tensorboard:
         tensorboard.check_installed()
     loader = _read_data(config)
+    config = dataclasses.replace(
+        config, value_range=value_range.with_found(config.value_range, loader.value_ranges)
+    )
     judge, judged_in_training = judging.make_judge(config, loader)
     images = provenance.images(loader)
     with runs.opened(config, loader.dataset_name, images) as run_dir:
         print(
             f"Data    {loader.directory}: {counted(len(loader.paths('A')), 'image')} of A, "
-            f"{len(loader.paths('B')):,} of B"
+            f"{len(loader.paths('B')):,} of B; {_size_in_words(config)}"
             f"\nDevice  {found}"
             f"\nRun     {run_dir}: {counted(config.epochs, 'epoch')} of "
             f"{counted(loader.num_batches(config.batch_size), 'step')}",
@@ -264,6 +276,11 @@ def data_place(config: TrainConfig) -> pathlib.Path:
     return begun if parent.name == "runs" and begun.exists() else place
 
 
+def _size_in_words(config: TrainConfig) -> str:
+    height, width = config.img_res
+    return f"trained at {height}×{width} pixels (height×width){', gray' * (config.channels == 1)}"
+
+
 def _finished(config: TrainConfig, figures: dict[str, float]) -> str:
     if (step := figures.get("stopped_at_step")) is None:
         return f"The run in {config.run_dir} is finished."
@@ -285,6 +302,23 @@ def _read_data(config: TrainConfig) -> Any:
             f"such as {str(path)!r}: {reason}",
             flush=True,
         )
+    if gray := [domain for domain in "AB" if loader.channels == 3 and loader.is_gray(domain)]:
+        print(
+            f"All images of {' and '.join(gray)} are gray, and are trained on as RGB."
+            + (" --channels 1 trains in gray." if len(gray) == 2 else ""),
+            flush=True,
+        )
+    if config.value_range == value_range.AUTO:
+        print(
+            "Range   "
+            + ", ".join(
+                f"{one.low:g} to {one.high:g} in {domain}"
+                for domain, one in loader.value_ranges.items()
+            ),
+            flush=True,
+        )
+    for note in loader.notes():
+        print(note, flush=True)
     return loader
 
 
@@ -331,17 +365,23 @@ def make_loader(config: TrainConfig) -> Any:
     from cyclegan_keras.data.loader import DataLoader
 
     directory = pathlib.Path(os.path.abspath(data_place(config)))
-    load_size = round(config.image_size * config.enlarge)
+    height, width = config.img_res
     return DataLoader(
         directory.name,
-        (config.image_size, config.image_size),
+        config.img_res,
         directory.parent,
-        load_res=(load_size, load_size) if config.enlarge > 1 else None,
+        load_res=(
+            (round(height * config.enlarge), round(width * config.enlarge))
+            if config.enlarge > 1
+            else None
+        ),
+        channels=config.channels,
         flip=config.flip,
         epoch_length="longer" if config.epoch_length == "longer" else "shorter",
         paired=config.model == "pix2pix",
         cache_memory=config.cache_memory,
         skip_bad_images=config.skip_bad_images,
+        value_range=config.value_range,
     )
 
 

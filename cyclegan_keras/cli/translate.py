@@ -1,4 +1,4 @@
-"""Translate images with a saved generator, each in its own size."""
+"""Translate images with a saved generator, each in its own size, depth and format."""
 
 import argparse
 import contextlib
@@ -6,14 +6,19 @@ import pathlib
 import sys
 
 from cyclegan_keras import scale
-from cyclegan_keras.cli.quiet import without_startup_notes
 from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.quiet import without_startup_notes
 from cyclegan_keras.words import counted
 
 HELP = "translate images with a saved generator"
 
 # That of `inference.files`, which cannot be asked without loading TensorFlow.
 BATCH_SIZE = 16
+# Those of `inference.formats`, likewise.
+FORMATS = ("png", "jpg", "webp", "tiff", "bmp", "gif", "avif", "jp2")
+
+# The exit status if some images could not be translated, and the others were.
+SOME_FAILED = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,12 +28,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser: Of this verb.
     """
     parser.add_argument("--model", required=True, metavar="FILE", help="such as g_AB.keras")
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="images, or folders of images")
     parser.add_argument(
-        "--output", required=True, metavar="DIR", help="folder for the translations, made if absent"
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="images, or folders of images, with the folders in them",
     )
     parser.add_argument(
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="folder for the translations, made if absent, where each has its source's name; or, "
+        "for one image, a file, such as out.png",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="write in this format (default: each image in its own; what cannot be written so "
+        "becomes a PNG)",
+    )
+    there = parser.add_mutually_exclusive_group()
+    there.add_argument(
         "--overwrite", action="store_true", help="replace files that are already there"
+    )
+    there.add_argument(
+        "--skip-existing",
+        action="store_true",
+        help="leave out images whose translation is already there, to go on after a break",
+    )
+    parser.add_argument(
+        "--continue-on-error",
+        action="store_true",
+        help="go on if an image cannot be read or written; those are listed at the end, and the "
+        "exit status is 1",
     )
     parser.add_argument(
         "--batch-size",
@@ -46,25 +78,50 @@ def run(arguments: argparse.Namespace) -> int:
         arguments: What the parser made of the command line.
 
     Returns:
-        The exit status.
+        The exit status: 0, or 1 if `--continue-on-error` went past an image.
 
     Raises:
         FileExistsError: If a translation is already there.
         FileNotFoundError: If there is no such model or image.
+        OSError: If a translation cannot be written.
         ValueError: If the model or an image cannot be read, or the batch size is not at least 1.
     """
     if arguments.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1. Received: {arguments.batch_size}")
     with without_startup_notes():
-        from cyclegan_keras.inference import translate
+        from cyclegan_keras.data import value_range
+        from cyclegan_keras.inference import files, translate
 
-    jobs = translate.plan(arguments.paths, arguments.output, arguments.overwrite)
+    jobs = translate.plan(
+        arguments.paths,
+        arguments.output,
+        arguments.overwrite,
+        skip_existing=arguments.skip_existing,
+        file_format=arguments.format,
+        check=not arguments.continue_on_error,
+    )
+    ranges = files.Ranges(*value_range.of_translator(arguments.model))
     generator = translate.load_generator(arguments.model)
     if of_scale := _warning_of_scale(arguments.model):
         print(f"Warning: {of_scale}", file=sys.stderr, flush=True)
-    translate.translate_files(generator, jobs, arguments.batch_size)
-    print(f"Translated {counted(len(jobs), 'image')} into {arguments.output}")
-    return 0
+    outcome = translate.translate_files(
+        generator,
+        jobs,
+        arguments.batch_size,
+        continue_on_error=arguments.continue_on_error,
+        ranges=ranges,
+    )
+    print(f"Translated {counted(outcome.num_written, 'image')} into {arguments.output}")
+    if outcome.left_out:
+        parts = (f"{what}: {count:,}" for what, count in sorted(outcome.left_out.items()))
+        print(f"Left aside: {'; '.join(parts)}.")
+    if not outcome.failed:
+        return 0
+    sys.stdout.flush()
+    print(f"{counted(len(outcome.failed), 'image')} could not be translated:", file=sys.stderr)
+    for path, reason in outcome.failed.items():
+        print(f"  {path}: {' '.join(reason.split())}", file=sys.stderr)
+    return SOME_FAILED
 
 
 def _warning_of_scale(model: str) -> str | None:

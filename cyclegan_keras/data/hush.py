@@ -1,4 +1,4 @@
-"""Keeps what Pillow and its libraries remark about a file off the screen."""
+"""Keeps what Pillow, tifffile and their libraries remark about a file off the screen."""
 
 import contextlib
 import ctypes
@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import PIL
 
 # Whoever has set up logging still gets these; without that, Python would print the grave ones.
-logging.getLogger("PIL").addHandler(logging.NullHandler())
+for _library in ("PIL", "tifffile"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 _lock = threading.Lock()
 _inside: list[int] = []

@@ -1,23 +1,35 @@
 """Reading, writing and scaling single images."""
 
+import contextlib
+import dataclasses
 import errno
 import os
-import pathlib
 import stat
+from collections.abc import Iterator
 from typing import IO, Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from cyclegan_keras.data import hush, intact
+from cyclegan_keras.data import decoding, hush
+from cyclegan_keras.data.decoding import LeftOut
+from cyclegan_keras.data.formats import FORMATS, SUFFIXES
+from cyclegan_keras.data.listing import list_images
+from cyclegan_keras.data.picture import Picture
+from cyclegan_keras.data.value_range import ValueRange
 from cyclegan_keras.files import PathLike, written_whole
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-WHITE = (255, 255, 255, 255)
+__all__ = [
+    "FORMATS",
+    "SUFFIXES",
+    "PathLike",
+    "Picture",
+    "list_images",
+    "read_image",
+    "read_picture",
+]
 
-# What Pillow may read, whatever the suffix says. It knows many more; some of those start other
-# programs, as PostScript does, and few are ever tested.
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+WHITE = (255, 255, 255, 255)
 
 # 16,384 × 4,096: a panorama or a photo of 60 megapixels is still read. Seen: one read of so many
 # takes at most 1.4 GB, a WebP with transparency.
@@ -33,49 +45,29 @@ SYSTEM_ERRORS = frozenset(
 )
 
 
-def list_images(directory: PathLike) -> list[pathlib.Path]:
-    """Lists the images in one folder, sorted by name.
-
-    Args:
-        directory: The folder. Hidden files and files that are not images by suffix are left out,
-            and so are folders in it. A link to nothing is listed, so that reading it tells.
-
-    Returns:
-        Sorted paths.
-
-    Raises:
-        FileNotFoundError: If the folder does not exist.
-        ValueError: If there is no image in it.
-    """
-    folder = pathlib.Path(directory)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"No folder {str(folder)!r}. Make it and put the images in it.")
-    paths = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir()
-    )
-    if not paths:
-        raise ValueError(
-            f"No images in {str(folder)!r}. Put some there, with one of the suffixes "
-            f"{' '.join(sorted(SUFFIXES))}."
-        )
-    return paths
-
-
-def read_image(path: PathLike, at_least: tuple[int, int] | None = None) -> Image.Image:
+def read_image(
+    path: PathLike,
+    at_least: tuple[int, int] | None = None,
+    value_range: ValueRange | None = None,
+    left_out: LeftOut | None = None,
+) -> Image.Image:
     """Reads an image as a viewer would show it.
 
-    Turns it as its EXIF orientation says, lays transparency on white, makes grayscale, palette,
-    CMYK and 16-bit images 8-bit RGB, and takes the first frame of an animation. The content says
-    which format it is, and not the suffix. What is visibly damaged is refused, even where it could
-    be shown in part; see `intact` for what cannot be seen.
+    Turns it as its EXIF orientation says and its colors into those of sRGB, lays transparency on
+    white, makes grayscale, palette, CMYK and 16-bit images 8-bit RGB, and takes the first frame of
+    an animation or page of a TIFF. The content says which format it is, and not the suffix. What is
+    visibly damaged is refused, even where it could be shown in part; see `intact` for what cannot
+    be seen.
 
     Args:
         path: Of the image.
         at_least: `(height, width)` in pixels that the image will be shrunk to. A far larger JPEG
             is then decoded at a half, a quarter or an eighth of its size, which is much faster; it
             is still at least twice as high and wide as that.
+        value_range: Which numbers of the file are black and white; `None` means the least and the
+            largest of its type.
+        left_out: Where what of the file is left aside is counted, by a noun: frames after the
+            first, and color profiles that cannot be used.
 
     Returns:
         An RGB `PIL.Image.Image`.
@@ -83,12 +75,53 @@ def read_image(path: PathLike, at_least: tuple[int, int] | None = None) -> Image
     Raises:
         FileNotFoundError: If there is no such file.
         OSError: If the computer fails, and not the file: too many open files, a broken disk.
+        ValueError: If it is not an image, may not be read, is damaged, is absurdly large, or its
+            numbers are of a kind of which nobody knows what is white.
+    """
+    counts = LeftOut()
+    with _opened(path) as file:
+        decoded = _decode(file, at_least, value_range is not None, counts)
+        if left_out is not None:
+            left_out.update(counts)
+        if isinstance(decoded, Image.Image) and value_range is None:
+            return _in_rgb(decoded)
+        if isinstance(decoded, Image.Image):
+            decoded = decoding.picture_of(decoded)
+        return decoded.in_rgb(value_range)
+
+
+def read_picture(path: PathLike) -> Picture:
+    """Reads an image with nothing lost: in its own depth, gray or in color, with transparency.
+
+    It is upright and in sRGB, and the first frame of an animation or page of a TIFF. CMYK becomes
+    RGB, of 8 bits.
+
+    Args:
+        path: Of the image.
+
+    Returns:
+        The picture.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If the computer fails, and not the file: too many open files, a broken disk.
         ValueError: If it is not an image, may not be read, is damaged, or is absurdly large.
     """
+    counts = LeftOut()
+    with _opened(path) as file:
+        decoded = _decode(file, None, True, counts)
+        picture = decoded if isinstance(decoded, Picture) else decoding.picture_of(decoded)
+        return dataclasses.replace(picture, left_out=dict(counts))
+
+
+@contextlib.contextmanager
+def _opened(path: PathLike) -> Iterator[IO[bytes]]:
+    """Opens the file of an image, and puts into words what goes wrong with it."""
     name = os.fspath(path)
     try:
         with _open(name) as file, hush.hushed():
-            return _decode(file, at_least)
+            yield file
+            return
     except FileNotFoundError:
         link = f" It is a link to {os.readlink(name)!r}." if os.path.islink(name) else ""
         raise FileNotFoundError(f"No image {name!r}.{link}") from None
@@ -102,9 +135,9 @@ def read_image(path: PathLike, at_least: tuple[int, int] | None = None) -> Image
         if error.errno in SYSTEM_ERRORS:
             raise OSError(error.errno, error.strerror, name) from None
         reason = error.strerror or str(error)
-    except Exception as error:  # Pillow raises whatever the damage led to.
+    except Exception as error:  # The decoders raise whatever the damage led to.
         reason = str(error) or type(error).__name__
-    reason = " ".join(reason.split())[:200]
+    reason = " ".join(reason.split())[:300]
     raise ValueError(f"Cannot read the image {name!r}: {reason}. Replace it or take it out.")
 
 
@@ -122,22 +155,12 @@ def _open(name: str | bytes) -> IO[bytes]:
     return open(name, "rb")
 
 
-def _decode(file: IO[bytes], at_least: tuple[int, int] | None) -> Image.Image:
-    with Image.open(file, formats=FORMATS) as image:
-        if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
-            raise ValueError(
-                f"it must have at most {MAX_PIXELS} pixels, and {MAX_SIDE} on a side; it has "
-                f"{image.width} × {image.height}"
-            )
-        intact.check(file, image)
-        if at_least is not None:
-            # The EXIF orientation may yet swap height and width, so both sides get the larger.
-            # `None` keeps the mode. Formats other than JPEG know no draft and do nothing.
-            side = 2 * max(at_least)
-            image.draft(None, (side, side))
-        image.load()
-        ImageOps.exif_transpose(image, in_place=True)  # In place: it may be large.
-        return _in_rgb(image)
+def _decode(
+    file: IO[bytes], at_least: tuple[int, int] | None, exact: bool, left_out: LeftOut
+) -> Image.Image | Picture:
+    return decoding.decode(
+        file, at_least, exact, left_out, max_pixels=MAX_PIXELS, max_side=MAX_SIDE
+    )
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -152,29 +175,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
     Raises:
         ValueError: If its pixels are numbers of which nobody knows what is white.
     """
-    return _in_rgb(ImageOps.exif_transpose(image))
+    return _in_rgb(decoding.in_srgb(ImageOps.exif_transpose(image), LeftOut()))
 
 
 def _in_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        # 16 bits per pixel; Pillow itself would cut everything above 255 off.
-        integers = np.array(image, np.int32)
-        if integers.min() < 0 or integers.max() > 65535:
-            raise ValueError(
-                "integer pixels must be in [0, 65535], these are in "
-                f"[{integers.min()}, {integers.max()}]"
-            )
-        if isinstance(transparent := image.info.get("transparency"), int):
-            integers[integers == transparent] = 65535
-        integers += 128
-        integers //= 257
-        image = Image.fromarray(integers.astype(np.uint8))
-    elif image.mode == "F":
-        shares = np.array(image)
-        if not (shares.min() >= 0 and shares.max() <= 1):  # Nor may they be no numbers.
-            raise ValueError("float pixels must be in [0, 1]")
-        shares *= 255
-        image = Image.fromarray(np.rint(shares, out=shares).astype(np.uint8))
+    if image.mode[0] in "IF":
+        return decoding.picture_of(image).in_rgb()
     if image.has_transparency_data:
         if image.mode != "RGBA":
             image = image.convert("RGBA")
@@ -196,6 +202,34 @@ def resize(image: Image.Image, img_res: tuple[int, int]) -> Image.Image:
     if image.size == (width, height):
         return image
     return image.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def as_pixels(image: Image.Image, channels: int) -> np.ndarray:
+    """Makes an array of an image.
+
+    Args:
+        image: An RGB image.
+        channels: 3 for RGB, or 1 for gray, by luma (ITU-R 601: 0.299 R + 0.587 G + 0.114 B); what
+            is gray keeps its levels exactly.
+
+    Returns:
+        `(height, width, channels)`, uint8.
+    """
+    if channels == 3:
+        return np.asarray(image)
+    return np.asarray(image.convert("L"))[:, :, np.newaxis]
+
+
+def as_image(pixels: np.ndarray) -> Image.Image:
+    """Makes an image of an array.
+
+    Args:
+        pixels: uint8, `(height, width, 3)`, `(height, width, 1)` or `(height, width)`.
+
+    Returns:
+        An RGB or, of the others, a gray image.
+    """
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2:] == (1,) else pixels)
 
 
 def normalize(pixels: Any) -> np.ndarray:
@@ -231,9 +265,9 @@ def write_image(path: PathLike, pixels: np.ndarray, compress_level: int = 6) -> 
 
     Args:
         path: Where to. The suffix says the format; an existing file is replaced.
-        pixels: uint8, `(height, width, 3)` or `(height, width)`.
+        pixels: uint8, `(height, width, 3)`, `(height, width, 1)` or `(height, width)`.
         compress_level: How hard to try to make a PNG small, from 0 (fast) to 9; the pixels are the
             same at any level. 6 is Pillow's own.
     """
     with written_whole(path) as partial:
-        Image.fromarray(pixels).save(partial, compress_level=compress_level)
+        as_image(pixels).save(partial, compress_level=compress_level)

@@ -1,8 +1,9 @@
 """Finds damage that the decoders pass over in silence, as an interrupted copy leaves it behind.
 
 Pillow stops where a file ends too early, but not where its end is zeros or its checksums are wrong:
-it would fill the picture with gray or black. What has neither an end mark nor a checksum (BMP, WebP
-and some kinds of TIFF) cannot be judged, and a wrong bit among the pixels of a JPEG is not seen.
+it would fill the picture with gray or black. What has neither an end mark nor a checksum (BMP,
+WebP, AVIF and some kinds of TIFF) cannot be judged, and a wrong bit among the pixels of a JPEG is
+not seen.
 """
 
 import os

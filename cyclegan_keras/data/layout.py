@@ -8,8 +8,14 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from cyclegan_keras.data import images, palettes
+from cyclegan_keras.data import images, listing, palettes
 from cyclegan_keras.data.catalog import DATASETS
+from cyclegan_keras.data.value_range import Ranges
+from cyclegan_keras.words import counted
+
+TRAIN, TEST = ("train", "training"), ("test", "testing", "val", "valid", "validation")
+# How folders of one domain are called, in the order in which they are looked for.
+APART = ("{split}{domain}", "{split}/{domain}", "{domain}/{split}", "{domain}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +26,9 @@ class Layout:
         directory: The folder of the data set.
         side_by_side: Whether each picture in the folder `train`, and in `test` or `val`, holds an
             image of A in its left half and its partner of B in its right half. Otherwise the images
-            are in `trainA` and `trainB`, and in `testA` and `testB`.
+            of the domains are in folders of their own.
+        train: The names of the folders with the training images of A and of B.
+        test: Likewise, of test images, which need not exist.
 
     Reference:
         Side by side are the archives of Isola et al., *Image-to-Image Translation with Conditional
@@ -29,11 +37,13 @@ class Layout:
 
     directory: pathlib.Path
     side_by_side: bool
+    train: tuple[str, str] = ("trainA", "trainB")
+    test: tuple[str, str] = ("testA", "testB")
 
     @property
     def has_test_images(self) -> bool:
-        """Whether there are test images of both domains."""
-        return all((self.directory / self.folder(domain, True)).is_dir() for domain in "AB")
+        """Whether there are folders of test images of both domains."""
+        return all((self.directory / name).is_dir() for name in self.test)
 
     @property
     def test_pairs(self) -> bool:
@@ -72,29 +82,68 @@ class Layout:
         """
         if domain not in ("A", "B"):
             raise ValueError(f"`domain` must be 'A' or 'B'. Received: domain={domain!r}")
-        if not self.side_by_side:
-            return f"{'test' if is_testing else 'train'}{domain}"
-        if not is_testing:
-            return "train"
-        # `val` is for choosing settings and `test` for the last word, hence `test` where both are.
-        has_only_val = _has(self.directory, "val") and not _has(self.directory, "test")
-        return "val" if has_only_val else "test"
+        return (self.test if is_testing else self.train)["AB".index(domain)]
 
-    def files(self, domain: str, is_testing: bool) -> list[pathlib.Path]:
-        """Lists the files that hold the images of one domain, sorted by name.
+    def listed(self, domain: str, is_testing: bool) -> listing.Listing:
+        """Lists the files that hold the images of one domain, and those in folders there.
 
         Args:
             domain: `"A"` or `"B"`.
             is_testing: Whether the test images are wanted, not the training images.
 
         Returns:
-            Sorted paths; side by side, the same for both domains.
+            Sorted paths, side by side the same for both domains, and what else there is.
 
         Raises:
             FileNotFoundError: If the folder does not exist.
             ValueError: If it has no images, or there is no such domain.
         """
-        return images.list_images(self.directory / self.folder(domain, is_testing))
+        folder = self.directory / self.folder(domain, is_testing)
+        return listing.some(listing.listed(folder), folder)
+
+    def files(self, domain: str, is_testing: bool) -> list[pathlib.Path]:
+        """Gives the paths of `listed`, and takes what that takes.
+
+        Args:
+            domain: `"A"` or `"B"`.
+            is_testing: Whether the test images are wanted, not the training images.
+
+        Returns:
+            Sorted paths.
+        """
+        return self.listed(domain, is_testing).paths
+
+    def unused(self, is_tested: bool) -> list[str]:
+        """Finds images of the data set that belong to nothing that is used.
+
+        Args:
+            is_tested: Whether the test images are used.
+
+        Returns:
+            For each place that has some, how many and where, in words. Folders whose names say
+            nothing of training, tests or domains are not looked into.
+        """
+        used = {self.directory / name for name in (*self.train, *(self.test if is_tested else ()))}
+        parents = {folder.parent for folder in used} - {self.directory}
+        lost = {}
+        for parent in (self.directory, *sorted(parents)):
+            lost[parent] = listing.listed(parent, recursive=False).paths
+            for folder in sorted(path for path in parent.iterdir() if path.is_dir()):
+                is_ours = parent != self.directory or _plain(folder.name) in _NAMES
+                if is_ours and folder not in used | parents and not folder.name.startswith("."):
+                    lost[folder] = listing.listed(folder).paths
+        return [
+            f"{counted(len(paths), 'image')} in {str(where.relative_to(self.directory))!r}"
+            + self._why_unused(where)
+            for where, paths in lost.items()
+            if paths
+        ]
+
+    def _why_unused(self, where: pathlib.Path) -> str:
+        name = str(where.relative_to(self.directory))
+        if name not in self.test or self.side_by_side:
+            return ""
+        return f", as {self.test[1 - self.test.index(name)]!r} has none"
 
     def check_train_pairs(
         self, paths_A: Sequence[pathlib.Path], paths_B: Sequence[pathlib.Path]
@@ -162,10 +211,25 @@ def find_layout(directory: pathlib.Path) -> Layout:
             f"No data set {str(directory)!r}. Make that folder, with the images of the two domains "
             f"in its folders 'trainA' and 'trainB'.{known if directory.name in DATASETS else ''}"
         )
-    apart = [name for name in ("trainA", "trainB", "testA", "testB") if _has(directory, name)]
-    together = [name for name in ("train", "test", "val") if _has(directory, name)]
+    found = [
+        (form, names)
+        for form in APART
+        for split in TRAIN
+        if any(names := _existing(directory, form, split))
+        # `A` alone may be anything.
+        and (form != "{domain}" or all(names))
+    ]
+    tests = [
+        names
+        for split in TEST
+        for form in APART[:-1]
+        if any(names := _existing(directory, form, split))
+    ]
+    together = [name for name in ("train", "test", "val") if (directory / name).is_dir()]
+    apart = [name for names in ([found[0][1]] if found else []) + tests for name in names if name]
     # A lone `test` or `val` beside `trainA` and `trainB` is somebody's own affair.
-    if apart and "train" in together:
+    is_pairs = "train" in together and not any(name.startswith("train/") for name in apart)
+    if apart and is_pairs:
         raise ValueError(
             f"{str(directory)!r} must have either the folders 'trainA' and 'trainB', with the "
             "images of one domain each, or a folder 'train' of pictures with both side by side. "
@@ -177,14 +241,79 @@ def find_layout(directory: pathlib.Path) -> Layout:
             "and 'trainB' or, if each picture holds a pair, A on the left and B on the right, into "
             "its folder 'train'."
         )
-    return Layout(directory, side_by_side=not apart)
+    if not apart:
+        # `val` is for choosing settings and `test` for the last word, hence `test` if both are.
+        test = "val" if "val" in together and "test" not in together else "test"
+        return Layout(directory, True, ("train", "train"), (test, test))
+    form, names = found[0] if found else (APART[0], ("", ""))
+    test_names = next((names for names in tests if all(names)), tests[0] if tests else ("", ""))
+    layout = Layout(
+        directory,
+        False,
+        _filled(names, form, "train"),
+        _filled(test_names, form if form != "{domain}" else APART[0], "test"),
+    )
+    for pair in (layout.train, layout.test):
+        folders = [directory / name for name in pair]
+        if all(folder.is_dir() for folder in folders) and folders[0].samefile(folders[1]):
+            raise ValueError(
+                f"{pair[0]!r} and {pair[1]!r} of {str(directory)!r} are the same folder. Each must "
+                "have the images of one domain."
+            )
+    return layout
 
 
-def read_pair(path: images.PathLike) -> tuple[Image.Image, Image.Image]:
+def _plain(name: str) -> str:
+    return name.lower().translate(str.maketrans("", "", " _-"))
+
+
+_NAMES = {
+    *(split + domain for split in TRAIN + TEST for domain in ("", "a", "b")),
+    *("a", "b"),
+}
+
+
+def _existing(directory: pathlib.Path, form: str, split: str) -> tuple[str, str]:
+    """Finds the folders of both domains, however their names are written; else "" for one."""
+    found_A, found_B = (
+        _found(directory, form.format(split=split, domain=domain).split("/")) for domain in "AB"
+    )
+    return found_A, found_B
+
+
+def _found(directory: pathlib.Path, names: Sequence[str]) -> str:
+    place = directory
+    for name in names:
+        if not (place / name).is_dir():
+            alike = (path for path in sorted(place.iterdir()) if _plain(path.name) == _plain(name))
+            place = next((path for path in alike if path.is_dir()), place / name)
+        else:
+            place /= name
+        if not place.is_dir():
+            return ""
+    return place.relative_to(directory).as_posix()
+
+
+def _filled(names: tuple[str, str], form: str, split: str) -> tuple[str, str]:
+    """Says how a folder that is missing is to be called."""
+    name_A, name_B = (
+        name or form.format(split=split, domain=domain)
+        for name, domain in zip(names, "AB", strict=True)
+    )
+    return name_A, name_B
+
+
+def read_pair(
+    path: images.PathLike,
+    ranges: Ranges | None = None,
+    left_out: images.LeftOut | None = None,
+) -> tuple[Image.Image, Image.Image]:
     """Reads a picture that holds a pair side by side.
 
     Args:
         path: Of the picture.
+        ranges: Which numbers are black and white in each half.
+        left_out: As for `read_image`.
 
     Returns:
         Its left half, the image of A, and its right half, the image of B: two RGB images of the
@@ -195,7 +324,10 @@ def read_pair(path: images.PathLike) -> tuple[Image.Image, Image.Image]:
         ValueError: If it cannot be read as an image, or has no middle.
     """
     # Not at a reduced size, which can have its middle within a column of pixels.
-    picture = images.read_image(path)
+    range_A, range_B = (None, None) if ranges is None else (ranges["A"], ranges["B"])
+    picture = second = images.read_image(path, None, range_A, left_out)
+    if range_A != range_B:
+        second = images.read_image(path, None, range_B)
     middle, odd = divmod(picture.width, 2)
     if odd:
         raise ValueError(
@@ -204,7 +336,7 @@ def read_pair(path: images.PathLike) -> tuple[Image.Image, Image.Image]:
             "out; images that are no pairs belong into the folders 'trainA' and 'trainB'."
         )
     left = picture.crop((0, 0, middle, picture.height))
-    return left, picture.crop((middle, 0, picture.width, picture.height))
+    return left, second.crop((middle, 0, picture.width, picture.height))
 
 
 def without_partner(paths_A: Sequence[pathlib.Path], paths_B: Sequence[pathlib.Path]) -> list[str]:
@@ -225,7 +357,3 @@ def without_partner(paths_A: Sequence[pathlib.Path], paths_B: Sequence[pathlib.P
     odd = sorted((count_A - count_B) + (count_B - count_A))
     # Suffixes can change the order: `x.bmp` comes before `x.p.png`, `x.webp` after it.
     return odd or [a for a, b in zip(names_A, names_B, strict=True) if a != b]
-
-
-def _has(directory: pathlib.Path, name: str) -> bool:
-    return (directory / name).is_dir()

@@ -1,6 +1,7 @@
 """The book's `DataLoader`: two domains of images in, batches of both out."""
 
 import copy
+import logging
 import pathlib
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -10,7 +11,10 @@ import numpy as np
 from cyclegan_keras.data import augment, images
 from cyclegan_keras.data.ahead import ahead
 from cyclegan_keras.data.domains import Domains, read_pixels
+from cyclegan_keras.data.value_range import ValueRange
 from cyclegan_keras.seeds import checked_seed
+
+_logger = logging.getLogger(__name__)
 
 Seed = int | tuple[int, ...] | None
 
@@ -18,9 +22,11 @@ Seed = int | tuple[int, ...] | None
 class DataLoader(Domains):
     """Reads two domains of images and deals them out in random batches.
 
-    Looks for the folders `trainA`, `trainB` and, where present, `testA` and `testB` in
-    `data_dir/dataset_name`; or else for a folder `train` and, where present, `test` or `val`, of
-    pictures that hold a pair side by side, A on the left and B on the right. Nothing is read before
+    Looks for the folders `trainA`, `trainB` and, where present, `testA` and `testB` (or `valA`,
+    `valB`) in `data_dir/dataset_name`, which may as well be called `train/A` or `A/train` and so
+    on, or just `A` and `B`; or else for a folder `train` and, where present, `test` or `val`, of
+    pictures that hold a pair side by side, A on the left and B on the right. Folders in these are
+    looked into. What is not used is told, see `notes`. Nothing is read before
     the first image is asked for; each image is decoded and scaled once and then kept as uint8, in
     memory or, if they are many, in a temporary file. The next batches are made while the one before
     is in use.
@@ -52,6 +58,13 @@ class DataLoader(Domains):
         skip_bad_images: Whether images that cannot be read are left out, and where they are pairs,
             their partners with them. Which these are is known only when all have been read, so even
             `n_batches` and `paths` then read them first.
+        channels: 3 for RGB, or 1 for gray; colors are made gray by luma.
+        value_range: Which numbers of the files are black and white: `(low, high)` for both domains,
+            or a pair for each, `((low_A, high_A), (low_B, high_B))`; what is beyond is cut off.
+            `"auto"` finds them for each domain in its training images, without 0.1 % of the
+            pixels at either end; `value_ranges` has them. `None` means the whole range of a file's
+            type, such as 0 to 65,535. Data of 12 bits in files of 16, signed numbers and floats
+            need one.
 
     Attributes:
         n_batches: Batches in one epoch, as `load_batch` last dealt it out, or of one image each.
@@ -77,6 +90,8 @@ class DataLoader(Domains):
         load_res: tuple[int, int] | None = None,
         paired: bool = False,
         skip_bad_images: bool = False,
+        channels: int = 3,
+        value_range: Any = None,
     ) -> None:
         super().__init__(
             pathlib.Path(data_dir) / dataset_name,
@@ -84,6 +99,8 @@ class DataLoader(Domains):
             paired=paired,
             skip_bad_images=skip_bad_images,
             cache_memory=cache_memory,
+            channels=channels,
+            value_range=value_range,
         )
         if epoch_length not in ("shorter", "longer"):
             raise ValueError(
@@ -97,6 +114,7 @@ class DataLoader(Domains):
         self.seed = checked_seed(seed)
         self._dealt: dict[str, Any] = {"batch_size": 1}
         self._epochs_begun = 0
+        self._has_told = False
 
     @property
     def n_batches(self) -> int:
@@ -139,35 +157,69 @@ class DataLoader(Domains):
         drops = drop_remainder or self.drop_last
         return length // batch_size if drops else -(-length // batch_size)
 
-    def imread(self, path: images.PathLike) -> np.ndarray:
+    def notes(self) -> list[str]:
+        """Tells what a user should know of the data before a training, once it has been read.
+
+        `load_batch` logs it as a warning, unless it has been asked for before.
+
+        Returns:
+            A line that counts and names what is in the data set and is not used, if there is such,
+            and one for each domain whose images use less than a quarter of the levels.
+
+        Raises:
+            FileNotFoundError: If there is no such data set.
+            ValueError: If an image cannot be read.
+        """
+        self._has_told = True
+        return super().notes()
+
+    def _range_of(self, path: images.PathLike, domain: str | None) -> ValueRange | None:
+        ranges = self.value_ranges
+        if domain is not None:
+            if domain not in ("A", "B"):
+                raise ValueError(f"`domain` must be 'A' or 'B'. Received: domain={domain!r}")
+            return ranges["A" if domain == "A" else "B"]
+        if ranges["A"] != ranges["B"]:
+            raise ValueError(
+                f"Say which `domain` {str(path)!r} is of, as A and B have other value ranges: "
+                f"{ranges}"
+            )
+        return ranges["A"]
+
+    def imread(self, path: images.PathLike, domain: str | None = None) -> np.ndarray:
         """Reads one image in its own size.
 
         Args:
             path: Of the image.
+            domain: `"A"` or `"B"`, whose value range it has, if they have different ones.
 
         Returns:
-            `(height, width, 3)`, RGB, float32 in [-1, 1].
+            `(height, width, channels)`, RGB or gray, float32 in [-1, 1].
 
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If it cannot be read as an image.
         """
-        return images.normalize(images.read_image(path))
+        image = images.read_image(path, value_range=self._range_of(path, domain))
+        return images.normalize(images.as_pixels(image, self.channels))
 
-    def load_img(self, path: images.PathLike) -> np.ndarray:
+    def load_img(self, path: images.PathLike, domain: str | None = None) -> np.ndarray:
         """Reads one image and scales it to `img_res`, as a batch of one.
 
         Args:
             path: Of the image. A picture that holds a pair stays whole.
+            domain: `"A"` or `"B"`, whose value range it has, if they have different ones.
 
         Returns:
-            `(1, height, width, 3)`, RGB, float32 in [-1, 1].
+            `(1, height, width, channels)`, RGB or gray, float32 in [-1, 1].
 
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If it cannot be read as an image.
         """
-        return images.normalize(read_pixels(path, self.img_res))[np.newaxis]
+        own = self._range_of(path, domain)
+        pixels = read_pixels(path, self.img_res, own, channels=self.channels)
+        return images.normalize(pixels)[np.newaxis]
 
     def load_data(
         self, domain: str, batch_size: int = 1, is_testing: bool = False, seed: Seed = None
@@ -182,7 +234,7 @@ class DataLoader(Domains):
                 the same seed and as many images, both domains give the same places.
 
         Returns:
-            `(batch_size, height, width, 3)`, RGB, float32 in [-1, 1].
+            `(batch_size, height, width, channels)`, RGB or gray, float32 in [-1, 1].
 
         Raises:
             FileNotFoundError: If there is no such folder.
@@ -222,8 +274,8 @@ class DataLoader(Domains):
 
         Returns:
             An iterator of `n_batches` (less `first_batch`) pairs `(imgs_A, imgs_B)`, each
-            `(batch_size, height, width, 3)`, RGB, float32 in [-1, 1]. A thread makes the next two
-            while one is in use.
+            `(batch_size, height, width, channels)`, RGB or gray, float32 in [-1, 1]. A thread makes
+            the next two while one is in use.
 
         Raises:
             FileNotFoundError: If a folder is missing.
@@ -277,6 +329,9 @@ class DataLoader(Domains):
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         # Decoded here and not ahead, in the thread of whoever wants the batches: Ctrl-C ends it.
         pixels = [self.pixels(domain, is_testing) for domain in "AB"]
+        if not self._has_told:
+            for note in self.notes():
+                _logger.warning(note)
         yield from ahead(self._batches(pixels, batch_size, wanted, seed, is_testing))
 
     def _batches(

@@ -55,7 +55,7 @@ class PixelStore:
         self,
         name: str,
         paths: Sequence[pathlib.Path],
-        img_res: tuple[int, int],
+        img_shape: tuple[int, int, int],
         read: Read,
         skip_bad: bool = False,
     ) -> np.ndarray:
@@ -64,21 +64,21 @@ class PixelStore:
         Args:
             name: Of the set, for the progress bar, which comes if it takes more than a second.
             paths: Of its images.
-            img_res: `(height, width)` of each, in pixels.
-            read: Decodes one image to `(height, width, 3)`, uint8. It is called in many threads. A
+            img_shape: `(height, width, channels)` of each.
+            read: Decodes one image to that shape, uint8. It is called in many threads. A
                 ValueError or FileNotFoundError of it means that this one image is bad; anything
                 else ends the decoding at once.
             skip_bad: Whether bad images are left out; see `bad`.
 
         Returns:
-            `(count, height, width, 3)`, uint8, in the order of `paths`. Not to be written to.
+            `(count, *img_shape)`, uint8, in the order of `paths`. Not to be written to.
 
         Raises:
             OSError: If they fit neither in `cache_memory` nor on the disk.
             ValueError: If images are bad and are not to be left out, or all are bad.
         """
         if name not in self._arrays:
-            shape = (len(paths), *img_res, 3)
+            shape = (len(paths), *img_shape)
             place = self._place_for(shape)
             pixels = np.empty(shape, np.uint8) if place == "memory" else _on_disk(shape, name)
             bad = _fill(pixels, paths, read, f"Reading {name}")

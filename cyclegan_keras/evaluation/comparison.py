@@ -183,6 +183,7 @@ def _images(runs: Sequence[Run]) -> dict[str, list[str]]:
         "data set": [run.data_set for run in runs],
         "SHA-256 of the images": [run.figures["images"] for run in runs],
         "image_size": [str(run.config.image_size) for run in runs],
+        "channels": [str(run.config.channels) for run in runs],
     }
 
 

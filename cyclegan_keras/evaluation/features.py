@@ -11,7 +11,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from cyclegan_keras.data import images
 from cyclegan_keras.evaluation import efficientnet
@@ -88,7 +87,8 @@ class Extractor:
         """Makes feature vectors, a few images at a time.
 
         Args:
-            imgs: `(count, height, width, 3)`, RGB, uint8 in [0, 255], of any size.
+            imgs: `(count, height, width, 3)`, RGB, uint8 in [0, 255], of any size; or gray, with
+                1 channel, which the network sees as R, G and B.
 
         Returns:
             `(count, dim)`, float32.
@@ -97,10 +97,15 @@ class Extractor:
             ValueError: If `imgs` are no such images, or none.
         """
         imgs = np.asarray(imgs)
-        if imgs.ndim != 4 or imgs.shape[-1] != 3 or imgs.dtype != np.uint8 or not imgs.size:
+        if (
+            imgs.ndim != 4
+            or imgs.shape[-1] not in (1, 3)
+            or imgs.dtype != np.uint8
+            or not imgs.size
+        ):
             raise ValueError(
-                "`imgs` must be RGB images, of shape (count, height, width, 3), uint8 in "
-                f"[0, 255], at least one. Received: imgs of shape {imgs.shape}, {imgs.dtype}"
+                "`imgs` must be RGB or gray images, of shape (count, height, width, 3 or 1), uint8 "
+                f"in [0, 255], at least one. Received: imgs of shape {imgs.shape}, {imgs.dtype}"
             )
         values = np.empty((len(imgs), self.dim), np.float32)
         for first in range(0, len(imgs), BATCH_SIZE):
@@ -109,7 +114,7 @@ class Extractor:
         return values
 
     def _resize(self, img: np.ndarray) -> np.ndarray:
-        return np.asarray(images.resize(Image.fromarray(img), self.img_res))
+        return np.asarray(images.resize(images.as_image(img).convert("RGB"), self.img_res))
 
     def features(self, imgs: np.ndarray) -> Features:
         """Makes feature vectors that carry the extractor's name.

@@ -8,8 +8,8 @@ from typing import Any
 import jinja2
 import markupsafe
 import numpy as np
-from PIL import Image
 
+from cyclegan_keras.data.images import as_image
 from cyclegan_keras.files import PathLike, write_text
 
 # The same drawing is the same text, whenever it is made; and its words stay words, which can be
@@ -64,13 +64,13 @@ def data_uri(pixels: np.ndarray) -> str:
     """Packs a picture into an address that holds it.
 
     Args:
-        pixels: `(height, width, 3)` or `(height, width)`, uint8.
+        pixels: `(height, width, 3)`, `(height, width, 1)` or `(height, width)`, uint8.
 
     Returns:
         A `data:` URI of a PNG, which has every pixel as it was.
     """
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
+    as_image(pixels).save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 

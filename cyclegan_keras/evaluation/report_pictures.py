@@ -4,7 +4,6 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from cyclegan_keras.data import augment, images
 from cyclegan_keras.data.loader import DataLoader
@@ -206,5 +205,5 @@ def packed(pixels: np.ndarray) -> str:
     if max(height, width) > MAX_SIDE:
         share = MAX_SIDE / max(height, width)
         size = (round(height * share), round(width * share))
-        pixels = np.asarray(images.resize(Image.fromarray(pixels), size))
+        pixels = np.asarray(images.resize(images.as_image(pixels), size))
     return pages.data_uri(pixels)

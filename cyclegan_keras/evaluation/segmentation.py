@@ -32,16 +32,17 @@ def nearest_labels(imgs: np.ndarray, palette: Palette) -> np.ndarray:
     """Reads the classes out of images whose colours stand for classes.
 
     Args:
-        imgs: `(..., height, width, 3)`, RGB; uint8 in [0, 255], or float in [-1, 1], which is
-            rounded to 8 bits.
+        imgs: `(..., height, width, 3)`, RGB, or `(..., height, width, 1)`, gray; uint8 in [0, 255],
+            or float in [-1, 1], which is rounded to 8 bits.
         palette: The colour of each class, RGB in [0, 255].
 
     Returns:
         `(..., height, width)`, int32 in `[0, len(palette))`: for each pixel the class whose colour
-        is nearest in RGB, the first one if several are.
+        is nearest in RGB, the first one if several are; in gray, whose luma is nearest.
 
     Raises:
-        ValueError: If `imgs` are no RGB images, or `palette` has no RGB colours.
+        ValueError: If `imgs` are no such images, `palette` has no RGB colours, or two of them are
+            one gray.
     """
     imgs = np.asarray(imgs)
     colours = np.asarray(palette, np.int32)
@@ -51,12 +52,20 @@ def nearest_labels(imgs: np.ndarray, palette: Palette) -> np.ndarray:
             f"Received: palette of shape {colours.shape}"
         )
     is_float = np.issubdtype(imgs.dtype, np.floating)
-    if imgs.shape[-1:] != (3,) or not (is_float or imgs.dtype == np.uint8):
+    if imgs.shape[-1:] not in ((1,), (3,)) or not (is_float or imgs.dtype == np.uint8):
         raise ValueError(
-            "`imgs` must be RGB images, of shape (..., height, width, 3), uint8 in [0, 255] or "
-            f"float in [-1, 1]. Received: imgs of shape {imgs.shape}, {imgs.dtype}"
+            "`imgs` must be RGB or gray images, of shape (..., height, width, 3 or 1), uint8 in "
+            f"[0, 255] or float in [-1, 1]. Received: imgs of shape {imgs.shape}, {imgs.dtype}"
         )
-    pixels = imgs.reshape(-1, 3)
+    if imgs.shape[-1] == 1:
+        # As Pillow makes gray of colors.
+        colours = (colours @ np.array([[19595], [38470], [7471]], np.int32) + 2**15) // 2**16
+        if len(np.unique(colours)) < len(colours):
+            raise ValueError(
+                "In gray, two classes of `palette` are one and the same. Train with 3 channels, or "
+                f"measure without labels. Received: a palette with luma {colours[:, 0].tolist()}"
+            )
+    pixels = imgs.reshape(-1, imgs.shape[-1])
     labels = np.empty(len(pixels), np.int32)
     for first in range(0, len(pixels), CHUNK):
         chunk = pixels[first : first + CHUNK]

@@ -2,6 +2,8 @@
 
 import collections
 import concurrent.futures
+import errno
+import functools
 import itertools
 import os
 import pathlib
@@ -11,9 +13,11 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from cyclegan_keras.data import images
+from cyclegan_keras.data.picture import Picture
+from cyclegan_keras.data.value_range import ValueRange
+from cyclegan_keras.inference import formats, pictures
 
 # From where to where.
 Job = tuple[pathlib.Path, pathlib.Path]
@@ -29,50 +33,40 @@ BATCHES_TO_WRITE = 2
 # Each holds one picture in its own size, which may be a large one; hence no more.
 NUM_WORKERS = min(8, max(2, os.cpu_count() or 1))
 
-# Lossless as any level is; two to four times as fast as Pillow's 6, for files that are a fifth to a
-# third larger.
-COMPRESS_LEVEL = 1
+# What the next picture would meet as well: nothing goes on after these.
+LASTING = images.SYSTEM_ERRORS | {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
+OnFailed = Callable[[pathlib.Path, str], object]
 
 
 class _Source(NamedTuple):
     """An image that has been read.
 
     Attributes:
+        path: Where it came from.
         target: Where its translation goes.
-        size: Its own `(height, width)`.
-        pixels: In the generator's size, `(height, width, 3)`, float32 in [-1, 1].
+        picture: What it is like, without its pixels.
+        settings: How well it was compressed.
+        pixels: In the generator's size, `(height, width, channels)`, float32 in [-1, 1].
     """
 
+    path: pathlib.Path
     target: pathlib.Path
-    size: tuple[int, int]
+    picture: Picture
+    settings: dict[str, Any]
     pixels: np.ndarray
 
 
-def pixels_for(generator: keras.Model, image: Image.Image) -> np.ndarray:
-    """Makes of a picture what a generator takes.
+class Ranges(NamedTuple):
+    """What is black and what is white; `None` means by the type of the numbers in a file.
 
-    Args:
-        generator: Whose size is wanted.
-        image: An RGB image of any size.
-
-    Returns:
-        `(height, width, 3)`, float32 in [-1, 1], in the generator's size.
+    Attributes:
+        source: In the pictures that are translated.
+        target: In their translations.
     """
-    size = (generator.input_shape[1], generator.input_shape[2])
-    return images.normalize(images.resize(image, size))
 
-
-def picture_of(translation: np.ndarray, size: tuple[int, int]) -> Image.Image:
-    """Makes a picture of what a generator gives.
-
-    Args:
-        translation: `(height, width, 3)`, float in [-1, 1].
-        size: The `(height, width)` that the picture is to have, in pixels.
-
-    Returns:
-        An RGB image.
-    """
-    return images.resize(Image.fromarray(images.denormalize(translation)), size)
+    source: ValueRange | None = None
+    target: ValueRange | None = None
 
 
 def translate(
@@ -80,7 +74,9 @@ def translate(
     jobs: Sequence[Job],
     batch_size: int,
     on_written: Callable[[], object],
-) -> None:
+    ranges: "Ranges | None" = None,
+    on_failed: OnFailed | None = None,
+) -> collections.Counter[str]:
     """Translates from file to file.
 
     If anything fails, what has been translated by then is still written before the error is raised;
@@ -89,39 +85,69 @@ def translate(
     Args:
         generator: From images to images of the same size.
         jobs: Sources and targets; no two targets may be the same.
-        batch_size: Images that the generator gets at a time, at most.
+        batch_size: Images that the generator gets at a time, at most; one that takes images of any
+            size gets them one by one.
         on_written: Called after each image that was written, on the caller's thread.
+        ranges: What is black and what is white; `None` means by the type of the numbers.
+        on_failed: Called on the caller's thread with each image that cannot be read or written, and
+            what is wrong with it; the others are translated. `None` means that the first such error
+            is raised. What the next image would meet as well, such as a full disk, is raised in any
+            case.
+
+    Returns:
+        What was left aside in the files, such as later frames of an animation, by a noun.
 
     Raises:
         FileNotFoundError: If there is no such image.
+        OSError: If one cannot be written.
         ValueError: If an image cannot be read; those before it are translated.
     """
+    left_out: collections.Counter[str] = collections.Counter()
     if not jobs:
-        return
+        return left_out
+    ranges = ranges or Ranges()
+    if None in generator.input_shape[1:3]:
+        batch_size = 1
     # Shared out evenly: 17 images are a batch of 9 and one of 8, and not 16 and a lonely one.
     num_batches = -(-len(jobs) // batch_size)
     batch_size = -(-len(jobs) // num_batches)
     run = _traced(generator, batch_size)
     pool = concurrent.futures.ThreadPoolExecutor(NUM_WORKERS, "translate")
-    writing: collections.deque[concurrent.futures.Future[None]] = collections.deque()
+    writing: collections.deque[tuple[pathlib.Path, concurrent.futures.Future[None]]]
+    writing = collections.deque()
+
+    def failed(path: pathlib.Path, error: Exception) -> None:
+        lasting = isinstance(error, OSError) and error.errno in LASTING
+        if on_failed is None or lasting or not isinstance(error, OSError | ValueError):
+            raise error
+        on_failed(path, str(error))
 
     def wait_until_at_most(count: int) -> None:
-        while writing and (len(writing) > count or writing[0].done()):
-            writing.popleft().result()
-            on_written()
+        while writing and (len(writing) > count or writing[0][1].done()):
+            path, future = writing.popleft()
+            try:
+                future.result()
+            except Exception as error:
+                failed(path, error)
+            else:
+                on_written()
 
     try:
-        for batch in _read_ahead(pool, generator, jobs, batch_size):
+        read = functools.partial(_read, generator, ranges.source)
+        for batch in _read_ahead(pool, read, jobs, batch_size, failed):
             translations = run(np.stack([source.pixels for source in batch]))
             wait_until_at_most(BATCHES_TO_WRITE * batch_size - len(batch))
             for source, translation in zip(batch, translations, strict=True):
-                writing.append(pool.submit(_write, source.target, source.size, translation))
+                left_out.update(source.picture.left_out)
+                future = pool.submit(_write, source, translation, ranges.target)
+                writing.append((source.path, future))
         wait_until_at_most(0)
     except Exception:
-        concurrent.futures.wait(writing)
+        concurrent.futures.wait([future for _, future in writing])
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+    return left_out
 
 
 def _traced(generator: keras.Model, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -141,26 +167,35 @@ def _traced(generator: keras.Model, batch_size: int) -> Callable[[np.ndarray], n
 
 
 def _read_ahead(
-    pool: concurrent.futures.Executor, generator: keras.Model, jobs: Sequence[Job], batch_size: int
+    pool: concurrent.futures.Executor,
+    read: Callable[[pathlib.Path, pathlib.Path], _Source],
+    jobs: Sequence[Job],
+    batch_size: int,
+    failed: Callable[[pathlib.Path, Exception], object],
 ) -> Iterator[list[_Source]]:
     """Yields the sources in order, in batches, while the pool reads on."""
-    reading: collections.deque[concurrent.futures.Future[_Source]] = collections.deque()
+    reading: collections.deque[tuple[pathlib.Path, concurrent.futures.Future[_Source]]]
+    reading = collections.deque()
     waiting = iter(jobs)
     batch: list[_Source] = []
     while True:
         room = BATCHES_READ_AHEAD * batch_size - len(reading)
         for job in itertools.islice(waiting, room):
-            reading.append(pool.submit(_read, generator, *job))
+            reading.append((job[0], pool.submit(read, *job)))
         if not reading:
             break
+        path, future = reading.popleft()
         try:
-            batch.append(reading.popleft().result())
-        except Exception:
-            for later in reading:
-                later.cancel()
-            if batch:
-                yield batch
-            raise
+            batch.append(future.result())
+        except Exception as error:
+            try:
+                failed(path, error)
+            except Exception:
+                for _, later in reading:
+                    later.cancel()
+                if batch:
+                    yield batch
+                raise
         if len(batch) == batch_size:
             yield batch
             batch = []
@@ -168,12 +203,24 @@ def _read_ahead(
         yield batch
 
 
-def _read(generator: keras.Model, path: pathlib.Path, target: pathlib.Path) -> _Source:
-    image = images.read_image(path)
-    return _Source(target, (image.height, image.width), pixels_for(generator, image))
+def _read(
+    generator: keras.Model,
+    value_range: ValueRange | None,
+    path: pathlib.Path,
+    target: pathlib.Path,
+) -> _Source:
+    picture = images.read_picture(path)
+    try:
+        pixels = pictures.pixels_for(generator, picture, value_range)
+    except ValueError as error:
+        raise ValueError(f"Cannot translate the image {str(path)!r}: {error}.") from None
+    settings = formats.settings_of(path)
+    return _Source(path, target, pictures.without_pixels(picture), settings, pixels)
 
 
-def _write(target: pathlib.Path, size: tuple[int, int], translation: np.ndarray) -> None:
-    picture = picture_of(translation, size)
+def _write(source: _Source, translation: np.ndarray, value_range: ValueRange | None) -> None:
+    target = source.target
+    dtype = formats.dtype_for(formats.format_of(target), source.picture.pixels.dtype)
+    picture = pictures.picture_of(translation, source.picture, value_range, dtype)
     target.parent.mkdir(parents=True, exist_ok=True)
-    images.write_image(target, np.asarray(picture), COMPRESS_LEVEL)
+    formats.write(target, picture, source.settings)

@@ -35,8 +35,8 @@ def load_generator(path: images.PathLike) -> keras.Model:
     Raises:
         FileNotFoundError: If there is no such file.
         OSError: If it cannot be read.
-        ValueError: If it is not a Keras model, or not one from RGB images to RGB images, or if its
-            weights are not finite.
+        ValueError: If it is not a Keras model, or not one from RGB images to RGB images, or from
+            gray ones to gray ones, or if its weights are not finite.
     """
     name = os.fspath(path)
     try:
@@ -153,12 +153,12 @@ def _num_elements(initial_value: Any) -> int:
 def _check_is_translator(model: Any, name: str | bytes) -> None:
     shapes: list[Any] = [getattr(model, f"{end}_shape", None) for end in ("input", "output")]
     if not all(isinstance(shape, tuple) and len(shape) == 4 for shape in shapes) or (
-        shapes[0] != shapes[1] or shapes[0][3] != 3
+        shapes[0] != shapes[1] or shapes[0][3] not in (1, 3)
     ):
         received = _in_words(f"input shape {shapes[0]}, output shape {shapes[1]}")
         raise ValueError(
             f"The model {name!r} is no translator: it must turn RGB images into RGB images of the "
-            f"same size. Received: {received}"
+            f"same size, or gray ones into gray ones. Received: {received}"
         )
     if any(size is not None and not 1 <= size <= MAX_SIZE for size in shapes[0][1:3]):
         raise ValueError(

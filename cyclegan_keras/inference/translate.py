@@ -1,83 +1,148 @@
 """Translating pictures with a saved generator."""
 
+import collections
+import dataclasses
+import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tqdm
-from PIL import Image
+from PIL import Image, ImageOps
 
-from cyclegan_keras.data import images
-from cyclegan_keras.inference import files
+from cyclegan_keras.data import decoding, images
+from cyclegan_keras.data.picture import Picture
+from cyclegan_keras.data.value_range import ValueRange
+from cyclegan_keras.inference import files, pictures
 from cyclegan_keras.inference.model_files import load_generator
+from cyclegan_keras.inference.planning import plan
 
-__all__ = ["load_generator", "plan", "translate_files", "translate_image"]
+__all__ = ["Outcome", "load_generator", "plan", "translate_files", "translate_image"]
 
 
-def translate_image(generator: keras.Model, image: Image.Image) -> Image.Image:
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How the translation of many files went.
+
+    Attributes:
+        num_written: How many translations were written.
+        failed: What is wrong with each image that could not be translated, by its path.
+        left_out: What was left aside in the files, such as later frames of an animation, by a noun.
+    """
+
+    num_written: int
+    failed: dict[pathlib.Path, str]
+    left_out: collections.Counter[str]
+
+
+def translate_image(
+    generator: keras.Model, image: Any, value_range: tuple[float, float] | None = None
+) -> Any:
     """Translates one picture.
 
     Args:
         generator: From `load_generator`, or in training.
-        image: An image of any size and mode; it is made RGB and upright, and scaled to the
-            generator's size and back.
+        image: A picture of any size, which is scaled to the generator's and back: a PIL image of
+            any mode; the path of a file; or an array, `(height, width)` or `(height, width, 1)` of
+            gray, `(height, width, 2)` with transparency, `(height, width, 3)` of RGB, or
+            `(height, width, 4)` with transparency, uint8 in [0, 255], uint16 in [0, 65535] or
+            float in [0, 1]. It is made upright, what is transparent is seen on white, and the
+            channels become those of the generator.
+        value_range: The numbers of black and of white, in `image` and in what is returned, if they
+            are others: `(-1, 1)` for an array as a `DataLoader` gives it.
 
     Returns:
-        The translation, an RGB image in the size of `image`.
-    """
-    image = images.to_rgb(image)
-    batch = files.pixels_for(generator, image)[np.newaxis]
-    translation = generator.predict_on_batch(batch)[0]
-    return files.picture_of(translation, (image.height, image.width))
-
-
-def plan(
-    paths: Iterable[images.PathLike], output: images.PathLike, overwrite: bool = False
-) -> list[files.Job]:
-    """Finds the images to translate and where each translation goes.
-
-    Args:
-        paths: Images, and folders of images (not the folders in them).
-        output: The folder for the translations, each a PNG with the name of its source.
-        overwrite: Whether files that are already there may be replaced.
-
-    Returns:
-        Pairs of a source and its target.
+        The translation in the size, depth and transparency of `image`, gray if that or the
+        generator is: for a PIL image or a path a PIL image (RGB, L, RGBA, LA, I;16, I or F; of 16
+        bits of color a file has 8 there); for an array an array of its shape and type.
 
     Raises:
-        FileExistsError: If a translation is already there and may not be replaced.
-        FileNotFoundError: If there is no such image.
-        ValueError: If a folder has no images, two translations would have one name, or one would
-            replace its own source.
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no such picture, or nobody knows what is black and what is white in it.
     """
-    jobs: dict[pathlib.Path, pathlib.Path] = {}
-    for path in map(pathlib.Path, paths):
-        if not path.exists():
-            raise FileNotFoundError(f"No image or folder {str(path)!r}.")
-        for source in images.list_images(path) if path.is_dir() else [path]:
-            target = pathlib.Path(output) / f"{source.stem}.png"
-            if target in jobs and jobs[target] != source:
-                raise ValueError(
-                    f"{str(jobs[target])!r} and {str(source)!r} would both become "
-                    f"{str(target)!r}. Rename one, or translate them into two folders."
-                )
-            if target.exists() and source.exists() and target.samefile(source):
-                raise ValueError(
-                    f"The translation of {str(source)!r} would replace it. Give another --output."
-                )
-            if target.exists() and not overwrite:
-                raise FileExistsError(
-                    f"{str(target)!r} is already there. Give another --output, or --overwrite."
-                )
-            jobs[target] = source
-    return [(source, target) for target, source in jobs.items()]
+    wanted = None if value_range is None else ValueRange(*value_range)
+    if isinstance(image, str | bytes | os.PathLike):
+        picture = images.read_picture(os.fsdecode(image))
+        return _as_image(_translated(generator, picture, wanted), wanted)
+    if isinstance(image, Image.Image):
+        upright = decoding.in_srgb(ImageOps.exif_transpose(image), decoding.LeftOut())
+        return _as_image(_translated(generator, decoding.picture_of(upright), wanted), wanted)
+    array = np.asarray(image)
+    translation = _translated(generator, _from_array(array, wanted), wanted)
+    pixels = translation.pixels
+    if array.ndim == 3 and array.shape[2] > 2 and translation.is_gray:
+        pixels = np.repeat(pixels, 3, axis=2)
+    if translation.alpha is not None:
+        pixels = np.concatenate([pixels, translation.alpha[..., None]], axis=2)
+    return pixels.reshape(array.shape)
+
+
+def _translated(
+    generator: keras.Model, picture: Picture, value_range: ValueRange | None
+) -> Picture:
+    batch = pictures.pixels_for(generator, picture, value_range)[np.newaxis]
+    translation = generator.predict_on_batch(batch)[0]
+    return pictures.picture_of(translation, picture, value_range)
+
+
+def _from_array(array: np.ndarray, value_range: ValueRange | None) -> Picture:
+    is_number = array.dtype in (np.uint8, np.uint16) or array.dtype.kind == "f"
+    is_shaped = array.ndim == 2 or (array.ndim == 3 and 1 <= array.shape[2] <= 4)
+    if not is_number or not is_shaped or not array.size:
+        raise ValueError(
+            "`image` must be a PIL image, a path, or an array of shape (height, width) or (height, "
+            "width, 1 to 4), uint8, uint16 or float. Received: "
+            + (
+                f"an array of shape {array.shape}, {array.dtype}"
+                if array.ndim
+                else f"{array.item()!r}"[:80]
+            )
+        )
+    if array.dtype.kind == "f":
+        if not np.isfinite(array).all():
+            raise ValueError("`image` must have finite numbers only.")
+        low, high = array.min(), array.max()
+        if value_range is None and (low < 0 or high > 1):
+            raise ValueError(
+                "`image` must be in [0, 1] if it is float; for an array as a `DataLoader` gives "
+                f"it, say value_range=(-1, 1). Received: an array in [{low:g}, {high:g}]"
+            )
+    array = array[..., None] if array.ndim == 2 else array
+    depth = 8 * array.dtype.itemsize
+    if array.shape[2] in (2, 4):
+        return Picture(np.ascontiguousarray(array[..., :-1]), array[..., -1].copy(), depth)
+    return Picture(np.ascontiguousarray(array), None, depth)
+
+
+def _as_image(picture: Picture, value_range: ValueRange | None) -> Image.Image:
+    """Makes a PIL image, of the mode that fits best."""
+    pixels, alpha = picture.pixels, picture.alpha
+    if pixels.dtype != np.uint8 and (not picture.is_gray or alpha is not None):
+        # Pillow has no mode for it.
+        shares = (value_range or picture.own_range).shares(pixels)
+        pixels = np.rint(shares * 255).astype(np.uint8)
+        if alpha is not None:
+            alpha = np.rint(alpha / picture.opaque * 255).astype(np.uint8)
+    if alpha is not None:
+        return Image.fromarray(np.dstack([pixels, alpha]))
+    if picture.is_gray:
+        gray = pixels[..., 0]
+        kind = {"f": np.float32, "i": np.int32}.get(gray.dtype.kind, gray.dtype)
+        return Image.fromarray(gray.astype(kind))
+    return Image.fromarray(pixels)
 
 
 def translate_files(
-    generator: keras.Model, jobs: Sequence[files.Job], batch_size: int = files.BATCH_SIZE
-) -> None:
-    """Translates pictures from file to file, each in its own size.
+    generator: keras.Model,
+    jobs: Sequence[files.Job],
+    batch_size: int = files.BATCH_SIZE,
+    *,
+    continue_on_error: bool = False,
+    ranges: files.Ranges | None = None,
+) -> Outcome:
+    """Translates pictures from file to file, each in its own size, depth and format.
 
     They are read, translated and written side by side, and few are in memory at a time.
 
@@ -85,13 +150,23 @@ def translate_files(
         generator: From `load_generator`.
         jobs: From `plan`.
         batch_size: Images that the generator gets at a time, at most.
+        continue_on_error: Whether to go on with the others if an image cannot be read or written.
+        ranges: What is black and what is white in the sources and in their translations; `None`
+            means by the type of their numbers.
+
+    Returns:
+        How it went.
 
     Raises:
         FileNotFoundError: If an image has gone since it was planned.
+        OSError: If a translation cannot be written; in any case if the disk is full.
         ValueError: If an image cannot be read; those before it are translated. Or if the batch size
             is not at least 1.
     """
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+    failed: dict[pathlib.Path, str] = {}
+    on_failed = failed.__setitem__ if continue_on_error else None
     with tqdm.tqdm(total=len(jobs), unit="image", disable=len(jobs) < 2) as progress:
-        files.translate(generator, jobs, batch_size, on_written=progress.update)
+        left_out = files.translate(generator, jobs, batch_size, progress.update, ranges, on_failed)
+    return Outcome(len(jobs) - len(failed), failed, left_out)

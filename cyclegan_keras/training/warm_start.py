@@ -161,15 +161,20 @@ def _copy_optimizers(model: Any, trained: Any) -> list[str]:
     copied = []
     others = {part.name: part.optimizer for part in trained.compiled_models}
     for part in model.compiled_models:
-        mine = part.optimizer.variables
-        theirs = others[part.name].variables if part.name in others else []
-        if [(v.name, v.shape) for v in mine] != [(v.name, v.shape) for v in theirs]:
+        mine, theirs = part.optimizer, others.get(part.name)
+        # Names of moments count up over all models that a process has made.
+        if theirs is None or _kinds(mine) != _kinds(theirs):
             continue
-        for variable, value in zip(mine, theirs, strict=True):
+        for variable, value in zip(mine.variables, theirs.variables, strict=True):
             if variable.name != "learning_rate":
                 variable.assign(value)
         copied.append(part.name)
     return copied
+
+
+def _kinds(optimizer: Any) -> list[Any]:
+    """What must be alike for one optimizer to take the state of another."""
+    return [type(optimizer), *((v.shape, v.dtype) for v in optimizer.variables)]
 
 
 def _generator_files(paths: list[pathlib.Path]) -> list[pathlib.Path]:

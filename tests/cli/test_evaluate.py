@@ -271,7 +271,7 @@ def of_another_size(run_dir):
         (damaged_figures, "metrics.json' is not JSON"),
         (figures_without_names, "metrics.json' must hold figures by name"),
         (damaged_history, "history.csv' must be a table of numbers"),
-        (of_another_size, "must take images of 32 pixels"),
+        (of_another_size, "must take images of (height, width, channels) (32, 32, 3)"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(spoil, told, run_dir, capsys):

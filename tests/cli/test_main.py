@@ -114,3 +114,17 @@ def test_a_reader_that_goes_away_is_no_error():
     process.stderr.close()
     assert process.wait() == 141
     assert errors == b""
+
+
+def test_closed_streams_are_no_files(tmp_path):
+    """As `cyclegan ... <&- 2>&-` in a script: what is told goes nowhere, and not to a file."""
+    command = f"exec {sys.executable} -m cyclegan_keras compare nowhere elsewhere <&- 2>&-"
+    result = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, b"")
+    code = (
+        "import os; from cyclegan_keras.cli.main import main; main(['data', 'list']); "
+        "print(os.open('x', os.O_CREAT), flush=True)"
+    )
+    command = f'exec {sys.executable} -c "{code}" <&- 2>&-'
+    result = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, cwd=tmp_path)
+    assert int(result.stdout.split()[-1]) > 2

@@ -521,3 +521,42 @@ def test_without_the_truth_it_goes_by_the_kernel_distance(fruit_dir, eye, tmp_pa
     words = f"train --data-dir {data} --run-dir {tmp_path / 'r'} --evaluate-every 3"
     assert main([*words.split(), *TINY, "--epochs", "1", "--extractor", str(eye)]) == 0
     assert "Step 3: A → B kernel distance " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("model", ["cyclegan", "pix2pix"])
+def test_gray_rectangles_go_all_the_way(model, tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    for folder in ("trainA", "trainB", "testA", "testB"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        for number in range(4):
+            pixels = rng.integers(0, 256, (30, 70), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "set" / folder / f"{number}.png")
+    monkeypatch.chdir(tmp_path)
+    flags = "--data-dir set --image-size 32x64 --channels 1 --gf 2 --df 2 --epochs 1 --run-dir run"
+    flags += " --generator resnet --num-blocks 0 --enlarge 1.5 --extractor none --batch-size 4"
+    assert main(["train", *flags.split(), "--model", model]) == 0
+    out = capsys.readouterr().out
+    assert "trained at 32×64 pixels (height×width), gray" in out
+    assert "--channels 1" not in out
+    generator = load_generator("run/g_AB.keras")
+    assert generator.input_shape == generator.output_shape == (None, 32, 64, 1)
+    assert main(["evaluate", "--run-dir", "run", "--extractor", "none"]) == 0
+    assert (tmp_path / "run" / "report.html").stat().st_size > 10_000
+    with Image.open(tmp_path / "run" / "translations.png") as image:
+        assert image.width > image.height  # Each cell is twice as wide as high.
+
+
+def test_gray_images_in_three_channels_are_told(tmp_path, capsys):
+    for folder, mode in (("trainA", "L"), ("trainB", "RGB")):
+        (tmp_path / folder).mkdir()
+        Image.new(mode, (32, 32), "red").save(tmp_path / folder / "0.png")
+    read = train._read_data
+    config = TrainConfig(data_dir=str(tmp_path))
+    read(config)
+    assert capsys.readouterr().out == "All images of A are gray, and are trained on as RGB.\n"
+    Image.new("L", (32, 32)).save(tmp_path / "trainB" / "0.png")
+    read(config)
+    assert "of A and B are gray" in (out := capsys.readouterr().out)
+    assert out.endswith("--channels 1 trains in gray.\n")
+    read(TrainConfig(data_dir=str(tmp_path), channels=1))
+    assert capsys.readouterr().out == ""

@@ -268,13 +268,14 @@ def test_links_that_lead_nowhere_are_listed_and_named(tmp_path):
         images.read_image(dangling)
 
 
-def test_a_link_to_nothing_can_be_planned_and_is_named_when_it_is_read(tmp_path):
+def test_a_link_to_nothing_is_named_before_anything_is_translated(tmp_path):
     (tmp_path / "in").mkdir()
     link = tmp_path / "in" / "x.jpg"
     link.symlink_to("gone.jpg")
-    (tmp_path / "x.png").touch()
-    jobs = translate.plan([tmp_path / "in"], tmp_path, overwrite=True)
-    assert jobs == [(link, tmp_path / "x.png")]
+    with pytest.raises(FileNotFoundError, match=r"x\.jpg'. It is a link to 'gone.jpg'"):
+        translate.plan([tmp_path / "in"], tmp_path / "out")
+    jobs = translate.plan([tmp_path / "in"], tmp_path / "out", check=False)
+    assert jobs == [(link, tmp_path / "out" / "x.jpg")]
 
 
 @pytest.mark.parametrize("name", [b"a b.png", b"'\".png", b"two\nlines.png", b"\xff\xfe.png"])

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import data_loader
+from cyclegan_keras.data.images import denormalize
 from cyclegan_keras.data.loader import DataLoader
 
 
@@ -637,3 +638,34 @@ def test_one_image_and_ten_thousand(tmp_path):
         shown += 1
     assert shown == 10_000
     np.testing.assert_allclose(imgs_A[0, 1, 1], colour, rtol=0, atol=1e-6)
+
+
+def test_gray_is_luma_and_one_channel(tmp_path):
+    for domain, color in (("A", (200, 100, 50)), ("B", (77, 77, 77))):
+        (tmp_path / "set" / f"train{domain}").mkdir(parents=True)
+        for number in range(3):
+            picture = Image.new("RGB", (12, 6), color)
+            picture.save(tmp_path / "set" / f"train{domain}" / f"{number}.png")
+    loader = DataLoader("set", (4, 8), tmp_path, channels=1, load_res=(5, 10))
+    ((imgs_A, imgs_B),) = loader.load_batch(3)
+    assert imgs_A.shape == imgs_B.shape == (3, 4, 8, 1)
+    # 0.299 × 200 + 0.587 × 100 + 0.114 × 50 = 124.2; a gray level stays what it is.
+    assert np.unique(denormalize(imgs_A)).tolist() == [124]
+    assert np.unique(denormalize(imgs_B)).tolist() == [77]
+    path = loader.paths("A")[0]
+    assert loader.imread(path).shape == (6, 12, 1)
+    assert loader.load_img(path).shape == (1, 4, 8, 1)
+    in_colors = DataLoader("set", (4, 8), tmp_path)
+    assert [in_colors.is_gray(domain) for domain in "AB"] == [False, True]
+    with pytest.raises(ValueError, match=r"`channels` must be 3.*Received: channels=4"):
+        DataLoader("set", (4, 8), tmp_path, channels=4)
+
+
+def test_gray_pairs_side_by_side_of_any_shape(tmp_path):
+    (tmp_path / "set" / "train").mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "set" / "train" / "0.png")
+    loader = DataLoader("set", (8, 6), tmp_path, channels=1, paired=True)
+    luma = np.rint(pixels @ np.array([0.299, 0.587, 0.114]))
+    for domain, half in (("A", luma[:, :6]), ("B", luma[:, 6:])):
+        assert np.abs(loader.pixels(domain)[0, :, :, 0] - half).max() <= 1

@@ -41,21 +41,21 @@ class Terminal(io.StringIO):
 def test_memory_and_disk_hold_the_same(cache_memory, cache):
     store = PixelStore(cache_memory)
     assert store.place("A") is None
-    pixels = store.get("A", PATHS, RES, read)
+    pixels = store.get("A", PATHS, (*RES, 3), read)
     assert store.place("A") == ("disk" if cache_memory == 0 else "memory")
     assert type(pixels) is np.ndarray
     assert pixels.dtype == np.uint8
     np.testing.assert_array_equal(pixels, np.stack([read(path) for path in PATHS]))
     with pytest.raises(ValueError, match="read-only"):
         pixels[0] = 0
-    assert store.get("A", PATHS, RES, lambda path: pytest.fail("decoded twice")) is pixels
+    assert store.get("A", PATHS, (*RES, 3), lambda path: pytest.fail("decoded twice")) is pixels
 
 
 def test_the_budget_is_that_of_all_sets_in_memory_together(cache):
     store = PixelStore(2 * NUM_BYTES / GIB)
     large = PATHS * 3
     for name, paths in (("A", PATHS), ("large", large), ("B", PATHS), ("C", PATHS[:1])):
-        store.get(name, paths, RES, read)
+        store.get(name, paths, (*RES, 3), read)
     places = {name: store.place(name) for name in ("A", "large", "B", "C")}
     # 1/2 + 3/2 is too much; 1/2 + 1/2 just fits; then not even one image does.
     assert places == {"A": "memory", "large": "disk", "B": "memory", "C": "disk"}
@@ -64,9 +64,9 @@ def test_the_budget_is_that_of_all_sets_in_memory_together(cache):
 def test_what_could_not_be_read_takes_nothing_of_the_budget(cache):
     store = PixelStore(NUM_BYTES / GIB)
     with pytest.raises(ValueError, match=r"^1 of the 10 images of A cannot .*broken"):
-        store.get("A", [*PATHS[:9], pathlib.Path("broken")], RES, read)
+        store.get("A", [*PATHS[:9], pathlib.Path("broken")], (*RES, 3), read)
     assert store.place("A") is None
-    store.get("B", PATHS, RES, read)
+    store.get("B", PATHS, (*RES, 3), read)
     assert store.place("B") == "memory"
 
 
@@ -84,7 +84,7 @@ def test_the_file_is_in_the_cache_folder_and_has_no_name(cache, monkeypatch):
         return file, folder
 
     monkeypatch.setattr(pixel_store, "_nameless_file", noticed)
-    pixels = PixelStore(0).get("A", PATHS, RES, read)
+    pixels = PixelStore(0).get("A", PATHS, (*RES, 3), read)
     assert folders == [cache]
     assert list(cache.iterdir()) == []
     assert pixels[9, 0, 0, 0] == 9
@@ -96,7 +96,7 @@ def test_nothing_is_left_of_a_process_that_was_killed(tmp_path):
         "from cyclegan_keras.data.pixel_store import PixelStore\n"
         "store = PixelStore(0)\n"
         "image = np.ones((4, 8, 3), np.uint8)\n"
-        "pixels = store.get('A', [pathlib.Path('x')], (4, 8), lambda path: image)\n"
+        "pixels = store.get('A', [pathlib.Path('x')], (4, 8, 3), lambda path: image)\n"
         "print(store.place('A'), pixels.sum(), flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -122,19 +122,19 @@ def test_a_cache_that_cannot_be_written_gives_way_to_the_temporary_folder(tmp_pa
     file, folder = pixel_store._nameless_file()
     file.close()
     assert folder == pathlib.Path(tempfile.gettempdir())
-    assert PixelStore(0).get("A", PATHS, RES, read)[3, 0, 0, 0] == 3
+    assert PixelStore(0).get("A", PATHS, (*RES, 3), read)[3, 0, 0, 0] == 3
 
 
 def test_a_full_disk_is_told_with_the_remedies(cache, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda folder: Usage(9 * GIB, 6 * GIB, 3 * GIB))
     # The room is looked at before any image is read: these 64 would take 4 GiB.
-    paths, img_res = PATHS[:1] * 64, (4096, 5462)
+    paths, img_shape = PATHS[:1] * 64, (4096, 5462, 3)
     message = (
         r"the images of trainA take 4 GiB.* '.*cyclegan_keras' has only 3 GiB free\. "
         r".*XDG_CACHE_HOME.*`cache_memory` \(--cache-memory"
     )
     with pytest.raises(OSError, match=message):
-        PixelStore(1).get("trainA", paths, img_res, lambda path: pytest.fail("was read"))
+        PixelStore(1).get("trainA", paths, img_shape, lambda path: pytest.fail("was read"))
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system reserves no room")
@@ -145,13 +145,13 @@ def test_room_that_another_took_meanwhile_is_told_alike(cache, monkeypatch):
 
     monkeypatch.setattr("os.posix_fallocate", full)
     with pytest.raises(OSError, match=r"GiB free \(No space left on device\)\. Make room"):
-        PixelStore(0).get("A", PATHS, RES, read)
+        PixelStore(0).get("A", PATHS, (*RES, 3), read)
 
     def not_here(descriptor, offset, length):
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr("os.posix_fallocate", not_here)
-    assert PixelStore(0).get("A", PATHS, RES, read)[5, 0, 0, 0] == 5
+    assert PixelStore(0).get("A", PATHS, (*RES, 3), read)[5, 0, 0, 0] == 5
 
 
 @pytest.mark.parametrize("number", [errno.ENODEV, errno.EACCES, errno.EINVAL])
@@ -195,7 +195,7 @@ def test_all_bad_images_are_counted_and_three_named(num_threads, monkeypatch):
         ((1, 2, 4, 5, 9), r"^5 of .* used\. 1 is bad\. 2 is bad\. 4 is gone\. And 2 more\. Or "),
     ):
         with pytest.raises(ValueError, match=said + r".* without them: `skip_bad_images` \(--skip"):
-            PixelStore().get("A", PATHS, RES, some_bad(*bad))
+            PixelStore().get("A", PATHS, (*RES, 3), some_bad(*bad))
 
 
 def test_bad_images_are_named_in_order(monkeypatch):
@@ -210,13 +210,13 @@ def test_bad_images_are_named_in_order(monkeypatch):
         raise ValueError(f"{path} is bad.")
 
     with pytest.raises(ValueError, match=r"used\. 0 is bad\. 1 is bad\. 2 is bad\. And 7 more\.$"):
-        PixelStore().get("A", PATHS, RES, all_bad)
+        PixelStore().get("A", PATHS, (*RES, 3), all_bad)
 
 
 @pytest.mark.parametrize("cache_memory", [0, 2.0])
 def test_bad_images_can_be_left_out(cache_memory, cache):
     store = PixelStore(cache_memory)
-    pixels = store.get("A", PATHS, RES, some_bad(0, 4, 5, 9), skip_bad=True)
+    pixels = store.get("A", PATHS, (*RES, 3), some_bad(0, 4, 5, 9), skip_bad=True)
     assert pixels[:, 3, 7, 2].tolist() == [1, 2, 3, 6, 7, 8]
     assert pixels.shape == (6, 4, 8, 3)
     bad = {0: "0 is bad.", 4: "4 is gone.", 5: "5 is bad.", 9: "9 is bad."}
@@ -224,7 +224,7 @@ def test_bad_images_can_be_left_out(cache_memory, cache):
     assert list(store.bad("A")) == [0, 4, 5, 9]
     assert not pixels.flags.writeable
     store.drop("A", {0, 3})
-    dropped = store.get("A", PATHS, RES, read)
+    dropped = store.get("A", PATHS, (*RES, 3), read)
     assert dropped[:, 0, 0, 0].tolist() == [2, 3, 7, 8]
     # Still the array that was decoded into, of ten images: there is no second one.
     assert dropped.base is not None
@@ -237,7 +237,7 @@ def test_where_all_are_bad_nothing_can_be_left_out():
     with pytest.raises(
         ValueError, match=r"^None of the 2 images of A can be used\. 1 is bad\. 3 is"
     ):
-        PixelStore().get("A", [PATHS[1], PATHS[3]], RES, some_bad(1, 3), skip_bad=True)
+        PixelStore().get("A", [PATHS[1], PATHS[3]], (*RES, 3), some_bad(1, 3), skip_bad=True)
 
 
 @pytest.mark.parametrize("skip_bad", [False, True])
@@ -257,7 +257,7 @@ def test_anything_else_ends_the_decoding_of_all(error, skip_bad, monkeypatch):
 
     store = PixelStore()
     with pytest.raises(type(error)):
-        store.get("A", PATHS * 20, RES, second_fails, skip_bad)
+        store.get("A", PATHS * 20, (*RES, 3), second_fails, skip_bad)
     assert begun == PATHS[:2]
     assert store.place("A") is None
 
@@ -273,12 +273,12 @@ def test_a_bar_is_shown_only_if_it_takes_long(seconds, shown, monkeypatch):
 
     monkeypatch.setattr("tqdm.std.time", clock)
     monkeypatch.setattr("sys.stderr", Terminal())
-    PixelStore().get("trainA", PATHS, RES, read)
+    PixelStore().get("trainA", PATHS, (*RES, 3), read)
     assert ("Reading trainA:" in sys.stderr.getvalue()) == shown
     # It is wiped away at the end.
     assert sys.stderr.getvalue().rpartition("\r")[2].strip() == ""
     monkeypatch.setattr("sys.stderr", io.StringIO())
-    PixelStore().get("trainA", PATHS, RES, read)
+    PixelStore().get("trainA", PATHS, (*RES, 3), read)
     assert sys.stderr.getvalue() == ""
 
 

@@ -120,7 +120,9 @@ def test_images_are_scaled_with_antialiasing(tmp_path):
 )
 def test_other_things_than_images_are_named(imgs, tmp_path):
     extractor = from_file(saved(tmp_path, layers.Flatten()))
-    with pytest.raises(ValueError, match=r"`imgs` must be RGB images.*Received: imgs of shape \("):
+    with pytest.raises(
+        ValueError, match=r"`imgs` must be RGB or gray images.*Received: imgs of shape \("
+    ):
         extractor(imgs)
 
 
@@ -350,3 +352,13 @@ def test_it_knows_oranges_best_in_their_own_size(lite0, real_images):
     share = {name: np.mean(extractor(imgs).argmax(axis=1) == 950) for name, imgs in pixels.items()}
     assert share["testB"] > 0.55
     assert share["testA"] < 0.02
+
+
+def test_a_gray_image_is_seen_as_the_same_image_in_rgb():
+    image = keras.Input((4, 4, 3))
+    extractor = features.Extractor(
+        "mean", keras.Model(image, keras.layers.GlobalAveragePooling2D()(image)), np.float32
+    )
+    gray = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 1), np.uint8)
+    np.testing.assert_array_equal(extractor(gray), extractor(np.repeat(gray, 3, axis=-1)))
+    np.testing.assert_allclose(extractor(gray)[:, 1], gray.mean((1, 2, 3)), rtol=1e-6)

@@ -28,6 +28,15 @@ def test_nearest_labels_by_hand():
     assert nearest_labels(np.float32([[0, 1, -1], [0, -1, -1]]), RED_GREEN_BLUE).tolist() == [1, 0]
 
 
+def test_in_gray_classes_go_by_their_luma():
+    # Of red, green and blue: 76, 150 and 29.
+    row = [[76], [100], [120], [255], [30], [0], [52], [53]]
+    expected = [[[0, 0, 1, 1, 2, 2, 2, 0]]]
+    assert nearest_labels(np.uint8([[row]]), RED_GREEN_BLUE).tolist() == expected
+    with pytest.raises(ValueError, match=r"two classes .* luma \[76, 76\]"):
+        nearest_labels(np.uint8([[row]]), ((255, 0, 0), (76, 76, 76)))
+
+
 def test_nearest_labels_against_plain_loops(monkeypatch):
     monkeypatch.setattr(segmentation, "CHUNK", 7)  # of 30 pixels, so that the last one is smaller
     imgs = np.random.default_rng(0).integers(0, 256, (2, 3, 5, 3), np.uint8)

@@ -1,5 +1,6 @@
 import collections
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -9,13 +10,14 @@ import threading
 import keras
 import numpy as np
 import pytest
+import tifffile
 import tqdm
 from PIL import Image
 
 import cyclegan_keras
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.data import images
-from cyclegan_keras.inference import files, translate
+from cyclegan_keras.inference import files, formats, translate
 from cyclegan_keras.networks import build_unet_generator
 
 
@@ -73,15 +75,16 @@ def test_a_picture_keeps_its_size(generator):
     assert np.abs(np.subtract(translation, expected, dtype=int)).max() <= 1
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "L", "P", "I;16"])
-def test_pictures_of_any_mode_are_translated(mode, generator):
-    assert translate.translate_image(generator, Image.new(mode, (8, 6))).mode == "RGB"
-
-
-def test_a_source_is_never_replaced(tmp_path):
-    Image.new("RGB", (4, 2)).save(tmp_path / "x.png")
-    with pytest.raises(ValueError, match="would replace it"):
-        translate.plan([tmp_path], tmp_path, overwrite=True)
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        *((mode, mode) for mode in ("RGB", "RGBA", "L", "LA", "I;16", "F")),
+        *(("P", "RGB"), ("CMYK", "RGB"), ("1", "L")),
+    ],
+)
+def test_a_translation_has_the_mode_of_its_picture(mode, expected, generator):
+    translation = translate.translate_image(generator, Image.new(mode, (8, 6)))
+    assert (translation.mode, translation.size) == (expected, (8, 6))
 
 
 def test_files_and_folders(generator, fruit_dir, tmp_path):
@@ -89,9 +92,9 @@ def test_files_and_folders(generator, fruit_dir, tmp_path):
     jobs = translate.plan([tmp_path / "wide.jpg", fruit_dir / "testA"], tmp_path / "out")
     translate.translate_files(generator, jobs)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["0000.png", "0001.png", "0002.png", "0003.png", "wide.png"]
-    with Image.open(tmp_path / "out" / "wide.png") as image:
-        assert image.size == (40, 20)
+    assert names == ["0000.png", "0001.png", "0002.png", "0003.png", "wide.jpg"]
+    with Image.open(tmp_path / "out" / "wide.jpg") as image:
+        assert (image.format, image.size) == ("JPEG", (40, 20))
 
 
 @pytest.fixture
@@ -183,14 +186,14 @@ def test_what_cannot_be_written_is_told(generator, forty):
 
 
 def test_ctrl_c_leaves_whole_files_only(generator, forty, monkeypatch):
-    read_image = images.read_image
+    read_picture = images.read_picture
 
     def read(path):
         if path.stem == "20":
             os.kill(os.getpid(), signal.SIGINT)
-        return read_image(path)
+        return read_picture(path)
 
-    monkeypatch.setattr(images, "read_image", read)
+    monkeypatch.setattr(images, "read_picture", read)
     # Whoever started the tests may have turned Ctrl-C off.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -207,7 +210,7 @@ def test_few_images_are_in_memory_and_yet_it_reads_ahead(generator, forty, monke
     counts = collections.Counter()
     lock = threading.Lock()
     ahead, far_too_far = threading.Event(), threading.Event()
-    read_image, write_image = images.read_image, images.write_image
+    read_picture, write_picture = images.read_picture, formats.write
 
     def read(path):
         with lock:
@@ -219,7 +222,7 @@ def test_few_images_are_in_memory_and_yet_it_reads_ahead(generator, forty, monke
                 ahead.set()
             if counts["read"] == len(forty):
                 far_too_far.set()
-        return read_image(path)
+        return read_picture(path)
 
     def write(path, *arguments):
         if path.stem == "00":
@@ -227,14 +230,15 @@ def test_few_images_are_in_memory_and_yet_it_reads_ahead(generator, forty, monke
             assert ahead.wait(60)
             far_too_far.wait(0.5)
             counts["read_behind_first"] = counts["read"]
-        write_image(path, *arguments)
+        write_picture(path, *arguments)
         with lock:
             counts["held"] -= 1
 
-    monkeypatch.setattr(images, "read_image", read)
-    monkeypatch.setattr(images, "write_image", write)
+    monkeypatch.setattr(images, "read_picture", read)
+    monkeypatch.setattr(formats, "write", write)
     translate.translate_files(generator, forty, 4)
     assert len(names_in(forty)) == 40
+    assert counts["read"] == 40
     batches = files.BATCHES_READ_AHEAD + 1 + files.BATCHES_TO_WRITE
     assert counts["read_behind_first"] <= batches * 4
     assert counts["most"] <= batches * 4
@@ -259,30 +263,194 @@ def test_the_command_line_passes_the_batch_size_on(saved, forty, monkeypatch, ca
     assert names_in(forty) == []
 
     received = []
-    monkeypatch.setattr(translate, "translate_files", lambda *arguments: received.append(arguments))
+
+    def watched(*arguments, **settings):
+        received.append(arguments)
+        return translate.Outcome(1, {}, collections.Counter())
+
+    monkeypatch.setattr(translate, "translate_files", watched)
     assert main(argv) == main([*argv, "--batch-size", "3"]) == 0
     assert [arguments[2] for arguments in received] == [files.BATCH_SIZE, 3]
 
 
-def test_nothing_is_overwritten_unasked(tmp_path):
-    Image.new("RGB", (40, 20)).save(tmp_path / "x.jpg")
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "x.png").touch()
-    with pytest.raises(FileExistsError, match=r"out/x\.png.*--overwrite"):
-        translate.plan([tmp_path / "x.jpg"], tmp_path / "out")
-    assert len(translate.plan([tmp_path / "x.jpg"], tmp_path / "out", overwrite=True)) == 1
+@pytest.fixture
+def changeless():
+    """Gives every image back as it was, in color or in gray, at 6 × 8 pixels or any size."""
+
+    def make(channels=3, size=(6, 8)):
+        image = keras.Input((*size, channels))
+        return keras.Model(image, keras.layers.Activation("linear")(image))
+
+    return make
 
 
-def test_two_sources_of_one_name_are_refused(tmp_path):
-    for name in ("x.jpg", "x.png"):
-        Image.new("RGB", (4, 2)).save(tmp_path / name)
-    with pytest.raises(ValueError, match="would both become"):
-        translate.plan([tmp_path], tmp_path / "out")
-    assert len(translate.plan([tmp_path / "x.jpg"] * 2, tmp_path / "out")) == 1
+ARRAYS = [
+    ((6, 8), np.uint8),
+    ((6, 8, 1), np.uint8),
+    ((6, 8, 2), np.uint8),
+    ((6, 8, 3), np.uint8),
+    ((6, 8, 4), np.uint16),
+    ((6, 8, 2), np.uint16),
+    ((6, 8), np.uint16),
+    ((6, 8, 3), np.float32),
+    ((6, 8, 3), np.float64),
+    ((6, 8, 4), np.float32),
+    ((6, 8), np.float16),
+]
 
 
-def test_missing_and_empty_paths_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"No image or folder .*nowhere"):
-        translate.plan([tmp_path / "nowhere"], tmp_path / "out")
-    with pytest.raises(ValueError, match="No images in"):
-        translate.plan([tmp_path], tmp_path / "out")
+@pytest.mark.parametrize(("shape", "dtype"), ARRAYS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_array_comes_back_in_its_shape_type_and_depth(shape, dtype, channels, changeless):
+    rng = np.random.default_rng(0)
+    largest = 1 if np.issubdtype(dtype, np.floating) else np.iinfo(dtype).max
+    array = (rng.random(shape) * largest).astype(dtype)
+    if len(shape) == 3 and shape[2] in (2, 4):
+        array[..., -1] = largest
+        array[0, 0, -1] = 0  # Transparent: seen as white, and still transparent.
+    if channels == 1 and len(shape) == 3:
+        array[..., :3] = array[..., :1] if shape[2] > 2 else array[..., :3]
+    translation = translate.translate_image(changeless(channels), array)
+    assert (translation.shape, translation.dtype) == (shape, dtype)
+    expected = array.copy()
+    if len(shape) == 3 and shape[2] in (2, 4):
+        expected[0, 0, :-1] = largest
+        np.testing.assert_array_equal(translation[..., -1], array[..., -1])
+    # Of 65,535 levels, the float of a luma may round to the next one.
+    np.testing.assert_allclose(
+        translation.astype(float), expected.astype(float), rtol=1e-3, atol=largest * 2e-5
+    )
+
+
+def test_floats_as_a_loader_gives_them_say_so(changeless, random_images):
+    (array,) = random_images(1, 6, 8, 3)
+    with pytest.raises(ValueError, match=r"in \[0, 1\].*value_range=\(-1, 1\).*Received"):
+        translate.translate_image(changeless(), array)
+    translation = translate.translate_image(changeless(), array, value_range=(-1, 1))
+    np.testing.assert_allclose(translation, array, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((2, 6, 8, 3), np.uint8),
+        np.zeros((6, 8, 5), np.uint8),
+        np.zeros((6, 8), np.int64),
+        np.zeros((0, 8), np.uint8),
+        np.full((6, 8), np.nan),
+        None,
+        7,
+    ],
+)
+def test_what_is_no_picture_is_told(image, changeless):
+    with pytest.raises(ValueError, match="`image` must"):
+        translate.translate_image(changeless(), image)
+
+
+def test_a_path_is_a_picture_too(generator, tmp_path):
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8))
+    picture.save(tmp_path / "x.png")
+    expected = translate.translate_image(generator, picture)
+    for path in (tmp_path / "x.png", str(tmp_path / "x.png"), os.fsencode(tmp_path / "x.png")):
+        np.testing.assert_array_equal(translate.translate_image(generator, path), expected)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        translate.translate_image(generator, tmp_path / "nowhere.png")
+
+
+def test_a_generator_of_any_size_takes_pictures_nearly_in_their_own(changeless, forty):
+    anything = changeless(size=(None, None))
+    array = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    np.testing.assert_array_equal(translate.translate_image(anything, array), array)
+    assert translate.translate_image(anything, array[:41, :50]).shape == (41, 50, 3)
+    translate.translate_files(anything, forty[:3])
+    assert names_in(forty) == ["00.png", "01.png", "02.png"]
+
+
+def test_a_gray_result_of_a_color_generator_is_its_luma(generator):
+    gray = Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32), np.uint8))
+    in_color = translate.translate_image(generator, gray.convert("RGB"))
+    expected = np.asarray(in_color) @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(translate.translate_image(generator, gray) - expected).max() <= 1
+
+
+def run(saved, *argv):
+    return main(["translate", "--model", str(saved), *map(str, argv)])
+
+
+def test_a_batch_goes_on_past_what_cannot_be_translated(saved, forty, tmp_path, capsys):
+    forty[3][0].write_text("no image")
+    forty[5][0].write_bytes(forty[5][0].read_bytes()[:60])
+    forty[7][1].mkdir(parents=True)  # It cannot be written.
+    command = [saved, tmp_path / "in", tmp_path / "nowhere.png", "--output", tmp_path / "out"]
+    assert run(*command, "--continue-on-error", "--skip-existing") == 2  # A folder in its place.
+    forty[7][1].rmdir()
+    assert run(*command, "--continue-on-error") == 1
+    out, err = capsys.readouterr()
+    assert out == f"Translated 38 images into {tmp_path / 'out'}\n"
+    told = err[err.index("3 images could not be translated:") :].splitlines()
+    assert [line.strip().split(":")[0] for line in told[1:]] == [
+        str(tmp_path / "in" / "03.png"),
+        str(tmp_path / "in" / "05.png"),
+        str(tmp_path / "nowhere.png"),
+    ]
+    assert len(names_in(forty)) == 38
+    # The second try takes those that were mended.
+    for place in (3, 5):
+        Image.new("RGB", (9, 9)).save(forty[place][0])
+    assert run(saved, tmp_path / "in", "--output", tmp_path / "out") == 2
+    assert "--skip-existing" in capsys.readouterr().err
+    assert run(saved, tmp_path / "in", "--output", tmp_path / "out", "--skip-existing") == 0
+    assert capsys.readouterr().out.startswith("Translated 2 images")
+    assert len(names_in(forty)) == 40
+    assert run(saved, tmp_path / "in", "--output", tmp_path / "out", "--skip-existing") == 0
+    assert capsys.readouterr().out.startswith("Translated 0 images")
+
+
+def test_a_failure_to_write_is_one_images_and_a_full_disk_is_all_images(
+    generator, forty, monkeypatch
+):
+    write = formats.write
+
+    def refused(path, *arguments):
+        if path.stem in ("03", "20"):
+            raise OSError(number, os.strerror(number), str(path))
+        write(path, *arguments)
+
+    monkeypatch.setattr(formats, "write", refused)
+    number = errno.EACCES
+    outcome = translate.translate_files(generator, forty, 4, continue_on_error=True)
+    assert outcome.num_written == len(names_in(forty)) == 38
+    assert [path.stem for path in outcome.failed] == ["03", "20"]
+    number = errno.ENOSPC
+    with pytest.raises(OSError, match="No space left"), no_thread_left_over():
+        translate.translate_files(generator, forty, 4, continue_on_error=True)
+
+
+def test_one_picture_goes_to_the_file_that_is_named(saved, tmp_path):
+    Image.new("RGB", (9, 7)).save(tmp_path / "x.png")
+    assert run(saved, tmp_path / "x.png", "--output", tmp_path / "o" / "t.jpg") == 0
+    with Image.open(tmp_path / "o" / "t.jpg") as image:
+        assert (image.format, image.size) == ("JPEG", (9, 7))
+
+
+def test_later_frames_are_counted(saved, tmp_path, capsys):
+    frames = [Image.new("RGB", (9, 7), color) for color in ("red", "blue", "green")]
+    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
+    assert run(saved, tmp_path / "x.gif", "--output", tmp_path / "out") == 0
+    assert "Left aside: animation frame: 2." in capsys.readouterr().out
+    with Image.open(tmp_path / "out" / "x.gif") as image:
+        assert (image.format, image.n_frames) == ("GIF", 1)
+
+
+def test_what_a_run_took_for_black_and_white_is_written_again(changeless, tmp_path):
+    (tmp_path / "run").mkdir()
+    model = keras.Sequential([keras.Input((6, 8, 1)), keras.layers.Rescaling(-1.0)])
+    model.save(tmp_path / "run" / "g_AB.keras")
+    settings = '{"value_range": [1000, 4000, 0, 600]}'
+    (tmp_path / "run" / "config.json").write_text(settings)
+    scan = np.linspace(1000, 4000, 48).astype(np.uint16).reshape(6, 8)
+    tifffile.imwrite(tmp_path / "x.tif", scan)
+    assert run(tmp_path / "run" / "g_AB.keras", tmp_path / "x.tif", "--output", tmp_path / "o") == 0
+    # A negative, in the other domain's range.
+    expected = (4000 - scan.astype(float)) / 3000 * 600
+    np.testing.assert_allclose(tifffile.imread(tmp_path / "o" / "x.tif"), expected, atol=0.51)

@@ -1,0 +1,138 @@
+"""Colors of a file as those of sRGB, which is what all pictures are taken for."""
+
+import functools
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from PIL import Image, ImageCms
+
+# What a picture with a profile is turned into if its numbers change by more than this, of 255. The
+# many versions of sRGB's own profile differ by one.
+TOLERANCE = 2
+# 1 / 2.2, which all write who mean the curve of sRGB and its primaries.
+GAMMA = 0.45455
+
+PRIMARIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
+WHITE_POINT = (0.3127, 0.3290)
+
+# The spaces of profiles that pictures of so many bands can have.
+SPACES = {b"GRAY": ("gray", 1), b"RGB ": ("rgb", 3), b"CMYK": ("cmyk", 4)}
+
+
+class BadProfileError(ValueError):
+    """Says that a profile cannot be used."""
+
+
+def profile_of(info: dict[Any, Any]) -> bytes | None:
+    """Finds what a file says of its colors.
+
+    Args:
+        info: What Pillow tells of the file: an ICC profile or, of a PNG, the parts `gAMA` and
+            `cHRM`, which a profile and the part `sRGB` override.
+
+    Returns:
+        An ICC profile, made from those parts if need be; `None` if nothing is said, or sRGB.
+
+    Raises:
+        BadProfileError: If the numbers in those parts mean nothing.
+    """
+    if info.get("icc_profile"):
+        return info["icc_profile"]
+    gamma, where = info.get("gamma"), info.get("chromaticity")
+    if "srgb" in info or (gamma is None and where is None):
+        return None
+    return _profile(gamma, tuple(where or (*WHITE_POINT, *PRIMARIES)))
+
+
+@functools.lru_cache(16)
+def _profile(gamma: float | None, where: tuple[float, ...]) -> bytes | None:
+    is_srgb = gamma is None or abs(gamma / GAMMA - 1) < 0.05
+    if is_srgb and np.allclose(where, (*WHITE_POINT, *PRIMARIES), atol=0.005):
+        return None
+    curve: dict[str, Any] = {"transferfunction": _linear(np.linspace(0, 1, 4096))}
+    if gamma is not None:
+        if not 0.05 < gamma < 20:
+            raise BadProfileError(f"a gamma of {gamma:g}")
+        curve = {"gamma": 1 / gamma}
+    try:
+        primaries = [number for k in (2, 4, 6) for number in (where[k], where[k + 1], 1.0)]
+        return imagecodecs.cms_profile(
+            "rgb", whitepoint=(*where[:2], 1.0), primaries=primaries, **curve
+        )
+    except Exception as error:
+        raise BadProfileError(str(error)) from None
+
+
+def _linear(shares: np.ndarray) -> np.ndarray:
+    """The curve of sRGB."""
+    curve = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    return curve.astype(np.float32)
+
+
+def to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
+    """Turns the colors of a profile into those of sRGB.
+
+    Args:
+        pixels: `(height, width, bands)`, uint8 or uint16, in their full range: 1 band of gray, 3 of
+            RGB, or 4 of CMYK.
+        profile: An ICC profile.
+
+    Returns:
+        Of the same size and type: gray stays gray and RGB stays RGB, CMYK becomes RGB. The same
+        object if the profile is that of sRGB.
+
+    Raises:
+        BadProfileError: If it is damaged, or of pictures of another kind.
+    """
+    bands = pixels.shape[2]
+    space, wanted = SPACES.get(profile[16:20], ("", 0))
+    # Gray pictures often have a profile of RGB, in which gray is as well defined.
+    if wanted != bands and (bands, wanted) != (1, 3):
+        raise BadProfileError("its color profile is damaged or of another kind of picture")
+    try:
+        if not _changes(profile, space, wanted):
+            return pixels
+        result = _transformed(np.repeat(pixels, 3, 2) if wanted > bands else pixels, profile, space)
+    except Exception as error:
+        raise BadProfileError(str(error)) from None
+    return result[:, :, 1:2] if bands == 1 else result
+
+
+@functools.lru_cache(64)
+def _changes(profile: bytes, space: str, bands: int) -> bool:
+    """Whether a profile is another one than that of sRGB."""
+    if bands == 4:
+        return True
+    steps = np.linspace(0, 255, 18 if bands == 3 else 256).astype(np.uint8)
+    colors = np.stack(np.meshgrid(*[steps] * bands), axis=-1).reshape(1, -1, bands)
+    changes = _transformed(colors, profile, space).astype(int) - colors
+    return bool(np.abs(changes).max() > TOLERANCE)
+
+
+def _transformed(pixels: np.ndarray, profile: bytes, space: str) -> np.ndarray:
+    if space == "gray":
+        pixels = pixels[:, :, 0]
+    return imagecodecs.cms_transform(
+        np.ascontiguousarray(pixels), profile, _srgb(), colorspace=space, outcolorspace="rgb"
+    )
+
+
+@functools.cache
+def _srgb() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def lab_to_rgb(image: Image.Image) -> Image.Image:
+    """Turns a picture in CIELAB into RGB.
+
+    Args:
+        image: Of the mode `LAB`.
+
+    Returns:
+        An RGB image.
+    """
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    turned = ImageCms.applyTransform(image, ImageCms.buildTransform(lab, srgb, "LAB", "RGB"))
+    assert turned is not None  # Only in place there is none.
+    return turned

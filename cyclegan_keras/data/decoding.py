@@ -1,0 +1,267 @@
+"""From the bytes of one file to a picture: what its tags and profiles say is done."""
+
+import collections
+import contextlib
+from typing import IO, Any
+
+import imagecodecs
+import numpy as np
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+
+from cyclegan_keras.data import color, intact, tiff
+from cyclegan_keras.data.formats import FORMATS
+from cyclegan_keras.data.picture import Picture
+
+ORIENTATION, ICC_PROFILE = 274, 34675
+GRAY_MODES = ("1", "L", "LA", "La")
+
+# What of a file was left aside, and how often, by a noun.
+LeftOut = collections.Counter[str]
+BAD_PROFILE, LATER_PAGE, LATER_FRAME = "color profile", "TIFF page", "animation frame"
+WHY = {
+    BAD_PROFILE: "that cannot be used",
+    LATER_PAGE: "after the first of a file",
+    LATER_FRAME: "after the first of a file",
+}
+
+
+def decode(
+    file: IO[bytes],
+    at_least: tuple[int, int] | None,
+    exact: bool,
+    left_out: LeftOut,
+    *,
+    max_pixels: int,
+    max_side: int,
+) -> Image.Image | Picture:
+    """Decodes a file, upright and in sRGB.
+
+    Args:
+        file: The file, at its start.
+        at_least: `(height, width)` in pixels that the image will be shrunk to, so that a far larger
+            JPEG may be decoded smaller.
+        exact: Whether numbers of more than 8 bits are wanted as they are.
+        left_out: Where what is left aside is counted.
+        max_pixels: How many pixels it may have.
+        max_side: How many of them it may be high or wide.
+
+    Returns:
+        An image of any 8-bit mode, where that holds what is in the file or is enough; else a
+        picture.
+
+    Raises:
+        Exception: If it cannot be read.
+    """
+    start = file.read(4)
+    file.seek(0)
+    try:
+        opened_image = Image.open(file, formats=FORMATS)
+    except UnidentifiedImageError:
+        if start not in tiff.STARTS:
+            raise
+        # TIFF has more types of numbers than Pillow has modes.
+        return _picture_of_tiff(file, max_pixels, left_out)
+    with opened_image as image:
+        if image.width * image.height > max_pixels or max(image.size) > max_side:
+            raise ValueError(
+                f"it must have at most {max_pixels} pixels, and {max_side} on a side; it has "
+                f"{image.width} × {image.height}"
+            )
+        depth = 8
+        if isinstance(image, TiffImagePlugin.TiffImageFile):
+            tags: Any = image.tag_v2
+            tiff.check(tags.get)
+            if not tiff.is_exact(tags.get) and (exact or not tiff.is_enough(tags.get)):
+                return _picture_of_tiff(file, max_pixels, left_out)
+            depth = tags.get(tiff.BITS, (1,))[0]
+        intact.check(file, image)
+        if exact and image.format == "PNG" and _is_deep_color(image):
+            return _picture_of_png(file, image, left_out)
+        if at_least is not None:
+            # The EXIF orientation may yet swap height and width, so both sides get the larger.
+            # `None` keeps the mode. Formats other than JPEG know no draft and do nothing.
+            side = 2 * max(at_least)
+            image.draft(None, (side, side))
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)  # In place: it may be large.
+        result: Image.Image | Picture
+        if image.mode[0] in "IF":
+            result = _picture_of_numbers(image, depth, left_out)
+        else:
+            result = in_srgb(image, left_out)
+            if result is image:
+                result = image.copy()
+            result.format = "JPEG" if image.format == "MPO" else image.format
+        _count_frames(image, left_out)
+        return result
+
+
+def picture_of(image: Image.Image) -> Picture:
+    """Makes a picture of an image of any mode.
+
+    Args:
+        image: The image, upright and in sRGB.
+
+    Returns:
+        The picture.
+    """
+    if image.mode[0] in "IF":
+        return _picture_of_numbers(image, 8, LeftOut())
+    is_gray = image.mode in GRAY_MODES
+    has_alpha = image.has_transparency_data
+    pixels = np.asarray(image.convert(("L" if is_gray else "RGB") + "A" * has_alpha))
+    return Picture(
+        exif=_exif_of(image),
+        format=image.format or "",
+        **_parted(pixels.reshape(*pixels.shape[:2], -1)),
+    )
+
+
+def _exif_of(image: Image.Image) -> bytes | None:
+    """What was written of how a picture was made, for one that has been turned."""
+    if image.format == "TIFF":  # All its tags, those of where its pixels are among them.
+        return None
+    with contextlib.suppress(Exception):  # Broken EXIF changes no pixel.
+        exif = image.getexif()
+        exif.pop(ORIENTATION, None)
+        return exif.tobytes() if len(exif) else None
+    return None
+
+
+def _parted(pixels: np.ndarray) -> dict[str, Any]:
+    """Parts colors and transparency."""
+    bands = pixels.shape[2]
+    if bands not in (2, 4):
+        return {"pixels": pixels}
+    return {"pixels": np.ascontiguousarray(pixels[..., :-1]), "alpha": pixels[..., -1].copy()}
+
+
+def _picture_of_numbers(image: Image.Image, depth: int, left_out: LeftOut) -> Picture:
+    """Makes a picture of an image in gray, of 16 or 32 bits."""
+    is_short = image.mode.startswith("I;16")
+    pixels = np.array(image).astype(np.uint16, copy=False) if is_short else np.array(image)
+    alpha = None
+    depth = (depth if 8 < depth < 16 else 16) if is_short else 32
+    if isinstance(transparent := image.info.get("transparency"), int):
+        opaque = 65535 if is_short else np.iinfo(pixels.dtype).max
+        alpha = np.where(pixels == transparent, 0, opaque).astype(pixels.dtype)
+    return _finished(
+        {"pixels": pixels[..., None], "alpha": alpha},
+        depth,
+        image.format or "",
+        image.info,
+        left_out,
+        _exif_of(image),
+    )
+
+
+def _is_deep_color(image: Any) -> bool:
+    arguments = image.tile[0].args if image.tile else ""
+    raw_mode = arguments if isinstance(arguments, str) else arguments[0]
+    return image.mode in ("RGB", "RGBA") and raw_mode.endswith(";16B")
+
+
+def _picture_of_png(file: IO[bytes], image: Image.Image, left_out: LeftOut) -> Picture:
+    """Reads 16-bit color, of which Pillow keeps 8 bits."""
+    file.seek(0)
+    pixels = imagecodecs.png_decode(file.read())
+    image.load()  # What comes after the pixels, the orientation for one.
+    exif = image.getexif()
+    parts = _parted(_turned(pixels, exif.get(ORIENTATION, 1)))
+    picture = _finished(parts, 16, "PNG", image.info, left_out, _exif_of(image))
+    _count_frames(image, left_out)
+    return picture
+
+
+def _picture_of_tiff(file: IO[bytes], max_pixels: int, left_out: LeftOut) -> Picture:
+    file.seek(0)
+    pixels, get = tiff.reads(file, max_pixels, intact.MAX_TILE)
+    depth = get(tiff.BITS, 1)
+    depth = depth[0] if isinstance(depth, tuple) else depth
+    if depth < 8:
+        pixels = pixels.astype(np.uint8) * (255 / ((1 << depth) - 1))
+        pixels = np.rint(pixels).astype(np.uint8)
+    if pixels.dtype == np.float16:
+        pixels = pixels.astype(np.float32)
+    parts = _parted(_turned(pixels, get(ORIENTATION, 1)))
+    if pages := tiff.num_pages(file) - 1:
+        left_out[LATER_PAGE] += pages
+    profile = get(ICC_PROFILE, None)
+    return _finished(parts, depth, "TIFF", {"icc_profile": profile}, left_out)
+
+
+def _finished(
+    parts: dict[str, Any],
+    depth: int,
+    kind: str,
+    info: dict[Any, Any],
+    left_out: LeftOut,
+    exif: bytes | None = None,
+) -> Picture:
+    pixels = parts["pixels"]
+    if pixels.dtype.kind == "f" and (bad := np.count_nonzero(~np.isfinite(pixels))):
+        raise ValueError(f"{bad} of its numbers are infinite or none at all (NaN)")
+    if pixels.dtype in (np.uint8, np.uint16) and depth in (8, 16):
+        parts["pixels"] = _pixels_in_srgb(pixels, info, left_out)
+    return Picture(depth=depth, format=kind, exif=exif, **parts)
+
+
+def _turned(pixels: np.ndarray, orientation: Any) -> np.ndarray:
+    """Turns an array as `ImageOps.exif_transpose` turns an image."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    rows, columns = {
+        2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)
+    }.get(orientation, (1, 1))  # fmt: skip
+    return pixels[::rows, ::columns]
+
+
+def _pixels_in_srgb(pixels: np.ndarray, info: dict[Any, Any], left_out: LeftOut) -> np.ndarray:
+    try:
+        profile = color.profile_of(info)
+        return pixels if profile is None else color.to_srgb(pixels, profile)
+    except color.BadProfileError:
+        left_out[BAD_PROFILE] += 1
+        return pixels
+
+
+def in_srgb(image: Image.Image, left_out: LeftOut) -> Image.Image:
+    """Turns the colors of an 8-bit image into those of sRGB.
+
+    Args:
+        image: Of any mode; those of more than 8 bits are left alone.
+        left_out: Where a color profile that cannot be used is counted.
+
+    Returns:
+        The image, the same object if it is in sRGB or says nothing.
+    """
+    if image.mode[0] in "IF":
+        return image
+    if image.mode == "LAB":
+        return color.lab_to_rgb(image)
+    if not {"icc_profile", "gamma", "chromaticity"} & image.info.keys():
+        return image
+    plain = image
+    if image.mode != "CMYK":
+        mode = "L" if image.mode in GRAY_MODES else "RGB"
+        plain = image.convert(mode + "A" * image.has_transparency_data)
+    pixels = np.asarray(plain).reshape(image.height, image.width, -1)
+    parts = {"pixels": pixels} if image.mode == "CMYK" else _parted(pixels)
+    colors = _pixels_in_srgb(parts["pixels"], image.info, left_out)
+    if colors is parts["pixels"]:
+        return image
+    turned = Image.fromarray(colors[..., 0] if colors.shape[2] == 1 else colors)
+    if "alpha" in parts:
+        turned.putalpha(Image.fromarray(parts["alpha"]))
+    if exif := image.info.get("exif"):
+        turned.info["exif"] = exif
+    return turned
+
+
+def _count_frames(image: Any, left_out: LeftOut) -> None:
+    """Counts what follows the first picture; what phones append to a photo is no other picture."""
+    if image.format not in ("GIF", "PNG", "TIFF", "WEBP", "AVIF"):
+        return
+    with contextlib.suppress(Exception):  # The first is whole; what comes then may be damaged.
+        if more := image.n_frames - 1:
+            left_out[LATER_PAGE if image.format == "TIFF" else LATER_FRAME] += more

@@ -1,0 +1,163 @@
+"""Which files of a folder are pictures, and what else is in it."""
+
+import collections
+import dataclasses
+import os
+import pathlib
+import stat
+
+from cyclegan_keras.data.formats import SUFFIXES, UNREADABLE
+from cyclegan_keras.data.tiff import STARTS
+from cyclegan_keras.files import PathLike
+
+# What systems and programs leave beside pictures; nobody misses it.
+NOBODYS = frozenset(
+    {"thumbs.db", "desktop.ini", "__macosx", "@eadir", "lost+found", "$recycle.bin"}
+)
+ABOUT = frozenset(
+    ".aae .csv .db .htm .html .ini .json .jsonl .log .md .py .sh .toml .tsv .txt .xml .xmp .yaml "
+    ".yml".split()
+)
+
+# How files begin that are read.
+BEGINNINGS = (
+    b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"RIFF", b"\0\0\0\x0cjP  ",
+    b"\xff\x4f\xff\x51", *STARTS,
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """What is in a folder.
+
+    Attributes:
+        paths: Of its pictures, sorted.
+        left_out: How many other files there are, by what they are, and one of them each.
+    """
+
+    paths: list[pathlib.Path]
+    left_out: dict[str, tuple[int, pathlib.Path]]
+
+    def in_words(self) -> list[str]:
+        """Says what else there is, one phrase for each kind."""
+        return [
+            f"{count:,} {what}, such as {path.name!r}"
+            for what, (count, path) in self.left_out.items()
+        ]
+
+
+def listed(directory: PathLike, recursive: bool = True) -> Listing:
+    """Lists the pictures in a folder and in those in it.
+
+    Hidden files and what systems leave behind are passed over; so are files about pictures, such
+    as `labels.txt`. A file with an unknown suffix is a picture if it begins like one. A folder that
+    several links lead to is read once. A link to nothing is listed, so that reading it tells.
+
+    Args:
+        directory: The folder.
+        recursive: Whether folders in it are looked into.
+
+    Returns:
+        What is in it. The order depends on names only: files in the folder itself are sorted by
+        name, as ever.
+
+    Raises:
+        FileNotFoundError: If the folder does not exist.
+        OSError: If it cannot be looked into.
+    """
+    root = pathlib.Path(directory)
+    if not root.is_dir():
+        raise FileNotFoundError(f"No folder {str(root)!r}. Make it and put the images in it.")
+    paths: list[pathlib.Path] = []
+    others: dict[str, list[pathlib.Path]] = collections.defaultdict(list)
+    seen, todo = {_identity(root)}, [root]
+    while todo:
+        folder = todo.pop()
+        inner = []
+        for path in sorted(folder.iterdir()):
+            if path.name.startswith(".") or path.name.lower() in NOBODYS:
+                continue
+            if path.is_dir():
+                inner.append(path)
+            elif path.suffix.lower() in SUFFIXES:
+                paths.append(path)
+            elif what := _what(path):
+                others[what].append(path)
+            elif path.suffix.lower() not in ABOUT and _begins_like_a_picture(path):
+                paths.append(path)
+            elif path.suffix.lower() not in ABOUT:
+                others["other files"].append(path)
+        for path in inner if recursive else ():
+            identity = _identity(path)
+            if identity in seen:
+                others["folders read already, by another link"].append(path)
+            else:
+                seen.add(identity)
+                todo.append(path)
+    return Listing(
+        sorted(paths), {what: (len(some), min(some)) for what, some in sorted(others.items())}
+    )
+
+
+def list_images(directory: PathLike) -> list[pathlib.Path]:
+    """Lists the images in one folder, sorted by name.
+
+    Args:
+        directory: The folder. Hidden files and files that are no images are left out, and so are
+            folders in it. A link to nothing is listed, so that reading it tells.
+
+    Returns:
+        Sorted paths.
+
+    Raises:
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If there is no image in it.
+    """
+    return some(listed(directory, recursive=False), directory).paths
+
+
+def some(found: Listing, directory: PathLike) -> Listing:
+    """Raises an error that teaches if there is no picture in a folder.
+
+    Args:
+        found: From `listed`.
+        directory: The folder.
+
+    Returns:
+        `found`.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if not found.paths:
+        rest = "; ".join(found.in_words())
+        raise ValueError(
+            f"No images in {str(directory)!r}. Put some there, with one of the suffixes "
+            f"{' '.join(sorted(SUFFIXES))}.{f' What is there is not read: {rest}.' if rest else ''}"
+        )
+    return found
+
+
+def _what(path: pathlib.Path) -> str:
+    """Names the kind of a file that is known and not read."""
+    name = path.name.lower().removesuffix(".gz")  # `scan.nii.gz` is a volume.
+    for suffix in (pathlib.PurePath(name).suffix, path.suffix.lower()):
+        if suffix in UNREADABLE:
+            return f"{suffix} ({UNREADABLE[suffix]})"
+    return ""
+
+
+def _identity(folder: pathlib.Path) -> tuple[int, int]:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
+
+
+def _begins_like_a_picture(path: pathlib.Path) -> bool:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # Whoever opens a pipe may wait for ever.
+            return False
+        with path.open("rb") as file:
+            start = file.read(12)
+    except OSError:
+        return False
+    return start.startswith(BEGINNINGS) and (start[:4] != b"RIFF" or start[8:] == b"WEBP")
