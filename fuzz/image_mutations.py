@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 
 import numpy as np
+import tifffile
 from PIL import Image, features
 
 from cyclegan_keras.data import intact
@@ -80,8 +81,12 @@ def seeds() -> dict[str, list[bytes]]:
             *(_encode(image, "TIFF", compression="jpeg") for image in (big, small.convert("L"))),
             _encode(wide, "TIFF", compression="tiff_lzw"),
             _encode(shares, "TIFF", compression="tiff_adobe_deflate"),
+            *_deep_tiffs(small),
         ],
+        "JPEG2000": [_encode(big, "JPEG2000"), _encode(small, "JPEG2000", no_jp2=True)],
     }
+    if features.check("avif"):
+        found["AVIF"] = [_encode(big, "AVIF"), _encode(glass, "AVIF")]
     if features.check("webp"):
         found["WEBP"] = [
             *(_encode(image, "WEBP") for image in (big, glass)),
@@ -90,6 +95,22 @@ def seeds() -> dict[str, list[bytes]]:
             _encode(small, "WEBP", exif=exif),
         ]
     return found
+
+
+def _deep_tiffs(image: Image.Image) -> list[bytes]:
+    """TIFFs of numbers that Pillow does not read, or not in full."""
+    pixels, made = np.asarray(image), []
+    for kind, options in (
+        ("f8", {}),
+        ("f8", {"compression": "lzw", "rowsperstrip": 4}),
+        ("u2", {"compression": "zlib", "predictor": True}),
+        ("u2", {"tile": (16, 16), "planarconfig": "contig"}),
+    ):
+        numbers = pixels / 255 if kind == "f8" else pixels.astype(kind) * 257
+        with io.BytesIO() as file:
+            tifffile.imwrite(file, numbers.astype(kind), photometric="rgb", **options)
+            made.append(file.getvalue())
+    return made
 
 
 def _rle_bmp() -> bytes:

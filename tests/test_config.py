@@ -483,3 +483,21 @@ def test_blocks_go_by_the_longer_side_as_in_the_network():
         for size in ("128x252", "128x256", "256x128")
     ]
     assert blocks == [6, 9, 9]
+
+
+def test_a_value_range_is_one_setting_before_and_after_it_is_found(tmp_path):
+    given = TrainConfig(value_range=["auto"])
+    assert given.value_range == "auto"
+    found = TrainConfig(value_range=("auto", 1, 2, 3, 4))
+    path = tmp_path / "config.json"
+    path.write_text(found.to_json())
+    again = TrainConfig.from_json(path)
+    assert again.value_range == ("auto", 1.0, 2.0, 3.0, 4.0)
+    assert given.differences(again) == again.differences(given) == {}
+    for other in (None, (1.0, 2.0, 3.0, 4.0), ("auto", 1, 2, 3, 5)):
+        assert list(TrainConfig(value_range=other).differences(again)) == ["value_range"]
+
+
+def test_a_value_range_is_checked():
+    with pytest.raises(ValueError, match=r"`value_range` must be 'auto', or .*\[4000, 1000\]"):
+        TrainConfig(value_range=[4000, 1000])

@@ -147,7 +147,8 @@ def found(summaries: Sequence[np.ndarray], domain: str) -> ValueRange:
         ValueError: If all pictures are of one number.
     """
     everything = np.concatenate(summaries)
-    low, high = np.quantile(everything, (TAIL, 1 - TAIL), method="nearest")
+    low = np.quantile(everything, TAIL, method="lower")
+    high = np.quantile(everything, 1 - TAIL, method="higher")
     if low == high:
         low, high = everything.min(), everything.max()
     if low == high:

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import dataclasses
 import json
 import math
 import os
@@ -560,3 +561,40 @@ def test_gray_images_in_three_channels_are_told(tmp_path, capsys):
     assert out.endswith("--channels 1 trains in gray.\n")
     read(TrainConfig(data_dir=str(tmp_path), channels=1))
     assert capsys.readouterr().out == ""
+
+
+def parsed(*words: str) -> TrainConfig:
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    return train.config_from(parser.parse_args(words))
+
+
+def test_a_value_range_takes_several_words(tmp_path):
+    assert parsed("--value-range", "-1024", "3071", "--gf", "4").value_range == (-1024, 3071)
+    assert parsed("--value-range", "auto").value_range == "auto"
+    old = parsed("--value-range", "0", "1", "2", "3")
+    old = dataclasses.replace(old, value_range=("auto", *old.value_range))
+    (tmp_path / "config.json").write_text(old.to_json())
+    # Another run finds its own, the same run keeps what it has found.
+    assert parsed("--config", str(tmp_path / "config.json")).value_range == "auto"
+    assert parsed("--resume", "--run-dir", str(tmp_path)).value_range == ("auto", 0, 1, 2, 3)
+
+
+def test_what_is_known_of_the_data_is_told_before_the_training(tmp_path, capsys):
+    for domain, high in (("A", 4000), ("B", 65535)):
+        folder = tmp_path / f"train{domain}"
+        folder.mkdir()
+        pixels = np.linspace(0, high, 64 * 64).astype(np.uint16).reshape(64, 64)
+        Image.fromarray(pixels).save(folder / "0.png")
+        (folder / "x.heic").write_bytes(b"x")
+    config = parsed("--data-dir", str(tmp_path), "--image-size", "32")
+    train._read_data(config)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines[:1]] == ["Not used"]
+    assert "'trainA'; 1 .heic" in lines[0]
+    assert len(lines) == 2
+    assert "images of A are in levels 0 to 16 of 0 to 255" in lines[1]
+    train._read_data(dataclasses.replace(config, value_range="auto"))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Range   3 to 3996 in A, 64 to 65470 in B"
+    assert len(lines) == 2

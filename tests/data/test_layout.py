@@ -163,3 +163,71 @@ def test_a_known_set_that_is_missing_can_be_had(tmp_path):
         layout.find_layout(tmp_path / "horse2zebra")
     with pytest.raises(FileNotFoundError, match=r"'trainB'\.$"):
         layout.find_layout(tmp_path / "mine")
+
+
+def put(directory: pathlib.Path, *names: str) -> None:
+    for name in names:
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "train", "test", "has_tests"),
+    [
+        ("train/A train/B", "train/A train/B", "test/A test/B", False),
+        ("train/A train/B test/A test/B", "train/A train/B", "test/A test/B", True),
+        ("train/A train/B val/A val/B", "train/A train/B", "val/A val/B", True),
+        ("A/train B/train A/test B/test", "A/train B/train", "A/test B/test", True),
+        ("A/train B/train A/val B/val", "A/train B/train", "A/val B/val", True),
+        ("A B", "A B", "testA testB", False),
+        ("A B testA testB", "A B", "testA testB", True),
+        ("trainA trainB valA valB", "trainA trainB", "valA valB", True),
+        ("trainA trainB testA valA valB", "trainA trainB", "valA valB", True),
+        ("trainA trainB test/A test/B", "trainA trainB", "test/A test/B", True),
+        ("train_a train_b", "train_a train_b", "testA testB", False),
+        ("TrainA TrainB Test_A Test_B", "TrainA TrainB", "Test_A Test_B", True),
+        ("trainA", "trainA trainB", "testA testB", False),
+    ],
+)
+def test_common_layouts_are_understood(names, train, test, has_tests, tmp_path):
+    found = folders(tmp_path, *names.split())
+    assert not found.side_by_side
+    assert [found.folder(domain, False) for domain in "AB"] == train.split()
+    assert [found.folder(domain, True) for domain in "AB"] == test.split()
+    assert found.has_test_images == has_tests
+
+
+def test_one_domain_alone_is_told(tmp_path):
+    found = folders(tmp_path / "1", "trainA")
+    with pytest.raises(FileNotFoundError, match=r"No folder .*trainB"):
+        found.files("B", False)
+    with pytest.raises(FileNotFoundError, match="No images of two domains"):
+        folders(tmp_path / "2", "A")
+
+
+def test_one_folder_for_both_domains_is_told(tmp_path):
+    (tmp_path / "trainB").mkdir()
+    (tmp_path / "trainA").symlink_to(tmp_path / "trainB", target_is_directory=True)
+    with pytest.raises(ValueError, match=r"'trainA' and 'trainB' of .* are the same folder"):
+        layout.find_layout(tmp_path)
+
+
+def test_what_is_not_used_is_counted_and_named(tmp_path):
+    put(tmp_path, "trainA/0.png", "trainB/0.png", "testA/0.png", "testA/deep/1.png", "valB/0.png")
+    put(tmp_path, "lost.png", "others/0.png", "test/0.png")
+    found = layout.find_layout(tmp_path)
+    assert found.unused(is_tested=False) == [
+        "1 image in '.'",
+        "1 image in 'test'",
+        "2 images in 'testA', as 'testB' has none",
+        "1 image in 'valB'",
+    ]
+
+
+def test_what_lies_beside_the_domains_is_counted_too(tmp_path):
+    put(tmp_path, "train/A/0.png", "train/B/0.png", "train/C/0.png", "train/lost.png")
+    assert layout.find_layout(tmp_path).unused(is_tested=False) == [
+        "1 image in 'train'",
+        "1 image in 'train/C'",
+    ]

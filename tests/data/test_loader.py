@@ -669,3 +669,39 @@ def test_gray_pairs_side_by_side_of_any_shape(tmp_path):
     luma = np.rint(pixels @ np.array([0.299, 0.587, 0.114]))
     for domain, half in (("A", luma[:, :6]), ("B", luma[:, 6:])):
         assert np.abs(loader.pixels(domain)[0, :, :, 0] - half).max() <= 1
+
+
+def test_folders_in_folders_are_read_and_the_rest_is_told(coloured, caplog):
+    directory = coloured / "set"
+    before = make(coloured).paths("A")
+    (directory / "trainA" / "more").mkdir()
+    shutil.copy(directory / "trainA" / "0.png", directory / "trainA" / "more" / "9.png")
+    (directory / "trainA" / "x.heic").write_bytes(b"x")
+    loader = make(coloured)
+    assert loader.paths("A") == [*before, directory / "trainA" / "more" / "9.png"]
+    next(loader.load_batch())
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert caplog.messages[0].startswith("Not used: 1 .heic (HEIC: convert it")
+    next(loader.load_batch())
+    assert len(caplog.records) == 1
+
+
+def test_an_empty_folder_of_test_images_is_none(coloured):
+    for name in ("testA", "testB"):
+        (coloured / "set" / name).mkdir()
+    shutil.copy(coloured / "set" / "trainA" / "0.png", coloured / "set" / "testA")
+    loader = make(coloured)
+    assert not loader.has_test_images
+    assert loader.notes()[0] == "Not used: 1 image in 'testA', as 'testB' has none."
+
+
+def test_later_frames_and_bad_profiles_are_told(coloured):
+    frames = [Image.new("RGB", (8, 8), (100 * number, 0, 255)) for number in range(3)]
+    directory = coloured / "set" / "trainB"
+    frames[0].save(directory / "x.tif", save_all=True, append_images=frames[1:])
+    frames[0].save(directory / "x.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(directory / "y.png", icc_profile=b"no profile" * 20)
+    assert make(coloured).notes()[0] == (
+        "Not used: 2 TIFF pages after the first of a file; 2 animation frames after the first of a "
+        "file; 1 color profile that cannot be used."
+    )
