@@ -130,6 +130,12 @@ class TrainConfig:
         _FAST.residual,
         "let generators make a change of their input, and not a new image",
     )
+    exact_residual: bool = setting(
+        "networks",
+        _FAST.exact_residual,
+        "let black and white pass through a residual generator unchanged; without, they become 3 "
+        "and 252, as in runs from before this setting",
+    )
     discriminator: str = setting(
         "networks",
         _FAST.discriminator,
@@ -498,7 +504,9 @@ class TrainConfig:
                 f"Received: {unknown}"
             )
         if "recipe" in settings:  # The file of a run, which had all settings that there were.
-            settings = {**_BEFORE, **settings}
+            # Residual generators could not let black and white pass then.
+            before = {**_BEFORE, "exact_residual": not settings.get("residual")}
+            settings = {**before, **settings}
         try:
             return cls(**settings)
         except ValueError as error:

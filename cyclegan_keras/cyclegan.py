@@ -49,6 +49,7 @@ class CycleGAN(GAN):
         norm: Of a "resnet": "instance", "pixel" or "none".
         skips: Whether a "resnet" has the skip connections of a U-Net.
         residual: Whether a generator's output is a change of its input.
+        exact_residual: Whether black and white pass through such an output unchanged.
         discriminator: "book", or by its receptive field, "patch1", "patch16", "patch70" (the
             paper's) or "patch286".
         d_norm: Of a discriminator but the book's: "instance", "pixel" or "none".
@@ -116,6 +117,7 @@ class CycleGAN(GAN):
         norm: str = "instance",
         skips: bool = False,
         residual: bool = False,
+        exact_residual: bool = True,
         discriminator: str = "book",
         d_norm: str = "instance",
         objective: str = "least_squares",
@@ -144,6 +146,7 @@ class CycleGAN(GAN):
                 "norm": norm,
                 "skips": skips,
                 "residual": residual,
+                "exact_residual": exact_residual,
             },
             {"df": df, "kind": discriminator, "norm": d_norm},
             data_loader,

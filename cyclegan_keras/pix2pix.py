@@ -39,6 +39,7 @@ class Pix2Pix(GAN):
         norm: Of a "resnet": "instance", "pixel" or "none".
         skips: Whether a "resnet" has the skip connections of a U-Net.
         residual: Whether a generator's output is a change of its input.
+        exact_residual: Whether black and white pass through such an output unchanged.
         discriminator: "book", or by its receptive field, "patch1", "patch16", "patch70" or
             "patch286".
         d_norm: Of a discriminator but the book's: "instance", "pixel" or "none".
@@ -85,6 +86,7 @@ class Pix2Pix(GAN):
         norm: str = "instance",
         skips: bool = False,
         residual: bool = False,
+        exact_residual: bool = True,
         discriminator: str = "patch70",
         d_norm: str = "instance",
         objective: str = "log_likelihood",
@@ -108,6 +110,7 @@ class Pix2Pix(GAN):
                 "norm": norm,
                 "skips": skips,
                 "residual": residual,
+                "exact_residual": exact_residual,
             },
             {"df": df, "kind": discriminator, "affine": True, "norm": d_norm},
             data_loader,

@@ -143,12 +143,18 @@ def test_the_fast_recipe_is_the_default():
 def test_runs_of_before_go_on_as_they_were(tmp_path):
     """Their files lack the settings that came later, when the book's recipe was the default."""
     path = tmp_path / "config.json"
-    later = {"padding", "norm", "skips", "residual"}
+    later = {"padding", "norm", "skips", "residual", "exact_residual"}
     later |= {"d_norm", "d_shift", "d_colour", "d_source"}
     book = TrainConfig.make(recipe="book", image_size=64)
     written = {k: v for k, v in json.loads(book.to_json()).items() if k not in later}
     path.write_text(json.dumps(written))
     assert TrainConfig.from_json(path) == book
+    # When the fast recipe came, residual generators could not let black and white pass.
+    fast = TrainConfig.make(recipe="fast")
+    written = json.loads(fast.to_json())
+    assert written.pop("exact_residual") is True
+    path.write_text(json.dumps(written))
+    assert TrainConfig.from_json(path) == dataclasses.replace(fast, exact_residual=False)
     # What somebody writes by hand is not complete, and goes by today's defaults.
     path.write_text('{"gf": 8}')
     assert TrainConfig.from_json(path) == TrainConfig(gf=8)
@@ -239,6 +245,7 @@ def test_a_recipe_leaves_nothing_of_what_it_is_put_over(recipe):
         **{"upsampling": "resize", "num_blocks": 2, "dropout": 0.5, "beta_1": 0.1},
         **{"learning_rate": 1.0, "objective": "hinge", "flip": False, "decay_epochs": 1},
         **{"padding": "reflect", "norm": "none", "skips": True, "residual": True},
+        **{"exact_residual": False},
         **{"d_norm": "none", "d_shift": 0.5, "d_colour": 2.0, "d_source": 0.9},
     )
     assert TrainConfig.make(other, recipe=recipe) == TrainConfig.make(recipe=recipe)

@@ -20,6 +20,7 @@ def build_generator(
     norm: str = "instance",
     skips: bool = False,
     residual: bool = False,
+    exact_residual: bool = True,
     seed: int | None = None,
 ) -> keras.Model:
     """Builds a generator.
@@ -35,6 +36,7 @@ def build_generator(
         norm: Of a "resnet".
         skips: Of a "resnet".
         residual: Whether the output is a change of the input.
+        exact_residual: Whether black and white pass through such an output unchanged.
         seed: Of the initial weights; `None` draws other ones each time.
 
     Returns:
@@ -44,13 +46,22 @@ def build_generator(
         ValueError: If there is no such kind, or it cannot halve such images.
     """
     if kind == "unet":
-        return build_unet_generator(img_shape, gf, dropout, residual, seed=seed)
+        return build_unet_generator(img_shape, gf, dropout, residual, exact_residual, seed)
     if kind == "resnet":
         return build_resnet_generator(
-            img_shape, gf, num_blocks, upsampling, padding, norm, skips, residual, seed=seed
+            img_shape,
+            gf,
+            num_blocks,
+            upsampling,
+            padding,
+            norm,
+            skips,
+            residual,
+            exact_residual,
+            seed,
         )
     if kind == "deep_unet":
-        return build_deep_unet_generator(img_shape, gf, dropout, residual, seed=seed)
+        return build_deep_unet_generator(img_shape, gf, dropout, residual, exact_residual, seed)
     raise ValueError(
         f"`generator` must be one of unet, resnet, deep_unet. Received: generator={kind!r}"
     )

@@ -155,12 +155,12 @@ def norm_of(norm: str, affine: bool = False) -> keras.layers.Layer:
     return layers.RMSNormalization() if norm == "pixel" else paper_norm(affine)
 
 
-def translation(x: Any, img: Any, residual: bool) -> Any:
+def translation(x: Any, img: Any, residual: bool, exact: bool = True) -> Any:
     """A generator's last activation: to an image, or to a change of the one that came in."""
     if not residual:
         return full_precision("tanh", "translation")(x)
     dtype = keras.config.dtype_policy().variable_dtype
-    return ChangeImage(dtype=dtype, name="translation")([x, img])
+    return ChangeImage(exact=exact, dtype=dtype, name="translation")([x, img])
 
 
 def full_precision(activation: str, name: str) -> keras.layers.Layer:

@@ -30,6 +30,7 @@ def build_resnet_generator(
     norm: str = "instance",
     skips: bool = False,
     residual: bool = False,
+    exact_residual: bool = True,
     seed: int | None = None,
     name: str | None = None,
 ) -> keras.Model:
@@ -53,6 +54,7 @@ def build_resnet_generator(
         skips: Whether what the layers before the halvings found is put beside what the layers of
             the same size behind the doublings find, as in a U-Net.
         residual: Whether the output is a change of the input; see `residual.ChangeImage`.
+        exact_residual: Whether black and white pass through such an output unchanged.
         seed: Of the initial weights, N(0, 0.02); `None` draws other ones each time.
         name: Of the model.
 
@@ -86,7 +88,7 @@ def build_resnet_generator(
         if skips:
             x = layers.Concatenate()([x, before_halving.pop()])
     x = parts.convolve(x, img_shape[2], 7)  # c7s1-3
-    return keras.Model(img, translation(x, img, residual), name=name)
+    return keras.Model(img, translation(x, img, residual, exact_residual), name=name)
 
 
 def _num_blocks_for(img_shape: ImgShape) -> int:

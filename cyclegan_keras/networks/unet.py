@@ -39,6 +39,7 @@ def build_unet_generator(
     gf: int = 32,
     dropout: float = 0.0,
     residual: bool = False,
+    exact_residual: bool = True,
     seed: int | None = None,
     name: str | None = None,
 ) -> keras.Model:
@@ -53,6 +54,7 @@ def build_unet_generator(
         gf: Filters of the first layer.
         dropout: Share of the features dropped after each doubling, in [0, 1).
         residual: Whether the output is a change of the input; see `residual.ChangeImage`.
+        exact_residual: Whether black and white pass through such an output unchanged.
         seed: Of the initial weights and of dropout; `None` draws other ones each time.
         name: Of the model.
 
@@ -80,7 +82,7 @@ def build_unet_generator(
     u3 = _double(u2, d1, gf, next(initializer), next(drop))
 
     output = UpsampleConv2D(img_shape[2], 4, kernel_initializer=next(initializer))(u3)
-    return keras.Model(img, translation(output, img, residual), name=name)
+    return keras.Model(img, translation(output, img, residual, exact_residual), name=name)
 
 
 def build_deep_unet_generator(
@@ -88,6 +90,7 @@ def build_deep_unet_generator(
     gf: int = 64,
     dropout: float = 0.5,
     residual: bool = False,
+    exact_residual: bool = True,
     seed: int | None = None,
     name: str | None = None,
 ) -> keras.Model:
@@ -107,6 +110,7 @@ def build_deep_unet_generator(
         dropout: Share of the features dropped in the inner doublings, between the innermost and
             those with fewer filters, in [0, 1): three at 256 pixels, none at 32.
         residual: Whether the output is a change of the input; see `residual.ChangeImage`.
+        exact_residual: Whether black and white pass through such an output unchanged.
         seed: Of the initial weights, N(0, 0.02), and of dropout; `None` draws other ones each time.
         name: Of the model.
 
@@ -140,7 +144,7 @@ def build_deep_unet_generator(
         x = layers.Concatenate()([skip, x])
 
     x = _double_bare(layers.ReLU()(x), img_shape[2], next(kernels), use_bias=True)
-    return keras.Model(img, translation(x, img, residual), name=name)
+    return keras.Model(img, translation(x, img, residual, exact_residual), name=name)
 
 
 def _num_halvings(img_shape: ImgShape) -> int:
