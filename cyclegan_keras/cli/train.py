@@ -8,6 +8,7 @@ import shlex
 import typing
 from typing import Any
 
+from cyclegan_keras import _backend
 from cyclegan_keras.cli import judging
 from cyclegan_keras.cli.quiet import without_startup_notes
 from cyclegan_keras.config import TrainConfig
@@ -159,6 +160,7 @@ def train(config: TrainConfig) -> dict[str, float]:
         from cyclegan_keras.evaluation import verdict
         from cyclegan_keras.training import devices, saving, session, tensorboard
 
+        _backend.check_settings()
         devices.use_threads()
         devices.compute_the_same(config.deterministic)
         found = devices.devices_in_words()

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from cyclegan_keras import _backend
 from cyclegan_keras.layers import (
     InstanceNormalization,
     LeanConv2D,
@@ -63,8 +64,10 @@ def check_img_shape(
         any_size: Whether height and width may be `None`.
 
     Raises:
+        SetupError: If Keras is set to channels first.
         ValueError: If the network cannot take such images.
     """
+    _backend.check_settings()
     least = 2 * factor if least is None else least
     wanted = f"divisible by {factor} and at least {least}" if factor > 1 else f"at least {least}"
     sizes: list[Any] = [size for size in img_shape[:2] if not (any_size and size is None)]
