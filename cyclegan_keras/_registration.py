@@ -14,7 +14,7 @@ from cyclegan_keras import _backend
 # The name under which saved models know the classes.
 PACKAGE = "cyclegan_keras"
 # The modules whose classes a saved model may name.
-REGISTERING = ("layers", "losses", "optimizers", "combined", "residual")
+REGISTERING = ("layers", "losses", "optimizers", "combined", "residual", "contrib_norm")
 
 
 def register_with_keras() -> None:

@@ -9,6 +9,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
+from cyclegan_keras import norms
 from cyclegan_keras.recipes import RECIPES
 from cyclegan_keras.settings import BOTH, CYCLEGAN, PIX2PIX, check_range, checked, setting
 
@@ -122,7 +123,11 @@ class TrainConfig:
         choices=("paper", "reflect"),
     )
     norm: str = setting(
-        "networks", _FAST.norm, "normalisation of a resnet", choices=("instance", "pixel", "none")
+        "networks",
+        _FAST.norm,
+        "normalisation of the generators: pixel and none are for a resnet; contrib, that of "
+        "keras_contrib as printed in the book, for its U-Net",
+        choices=norms.NORMS,
     )
     skips: bool = setting("networks", _FAST.skips, "give a resnet the skip connections of a U-Net")
     residual: bool = setting(
@@ -145,8 +150,9 @@ class TrainConfig:
     d_norm: str = setting(
         "networks",
         _FAST.d_norm,
-        "normalisation of a discriminator but the book's",
-        choices=("instance", "pixel", "none"),
+        "normalisation of the discriminators: contrib is for the book's, pixel and none for the "
+        "others",
+        choices=norms.NORMS,
     )
     df: int = setting("networks", _FAST.df, "filters of the discriminators' first layer", least=1)
     objective: str = setting(
@@ -452,7 +458,11 @@ class TrainConfig:
             else ["update_first", "pool_size", "d_shift", "d_colour", "d_source"]
         )
         shape = (self.image_size, self.image_size, 3)
-        return {"img_shape": shape, **{name: getattr(self, name) for name in names}}
+        values = {name: getattr(self, name) for name in names}
+        # Another network's may have been left from the recipe.
+        values["norm"] = norms.fitting(self.norm, self.generator)
+        values["d_norm"] = norms.fitting(self.d_norm, self.discriminator)
+        return {"img_shape": shape, **values}
 
     def differences(self, other: "TrainConfig") -> dict[str, tuple[Any, Any]]:
         """Compares with the settings that a run was begun with.

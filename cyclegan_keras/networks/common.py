@@ -8,6 +8,7 @@ import keras
 from keras import layers
 
 from cyclegan_keras import _backend
+from cyclegan_keras.contrib_norm import ContribNormalization
 from cyclegan_keras.layers import (
     InstanceNormalization,
     LeanConv2D,
@@ -20,11 +21,10 @@ from cyclegan_keras.residual import ChangeImage
 # Height, width, channels. A height or width of None is any.
 ImgShape = tuple[int | None, int | None, int]
 
-NORMS = ("instance", "pixel", "none")
-
 # Layers whose result for one image does not depend on which others are in the batch.
 _PER_IMAGE_LAYERS = (
     ChangeImage,
+    ContribNormalization,
     InstanceNormalization,
     LeanConv2D,
     ReflectionPadding2D,
@@ -120,17 +120,9 @@ def _seeded(made: Callable[..., Any], seed: int | None) -> Iterator[Any]:
         seed = None if seed is None else seed + 1
 
 
-def check_norm(norm: str) -> None:
-    """Raises an error that teaches if there is no such normalisation.
-
-    Args:
-        norm: Its name.
-
-    Raises:
-        ValueError: If it is none of `NORMS`.
-    """
-    if norm not in NORMS:
-        raise ValueError(f"`norm` must be one of {', '.join(NORMS)}. Received: norm={norm!r}")
+def book_norm(norm: str = "instance") -> keras.layers.Layer:
+    """Makes the book's normalisation: as its footnote has it, or its listing ("contrib")."""
+    return ContribNormalization() if norm == "contrib" else InstanceNormalization()
 
 
 def paper_norm(affine: bool = False) -> keras.layers.Layer:

@@ -7,11 +7,11 @@ from typing import Any
 import keras
 from keras import layers
 
+from cyclegan_keras import norms
 from cyclegan_keras.layers import ReflectionPadding2D, TransposedConv2D, UpsampleConv2D
 from cyclegan_keras.networks.common import (
     ImgShape,
     check_img_shape,
-    check_norm,
     norm_of,
     normal_initializers,
     translation,
@@ -72,7 +72,7 @@ def build_resnet_generator(
     check_img_shape(img_shape, factor=4, reason=reason, any_size=True)
     num_blocks = _num_blocks_for(img_shape) if num_blocks is None else num_blocks
     _check_choices(num_blocks, upsampling=upsampling, padding=padding)
-    check_norm(norm)
+    norms.check(norm, "resnet")
     parts = _Parts(normal_initializers(seed), norm, padding, upsampling)
     img = keras.Input(img_shape, name="img")
 
