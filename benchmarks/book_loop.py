@@ -1,9 +1,9 @@
 """The book's training loop, literally, on the layers that Keras itself has.
 
 *GANs in Action*, listings 9.3 to 9.6. Two things differ from the print: instance normalisation is
-Keras's `GroupNormalization(groups=-1)`, since tensorflow-addons is gone, and the discriminators are
-traced before they are frozen, since otherwise they would never train under Keras 3 (and the loop
-would be faster for doing less).
+Keras's `GroupNormalization(groups=-1)`, for the layer of keras_contrib, which is gone and has all
+channels together, and the discriminators are traced before they are frozen, since otherwise they
+would never train under Keras 3 (and the loop would be faster for doing less).
 """
 
 import keras

@@ -6,15 +6,15 @@ import importlib.machinery
 import importlib.util
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from cyclegan_keras import quiet
+from cyclegan_keras import _backend, quiet
 
 # The name under which saved models know the classes.
 PACKAGE = "cyclegan_keras"
 # The modules whose classes a saved model may name.
-REGISTERING = ("layers", "losses", "optimizers", "combined", "residual")
+REGISTERING = ("layers", "losses", "optimizers", "combined", "residual", "contrib_norm")
 
 
 def register_with_keras() -> None:
@@ -23,21 +23,38 @@ def register_with_keras() -> None:
     Keras finds a custom class in a file only if that class was registered before. To do that
     with every `import cyclegan_keras` would import TensorFlow, which takes seconds; so this waits
     for Keras.
+
+    Raises:
+        SetupError: If Keras is loaded and cannot be used. Later, `import keras` raises it.
     """
     if "keras" in sys.modules:
-        _register()
-    else:
+        register()
+    elif not any(isinstance(finder, _AfterKeras) for finder in sys.meta_path):
         sys.meta_path.insert(0, _AfterKeras())
 
 
-def _register() -> None:
+def register() -> None:
+    """Registers the package's classes, for which it loads Keras.
+
+    Raises:
+        SetupError: If Keras or TensorFlow cannot be used.
+    """
+    _backend.check()
     for name in REGISTERING:
         importlib.import_module(f"cyclegan_keras.{name}")
     quiet.look_for_no_gpu()  # Before the first operation does.
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder):
-    """Finds Keras as it would be found anyway, and registers the classes right after it."""
+    """Finds Keras and TensorFlow as they would be found anyway, and registers the classes after it.
+
+    Each of them imports the other one, in the middle of its own import. What is registered needs
+    both, so it waits until the outer one is whole.
+    """
+
+    def __init__(self) -> None:
+        self._is_looking = False
+        self._unfinished: list[str] = []
 
     def find_spec(
         self,
@@ -45,16 +62,31 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
         path: Sequence[str] | None,
         target: types.ModuleType | None = None,
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != "keras":
+        if fullname not in ("keras", "tensorflow") or self._is_looking:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
+        self._is_looking = True
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            self._is_looking = False
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
-
-            def execute_then_register(module: Any) -> None:
-                execute(module)
-                _register()
-
-            spec.loader.exec_module = execute_then_register  # type: ignore[method-assign]
+            # It may be found and not executed, by who only asks whether there is a Keras.
+            spec.loader.exec_module = lambda module: self._load(  # type: ignore[method-assign]
+                execute, module
+            )
         return spec
+
+    def _load(self, execute: Callable[[Any], None], module: Any) -> None:
+        self._unfinished.append(module.__name__)
+        try:
+            execute(module)
+        except Exception as error:
+            if module.__name__ == "keras":
+                raise _backend.in_words(error) from error
+            raise
+        finally:
+            self._unfinished.remove(module.__name__)
+        if not self._unfinished and "keras" in sys.modules:
+            register()
+            sys.meta_path.remove(self)

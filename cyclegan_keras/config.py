@@ -9,6 +9,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, Self
 
+from cyclegan_keras import norms
 from cyclegan_keras.data import value_range
 from cyclegan_keras.recipes import DECIDED_BY_RECIPES, RECIPES
 from cyclegan_keras.settings import (
@@ -173,10 +174,9 @@ class TrainConfig:
     norm: str = setting(
         "networks",
         _FAST.norm,
-        "normalisation of a resnet",
-        choices=("instance", "pixel", "none"),
-        # U-Nets have instance norm.
-        needs=dataclasses.replace(_OF_A_RESNET, unless=("instance",)),
+        "normalisation of the generators: pixel and none are for a resnet; contrib, that of "
+        "keras_contrib as printed in the book, for its U-Net",
+        choices=norms.NORMS,
     )
     skips: bool = setting(
         "networks",
@@ -190,6 +190,13 @@ class TrainConfig:
         _FAST.residual,
         "let generators make a change of their input, and not a new image",
     )
+    exact_residual: bool = setting(
+        "networks",
+        _FAST.exact_residual,
+        "let black and white pass through a residual generator unchanged; without, they become 3 "
+        "and 252, as in runs from before this setting",
+        needs=Needs("residual", unless=(None, True)),
+    )
     discriminator: str = setting(
         "networks",
         _FAST.discriminator,
@@ -199,12 +206,9 @@ class TrainConfig:
     d_norm: str = setting(
         "networks",
         _FAST.d_norm,
-        "normalisation of a discriminator but the book's",
-        choices=("instance", "pixel", "none"),
-        # The book's has instance norm.
-        needs=Needs(
-            "discriminator", ("patch1", "patch16", "patch70", "patch286"), unless=("instance",)
-        ),
+        "normalisation of the discriminators: contrib is for the book's, pixel and none for the "
+        "others",
+        choices=norms.NORMS,
     )
     df: int = setting("networks", _FAST.df, "filters of the discriminators' first layer", least=1)
     objective: str = setting(
@@ -569,6 +573,7 @@ class TrainConfig:
                 "figure. Received: best_by='cycle'"
             )
         check_needs(self, new, self.chosen)
+        self._check_norms(new)
         decay_epochs = self.decay_epochs or 0
         is_new = "decay_epochs" in new or ("decay_epochs" in self.chosen and "epochs" in new)
         if is_new and decay_epochs > self.epochs:
@@ -583,6 +588,18 @@ class TrainConfig:
                 f"other values. Leave it out. Received: lambda_cycle={self.lambda_cycle}, "
                 f"lambda_cycle_A={of_each[0]}, lambda_cycle_B={of_each[1]}"
             )
+
+    def _check_norms(self, new: set[str]) -> None:
+        """Looks for normalisations that somebody chose for a network that cannot have them."""
+        possible = norms.OF_GENERATORS | norms.OF_DISCRIMINATORS
+        for name, other in (("norm", "generator"), ("d_norm", "discriminator")):
+            value, network = getattr(self, name), getattr(self, other)
+            is_new = name in new or (name in self.chosen and other in new)
+            if is_new and value not in possible[network]:
+                raise ValueError(
+                    f"`{name}` does nothing here: this {other} takes {', '.join(possible[network])}"
+                    f". Received: {name}={value!r}, {other}={network!r}"
+                )
 
     @classmethod
     def make(cls, base: "TrainConfig | None" = None, **settings: Any) -> "TrainConfig":
@@ -621,7 +638,11 @@ class TrainConfig:
             if self.model == "pix2pix"
             else ["update_first", "pool_size", "d_shift", "d_colour", "d_source"]
         )
-        return {"img_shape": self.img_shape, **{name: getattr(self, name) for name in names}}
+        values = {name: getattr(self, name) for name in names}
+        # Another network's may have been left from the recipe.
+        values["norm"] = norms.fitting(self.norm, self.generator)
+        values["d_norm"] = norms.fitting(self.d_norm, self.discriminator)
+        return {"img_shape": self.img_shape, **values}
 
     def differences(self, other: "TrainConfig") -> dict[str, tuple[Any, Any]]:
         """Compares with the settings that a run was begun with.
@@ -708,7 +729,12 @@ def _completed(settings: dict[str, Any]) -> dict[str, Any]:
     if settings.keys() >= _FIRST and "recipe" not in settings:
         return {**book, **settings}
     if settings.keys() >= DECIDED_BY_RECIPES - _LATER:
-        return {**{name: book[name] for name in _LATER}, **settings}
+        # Residual generators could not let black and white pass at first.
+        later = {
+            **{name: book[name] for name in _LATER},
+            "exact_residual": not settings.get("residual"),
+        }
+        return {**later, **settings}
     return settings  # Written by hand: a recipe, or the defaults, with some changed.
 
 
@@ -717,6 +743,7 @@ _FIRST = {"dataset", "data_dir", "image_size", "batch_size", "epochs", "sample_i
 _FIRST |= {"run_dir", "lambda_cycle", "lambda_id", "gf", "df", "learning_rate"}
 # Settings of a recipe that came after the recipes did. A new one has its place here, too.
 _LATER = {"padding", "norm", "skips", "residual", "d_norm", "d_shift", "d_colour", "d_source"}
+_LATER |= {"exact_residual"}
 # What settings are if they are left out and others decide.
 _DECIDED: dict[str, Callable[[TrainConfig], Any]] = {
     "lambda_cycle_A": lambda config: config.lambda_cycle,

@@ -47,12 +47,15 @@ class CycleGAN(GAN):
         upsampling: How a "resnet" doubles: "transposed" or "resize".
         dropout: Share of the features that a "unet" or "deep_unet" drops, in [0, 1).
         padding: Of a "resnet": "paper", or "reflect" for mirrored pixels at every border.
-        norm: Of a "resnet": "instance", "pixel" or "none".
+        norm: Of a generator: "instance"; of a "resnet" also "pixel" or "none"; of a "unet" also
+            "contrib", what the book's listing imports.
         skips: Whether a "resnet" has the skip connections of a U-Net.
         residual: Whether a generator's output is a change of its input.
+        exact_residual: Whether black and white pass through such an output unchanged.
         discriminator: "book", or by its receptive field, "patch1", "patch16", "patch70" (the
             paper's) or "patch286".
-        d_norm: Of a discriminator but the book's: "instance", "pixel" or "none".
+        d_norm: Of a discriminator: "instance"; of the book's also "contrib"; of the others also
+            "pixel" or "none".
         objective: "least_squares", "log_likelihood", "hinge" or "wasserstein".
         lambda_penalty: Weight of the gradient penalty of "wasserstein".
         update_first: "discriminators": the generators then meet the updated ones; "generators": the
@@ -119,6 +122,7 @@ class CycleGAN(GAN):
         norm: str = "instance",
         skips: bool = False,
         residual: bool = False,
+        exact_residual: bool = True,
         discriminator: str = "book",
         d_norm: str = "instance",
         objective: str = "least_squares",
@@ -147,6 +151,7 @@ class CycleGAN(GAN):
                 "norm": norm,
                 "skips": skips,
                 "residual": residual,
+                "exact_residual": exact_residual,
             },
             {"df": df, "kind": discriminator, "norm": d_norm},
             data_loader,

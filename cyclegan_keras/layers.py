@@ -18,11 +18,12 @@ class InstanceNormalization(keras.layers.Layer):
     """Normalises each channel of each image by its own mean and variance.
 
     Equal to `tfa.layers.InstanceNormalization` of tensorflow-addons 0.23 with its defaults, and to
-    `keras.layers.GroupNormalization(groups=-1)`. Statistics are taken in float32 at least, so that
-    `mixed_float16` neither overflows nor rounds them away.
+    `keras.layers.GroupNormalization(groups=-1)`. The book's listings import another one, from
+    keras_contrib; see `contrib_norm.ContribNormalization`. Statistics are taken in float32 at
+    least, so that `mixed_float16` neither overflows nor rounds them away.
 
     Args:
-        epsilon: Added to the variance. Float, 1e-3 by default as in the book's layer; the paper's
+        epsilon: Added to the variance. Float, 1e-3 by default, as in tensorflow-addons; the paper's
             networks use 1e-5.
         center: Whether to add a trained offset per channel, `beta`.
         scale: Whether to multiply by a trained factor per channel, `gamma`.
@@ -35,7 +36,8 @@ class InstanceNormalization(keras.layers.Layer):
         Same as the input's.
 
     Reference:
-        [Ulyanov et al., 2016](https://arxiv.org/abs/1607.08022); *GANs in Action*, listing 9.4.
+        [Ulyanov et al., 2016](https://arxiv.org/abs/1607.08022); *GANs in Action*, chapter 9, the
+        footnote on instance normalisation.
     """
 
     def __init__(

@@ -37,12 +37,15 @@ class Pix2Pix(GAN):
         upsampling: How a "resnet" doubles: "transposed" or "resize".
         dropout: Share of the features that a U-Net drops while it is trained, in [0, 1).
         padding: Of a "resnet": "paper", or "reflect" for mirrored pixels at every border.
-        norm: Of a "resnet": "instance", "pixel" or "none".
+        norm: Of a generator: "instance"; of a "resnet" also "pixel" or "none"; of a "unet" also
+            "contrib", what the book's listing imports.
         skips: Whether a "resnet" has the skip connections of a U-Net.
         residual: Whether a generator's output is a change of its input.
+        exact_residual: Whether black and white pass through such an output unchanged.
         discriminator: "book", or by its receptive field, "patch1", "patch16", "patch70" or
             "patch286".
-        d_norm: Of a discriminator but the book's: "instance", "pixel" or "none".
+        d_norm: Of a discriminator: "instance"; of the book's also "contrib"; of the others also
+            "pixel" or "none".
         objective: "least_squares", "log_likelihood", "hinge" or "wasserstein".
         lambda_penalty: Weight of the gradient penalty of "wasserstein".
         discriminator_update: "joint" or "separate".
@@ -86,6 +89,7 @@ class Pix2Pix(GAN):
         norm: str = "instance",
         skips: bool = False,
         residual: bool = False,
+        exact_residual: bool = True,
         discriminator: str = "patch70",
         d_norm: str = "instance",
         objective: str = "log_likelihood",
@@ -109,6 +113,7 @@ class Pix2Pix(GAN):
                 "norm": norm,
                 "skips": skips,
                 "residual": residual,
+                "exact_residual": exact_residual,
             },
             {"df": df, "kind": discriminator, "affine": True, "norm": d_norm},
             data_loader,

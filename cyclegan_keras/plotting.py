@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cyclegan_keras.data.images import as_image, denormalize
+from cyclegan_keras.network_drawing import network_drawing as network_drawing
 from cyclegan_keras.translation import translate_images
 
 LEGEND_WIDTH = 60  # of a drawing of curves, in letters
@@ -134,97 +135,39 @@ def grid_of(
     return one_way_grid(translators["g_BA"], imgs_B, imgs_A)
 
 
-def loss_curves(history: dict[str, list[float]]) -> Any:
+def loss_curves(history: Mapping[str, Sequence[float]]) -> Any:
     """Draws how the losses went, epoch by epoch.
 
     Args:
-        history: From a `History`: a list of means for each loss.
+        history: From a `History`: a list of means for each loss. Other columns, such as figures and
+            the learning rate, are not drawn, except `step`, which is then what is counted.
 
     Returns:
-        A matplotlib figure: the discriminators' losses beside those of the generators.
+        A matplotlib figure: the discriminators' losses beside those of the generators. The axis is
+        logarithmic where all losses are above 0.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     panels = figure.subplots(1, 2)
-    discriminators = [name for name in history if name.startswith("d_") and "loss" in name]
-    generators = [name for name in history if name.endswith(("_A_loss", "_B_loss", "_id_loss"))]
-    generators = [name for name in generators if name not in discriminators]
+    # The weighted sum, `g_loss`, is of another size than its terms.
+    losses = [name for name in history if name.endswith("_loss") and name != "g_loss"]
+    discriminators = [name for name in losses if name.startswith("d_")]
+    generators = [name for name in losses if name not in discriminators]
     for axes, title, names in zip(
         panels, ("Discriminators", "Generators"), (discriminators, generators), strict=True
     ):
         for name in names:
-            epochs = range(1, len(history[name]) + 1)
-            axes.plot(epochs, history[name], marker=".", label=name.removesuffix("_loss"))
-        axes.set(title=title, xlabel="epoch", ylabel="loss", yscale="log")
-        axes.legend(fontsize="small")
+            values = history[name]
+            places = history.get("step", range(1, len(values) + 1))
+            axes.plot(places, values, marker=".", label=name.removesuffix("_loss"))
+        is_positive = all(value > 0 for name in names for value in history[name])
+        yscale = "log" if names and is_positive else "linear"
+        xlabel = "step" if "step" in history else "epoch"
+        axes.set(title=title, xlabel=xlabel, ylabel="loss", yscale=yscale)
+        if names:
+            axes.legend(fontsize="small")
     return figure
-
-
-def network_drawing(model: Any) -> Any:
-    """Draws a network as the sizes of what its convolutions make, with its skip connections.
-
-    Args:
-        model: A generator or a discriminator of `networks`.
-
-    Returns:
-        A matplotlib figure. A bar is as high as the feature maps and as wide as the root of
-        their number; arcs are skip connections.
-    """
-    from matplotlib.figure import Figure
-    from matplotlib.patches import FancyArrowPatch, Rectangle
-
-    stages = [("image", tuple(model.input_shape[1:]))]
-    for layer in model.layers:
-        kind, shape = _kind(layer), tuple(layer.output.shape[1:])
-        if kind is not None:
-            stages.append((kind, shape))
-    figure = Figure(figsize=(max(11, 0.7 * len(stages)), 3.4), layout="constrained")
-    axes = figure.subplots()
-    top, left, places = max(shape[0] for _, shape in stages), 0.0, []
-    for stage, (height, width, channels) in stages:
-        bar_width, bar_height = 1.5 * channels**0.5, 100 * height / top
-        colour = {"image": "#bbbbbb", "halve": "#d1495b", "double": "#edae49"}.get(stage, "#00798c")
-        axes.add_patch(Rectangle((left, -bar_height / 2), bar_width, bar_height, color=colour))
-        axes.text(
-            left + bar_width / 2,
-            -bar_height / 2 - 4,
-            f"{height}×{width}\n×{channels}",
-            ha="center",
-            va="top",
-            fontsize=8,
-        )
-        places.append((left + bar_width / 2, bar_height / 2, height))
-        left += bar_width + 12
-    if any(type(layer).__name__ == "Concatenate" for layer in model.layers):
-        halvings = [
-            place for place, (kind, _) in zip(places, stages, strict=True) if kind == "halve"
-        ]
-        doublings = [p for p, (kind, _) in zip(places, stages, strict=True) if kind == "double"]
-        for x, y, height in halvings[:-1]:
-            partner = next(place for place in doublings if place[2] == height)
-            arc = FancyArrowPatch(
-                (x, y),
-                partner[:2],
-                connectionstyle="arc3,rad=-0.25",
-                arrowstyle="-|>",
-                mutation_scale=12,
-                color="#666666",
-            )
-            axes.add_patch(arc)
-    axes.set(xlim=(-8, left), ylim=(-85, 110))
-    axes.axis("off")
-    return figure
-
-
-def _kind(layer: Any) -> str | None:
-    """What a layer does to the size of an image, if it convolves at all."""
-    name = type(layer).__name__
-    if name in ("UpsampleConv2D", "TransposedConv2D", "Conv2DTranspose"):
-        return "double"
-    if name in ("Conv2D", "LeanConv2D"):
-        return "halve" if layer.strides[0] == 2 else "keep"
-    return None
 
 
 def step_curves(

@@ -22,6 +22,7 @@ _ALIKE: dict[str, Any] = {
     "norm": "instance",
     "skips": False,
     "residual": False,
+    "exact_residual": True,
     "d_norm": "instance",
     "flip": True,
     "ema": 0.0,

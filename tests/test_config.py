@@ -149,12 +149,18 @@ def test_the_fast_recipe_is_the_default():
 def test_runs_of_before_go_on_as_they_were(tmp_path):
     """Their files lack the settings that came later, when the book's recipe was the default."""
     path = tmp_path / "config.json"
-    later = {"padding", "norm", "skips", "residual"}
+    later = {"padding", "norm", "skips", "residual", "exact_residual"}
     later |= {"d_norm", "d_shift", "d_colour", "d_source"}
     book = TrainConfig.make(recipe="book", image_size=64)
     written = {k: v for k, v in json.loads(book.to_json()).items() if k not in later}
     path.write_text(json.dumps(written))
     assert TrainConfig.from_json(path) == book
+    # When the fast recipe came, residual generators could not let black and white pass.
+    fast = TrainConfig.make(recipe="fast")
+    written = json.loads(fast.to_json())
+    assert written.pop("exact_residual") is True
+    path.write_text(json.dumps(written))
+    assert TrainConfig.from_json(path) == dataclasses.replace(fast, exact_residual=False)
     # What somebody writes by hand is not complete, and goes by today's defaults.
     path.write_text('{"gf": 8}')
     assert TrainConfig.from_json(path) == TrainConfig(gf=8)
@@ -241,7 +247,15 @@ def test_what_was_decided_is_decided_anew_if_that_which_decides_is_changed(tmp_p
 OTHER = {
     **{"lambda_cycle": 3.0, "lambda_cycle_B": 0.0, "lambda_gan": 0.0, "ema": 0.9, "beta_1": 0.1},
     **{"learning_rate": 1.0, "objective": "wasserstein", "lambda_penalty": 5.0, "flip": False},
-    **{"decay_epochs": 1, "residual": True, "gf": 5, "df": 5, "enlarge": 1.5, "pool_size": 7},
+    **{
+        "decay_epochs": 1,
+        "residual": True,
+        "exact_residual": False,
+        "gf": 5,
+        "df": 5,
+        "enlarge": 1.5,
+        "pool_size": 7,
+    },
     **{"d_norm": "none", "d_shift": 0.5, "d_colour": 2.0, "d_source": 0.9},
 }
 OF_A_RESNET = {"upsampling": "resize", "num_blocks": 2, "padding": "reflect", "norm": "none"}

@@ -1,16 +1,26 @@
 """Importing is cheap, and the public names are all there."""
 
+import itertools
+import json
+import os
+import pathlib
 import subprocess
 import sys
 
+import keras
+import numpy as np
 import pytest
 
 import cyclegan_keras
+from cyclegan_keras import _backend
+from cyclegan_keras.cli.main import main
+from cyclegan_keras.evaluation import efficientnet
+from cyclegan_keras.networks import build_generator
 
 
-def run(code: str) -> str:
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def run(code: str, *arguments: str, env: dict[str, str] | None = None) -> str:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
 
 
 def test_public_names():
@@ -26,22 +36,189 @@ def test_importing_does_not_load_tensorflow():
     assert run(f"{code} print({{'tensorflow', 'keras', 'numpy'}} & set(sys.modules))") == "set()\n"
 
 
-@pytest.mark.parametrize("order", ["cyclegan_keras, keras", "keras, cyclegan_keras"])
-def test_classes_are_known_to_keras_whatever_is_imported_first(order):
-    names = ["InstanceNormalization", "UpsampleConv2D", "FusedAdam", "Combined"]
+@pytest.fixture(scope="module")
+def network_files(tmp_path_factory):
+    """A file of each kind of network, by name, and what it makes of an image."""
+    folder = tmp_path_factory.mktemp("networks")
+    shape = (32, 32, 3)
+    made = {
+        "unet": build_generator(shape, 2, seed=0),
+        "deep_unet": build_generator(shape, 2, "deep_unet", seed=0),
+        "resnet": build_generator(shape, 2, "resnet", 1, seed=0),
+        "fast": build_generator(
+            shape, 2, "resnet", 1, "resize", 0.0, "reflect", "pixel", True, True, seed=0
+        ),
+        "residual": build_generator(shape, 2, residual=True, seed=0),
+    }
+    for name, network in made.items():
+        network.save(folder / f"{name}.keras")
+    return folder, {
+        name: float(np.mean(network(np.full((1, *shape), 0.5)))) for name, network in made.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("order", "load"),
+    [
+        ("import cyclegan_keras, tensorflow, keras", "keras.models.load_model"),
+        (
+            "import importlib.util, cyclegan_keras; importlib.util.find_spec('keras')\n"
+            "from cyclegan_keras import DataLoader; import tensorflow",
+            "cyclegan_keras.load_generator",
+        ),
+        ("import tensorflow as tf, numpy, cyclegan_keras", "tf.keras.models.load_model"),
+        (
+            "from cyclegan_keras.residual import ChangeImage\n"
+            "from cyclegan_keras import UpsampleConv2D, CycleGAN; import keras",
+            "keras.models.load_model",
+        ),
+    ],
+)
+def test_networks_are_known_to_keras_whatever_is_imported_first(order, load, network_files):
+    folder, expected = network_files
     code = (
-        f"import {order}\n"
-        f"for name in {names}:\n"
-        "    print(keras.saving.get_registered_object(f'cyclegan_keras>{name}').__name__)"
+        f"{order}\nimport json, sys, numpy\n"
+        "x = numpy.full((1, 32, 32, 3), 0.5)\n"
+        f"files = {{name: sys.argv[1] + name + '.keras' for name in {list(expected)}}}\n"
+        f"made = {{name: {load}(file)(x) for name, file in files.items()}}\n"
+        "print(json.dumps({name: float(numpy.mean(y)) for name, y in made.items()}))"
     )
-    assert run(code).split() == names
+    assert json.loads(run(code, f"{folder}/")) == expected
 
 
-@pytest.mark.parametrize("first", ["UpsampleConv2D", "CycleGAN"])
-def test_any_name_may_be_imported_first(first):
-    assert run(f"from cyclegan_keras import {first}; print({first}.__name__)") == f"{first}\n"
+FAKE_KERAS = """
+import sys
+if "tensorflow" not in sys.modules: import tensorflow
+__version__ = "3.15.1"
+class backend: backend = staticmethod(lambda: "tensorflow")
+is_whole = True
+"""
+FAKE_TENSORFLOW = """
+try: import keras
+except ImportError: pass
+__version__ = "2.21.0"
+is_whole = True
+"""
 
 
-@pytest.mark.parametrize("module", ["layers", "optimizers", "combined"])
-def test_any_registering_module_may_be_imported_first(module):
-    assert run(f"import cyclegan_keras.{module} as m; print(m.PACKAGE)") == "cyclegan_keras\n"
+@pytest.fixture
+def fakes(tmp_path):
+    """Puts a Keras and a TensorFlow that say what a test wants in place of the real ones."""
+
+    def make(keras: str = FAKE_KERAS, tensorflow: str = FAKE_TENSORFLOW) -> dict[str, str]:
+        for name, code in (("keras", keras), ("tensorflow", tensorflow)):
+            (tmp_path / f"{name}.py").write_text(code)
+        paths = [str(tmp_path), str(pathlib.Path(cyclegan_keras.__file__).parents[1])]
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "KERAS_BACKEND": ""}
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "order", list(itertools.permutations(["cyclegan_keras", "keras", "tensorflow"])), ids="-".join
+)
+def test_classes_are_registered_once_both_libraries_are_whole(order, fakes):
+    """Each imports the other one, in the middle of its own import."""
+    code = (
+        "import cyclegan_keras._registration as r\n"
+        * (order[0] == "cyclegan_keras")
+        + "import sys, types\n"
+        "class Registering(types.ModuleType):\n"
+        "    def __init__(self): print(sys.modules['keras'].is_whole, "
+        "sys.modules['tensorflow'].is_whole)\n"
+        "import importlib; real = importlib.import_module\n"
+        "importlib.import_module = lambda n: Registering() if n.endswith('residual') else None\n"
+        f"import {', '.join(order)}\n"
+        "print(sum(type(f).__name__ == '_AfterKeras' for f in sys.meta_path))"
+    )
+    assert run(code, env=fakes()).splitlines() == ["True True", "0"]
+
+
+@pytest.mark.parametrize(
+    ("libraries", "message"),
+    [
+        (
+            {"keras": FAKE_KERAS.replace("3.15.1", "2.15.0")},
+            "needs Keras 3.15.1 or newer. Install it with `pip install --upgrade keras`. "
+            "Received: Keras 2.15.0",
+        ),
+        (
+            {"tensorflow": FAKE_TENSORFLOW.replace("2.21.0", "2.9.3-rc1")},
+            "needs TensorFlow 2.21 or newer. Install it with `pip install --upgrade tensorflow`. "
+            "Received: TensorFlow 2.9.3-rc1",
+        ),
+        (
+            {"keras": FAKE_KERAS.replace('lambda: "tensorflow"', 'lambda: "jax"')},
+            'computes with the TensorFlow backend of Keras. Set "backend" in '
+            "~/.keras/keras.json to 'tensorflow', and start Python anew. Received: backend='jax'",
+        ),
+        (
+            {"keras": "raise ModuleNotFoundError(name='tensorflow')"},
+            "needs TensorFlow 2.21 or newer, which is not installed. Install it with "
+            "`pip install tensorflow`.",
+        ),
+        (
+            {"keras": "raise ImportError('libcudart.so:\\n not found')"},
+            "needs Keras 3.15.1 and TensorFlow 2.21 or newer, and Keras cannot be imported here: "
+            "libcudart.so: not found",
+        ),
+    ],
+)
+def test_what_cannot_be_computed_with_is_told_in_one_line(libraries, message, fakes, tmp_path):
+    env = fakes(**libraries)
+    for code in ("from cyclegan_keras import CycleGAN", "import cyclegan_keras.updates"):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+        assert done.stderr.splitlines()[-1] == (
+            f"cyclegan_keras._backend.SetupError: cyclegan_keras {message}"
+        )
+    (tmp_path / "g.keras").touch()
+    command = "translate --model g.keras --output out .".split()
+    command = [sys.executable, "-m", "cyclegan_keras", *command]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == f"python -m cyclegan_keras: error: cyclegan_keras {message}\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_backend_that_is_not_installed_is_told_as_one_that_is():
+    code = "import cyclegan_keras\ntry: import keras\nexcept ImportError as error: print(error)"
+    assert run(code, env={**os.environ, "KERAS_BACKEND": "jax"}) == (
+        "cyclegan_keras computes with the TensorFlow backend of Keras. Set the environment "
+        "variable KERAS_BACKEND to 'tensorflow', and start Python anew. Received: backend='jax'\n"
+    )
+
+
+def test_the_least_versions_are_those_that_are_required():
+    lines = (pathlib.Path(__file__).parents[1] / "requirements.txt").read_text().splitlines()
+    for name, least in (("keras", _backend.KERAS), ("tensorflow", _backend.TENSORFLOW)):
+        assert f"{name}>={'.'.join(map(str, least))}" in lines
+
+
+@pytest.fixture
+def channels_first():
+    keras.config.set_image_data_format("channels_first")
+    yield
+    keras.config.set_image_data_format("channels_last")
+
+
+def test_channels_first_are_told_where_networks_are_built(channels_first, loader, tmp_path, capsys):
+    for build in (
+        lambda: cyclegan_keras.CycleGAN((32, 32, 3), gf=2, df=2),
+        lambda: cyclegan_keras.Pix2Pix((32, 32, 3), gf=2, df=2),
+        lambda: build_generator((32, 32, 3), 2, "resnet"),
+        efficientnet.build,
+    ):
+        with pytest.raises(_backend.SetupError, match="with their channels last"):
+            build()
+    command = ["train", "--data-dir", str(loader.directory), "--run-dir", str(tmp_path / "run")]
+    assert main(command) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "needs images with their channels last" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_files_are_loaded_whatever_the_channels(network_files, channels_first):
+    folder, expected = network_files
+    for name, mean in expected.items():
+        g = cyclegan_keras.load_generator(folder / f"{name}.keras")
+        assert float(np.mean(g(np.full((1, 32, 32, 3), 0.5)))) == mean

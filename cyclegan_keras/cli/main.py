@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import cyclegan_keras
+from cyclegan_keras._backend import SetupError
 
 VERBS = ("train", "ablate", "evaluate", "compare", "translate", "data")
 
@@ -90,7 +91,7 @@ def _in_words(error: Exception) -> str | None:
     # TensorFlow's own, which must not be imported for this.
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return "The memory is full. Take a smaller --batch-size, --image-size, --gf or --df."
-    if isinstance(error, ValueError | OSError):
+    if isinstance(error, ValueError | OSError | SetupError):
         return " ".join(str(error).split()) or type(error).__name__
     return None
 

@@ -10,7 +10,7 @@ import sys
 import typing
 from typing import Any
 
-from cyclegan_keras import scale
+from cyclegan_keras import _backend, scale
 from cyclegan_keras.cli import judging
 from cyclegan_keras.config import TrainConfig
 from cyclegan_keras.data import value_range
@@ -197,6 +197,7 @@ def train(config: TrainConfig) -> dict[str, float]:
             tensorboard,
         )
 
+        _backend.check_settings()
         devices.use_threads()
         devices.compute_the_same(config.deterministic)
         found = devices.devices_in_words()

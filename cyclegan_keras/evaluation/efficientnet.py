@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from cyclegan_keras import extras
+from cyclegan_keras import _backend, extras
 from cyclegan_keras.evaluation.torch_weights import read_state_dict
 
 IMG_RES = (224, 224)
@@ -105,6 +105,7 @@ def build(img_res: tuple[int, int] = IMG_RES) -> tuple[keras.Model, keras.Model]
         Tan and Le, *EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks*,
         table 1; Lite0 has no squeeze-and-excitation, and ReLU6 for swish.
     """
+    _backend.check_settings()
     image = keras.Input((*img_res, 3))
     x = layers.Conv2D(32, 3, strides=2, **_conv("_conv_stem"))(image)
     x = _normalize(x, "_bn0", activate=True)

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from cyclegan_keras import layers  # noqa: F401, registers the layers that the file names
+from cyclegan_keras import _registration
 from cyclegan_keras.data import images
 from cyclegan_keras.inference import archives, model_configs, weight_files
 
@@ -21,6 +21,8 @@ from cyclegan_keras.inference import archives, model_configs, weight_files
 MAX_SIZE = 16_384
 
 MAX_REASON = 300
+
+_registration.register()  # What a file may name.
 
 
 def load_generator(path: images.PathLike) -> keras.Model:

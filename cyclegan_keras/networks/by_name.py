@@ -2,6 +2,7 @@
 
 import keras
 
+from cyclegan_keras import norms
 from cyclegan_keras.networks.patch import build_patch_discriminator
 from cyclegan_keras.networks.resnet import build_resnet_generator
 from cyclegan_keras.networks.unet import build_deep_unet_generator, build_unet_generator
@@ -20,6 +21,7 @@ def build_generator(
     norm: str = "instance",
     skips: bool = False,
     residual: bool = False,
+    exact_residual: bool = True,
     seed: int | None = None,
 ) -> keras.Model:
     """Builds a generator.
@@ -32,28 +34,40 @@ def build_generator(
         upsampling: Of a "resnet".
         dropout: Of the others.
         padding: Of a "resnet".
-        norm: Of a "resnet".
+        norm: One that `norms.OF_GENERATORS` has for the kind.
         skips: Of a "resnet".
         residual: Whether the output is a change of the input.
+        exact_residual: Whether black and white pass through such an output unchanged.
         seed: Of the initial weights; `None` draws other ones each time.
 
     Returns:
         A model from images to images of the same shape, in [-1, 1].
 
     Raises:
-        ValueError: If there is no such kind, or it cannot halve such images.
+        ValueError: If there is no such kind, or it cannot halve such images or have such a norm.
     """
+    if kind not in norms.OF_GENERATORS:
+        raise ValueError(
+            f"`generator` must be one of {', '.join(norms.OF_GENERATORS)}. "
+            f"Received: generator={kind!r}"
+        )
+    norms.check(norm, kind)
     if kind == "unet":
-        return build_unet_generator(img_shape, gf, dropout, residual, seed=seed)
+        return build_unet_generator(img_shape, gf, dropout, residual, exact_residual, norm, seed)
     if kind == "resnet":
         return build_resnet_generator(
-            img_shape, gf, num_blocks, upsampling, padding, norm, skips, residual, seed=seed
+            img_shape,
+            gf,
+            num_blocks,
+            upsampling,
+            padding,
+            norm,
+            skips,
+            residual,
+            exact_residual,
+            seed,
         )
-    if kind == "deep_unet":
-        return build_deep_unet_generator(img_shape, gf, dropout, residual, seed=seed)
-    raise ValueError(
-        f"`generator` must be one of unet, resnet, deep_unet. Received: generator={kind!r}"
-    )
+    return build_deep_unet_generator(img_shape, gf, dropout, residual, exact_residual, seed)
 
 
 def build_discriminator(
@@ -71,18 +85,19 @@ def build_discriminator(
         df: Filters of the first layer.
         kind: "book", or by its receptive field, "patch1", "patch16", "patch70" or "patch286".
         affine: Of the latter: whether their norms are as in pix2pix.
-        norm: Of the latter: "instance", "pixel" or "none".
+        norm: One that `norms.OF_DISCRIMINATORS` has for the kind.
         seed: Of the initial weights; `None` draws other ones each time.
 
     Returns:
         A model from images to scores.
 
     Raises:
-        ValueError: If there is no such kind, or it cannot take such images.
+        ValueError: If there is no such kind, or it cannot take such images or have such a norm.
     """
     if kind not in RECEPTIVE_FIELDS:
         raise ValueError(
             f"`discriminator` must be one of {', '.join(RECEPTIVE_FIELDS)}. "
             f"Received: discriminator={kind!r}"
         )
+    norms.check(norm, kind, "d_norm")
     return build_patch_discriminator(img_shape, df, RECEPTIVE_FIELDS[kind], affine, norm, seed=seed)

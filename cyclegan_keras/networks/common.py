@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from cyclegan_keras import _backend
+from cyclegan_keras.contrib_norm import ContribNormalization
 from cyclegan_keras.layers import (
     InstanceNormalization,
     LeanConv2D,
@@ -20,11 +22,10 @@ from cyclegan_keras.residual import ChangeImage
 # Height, width, channels. A height or width of None is any.
 ImgShape = tuple[int | None, int | None, int]
 
-NORMS = ("instance", "pixel", "none")
-
 # Layers whose result for one image does not depend on which others are in the batch.
 _PER_IMAGE_LAYERS = (
     ChangeImage,
+    ContribNormalization,
     InstanceNormalization,
     LeanConv2D,
     ReflectionPadding2D,
@@ -67,8 +68,10 @@ def check_img_shape(
         any_size: Whether height and width may be `None`.
 
     Raises:
+        SetupError: If Keras is set to channels first.
         ValueError: If the network cannot take such images.
     """
+    _backend.check_settings()
     least = 2 * factor if least is None else least
     wanted = f"divisible by {factor} and at least {least}" if factor > 1 else f"at least {least}"
     sizes: list[Any] = [size for size in img_shape[:2] if not (any_size and size is None)]
@@ -136,17 +139,9 @@ def _seeded(made: Callable[..., Any], seed: int | None) -> Iterator[Any]:
         seed = None if seed is None else seed + 1
 
 
-def check_norm(norm: str) -> None:
-    """Raises an error that teaches if there is no such normalisation.
-
-    Args:
-        norm: Its name.
-
-    Raises:
-        ValueError: If it is none of `NORMS`.
-    """
-    if norm not in NORMS:
-        raise ValueError(f"`norm` must be one of {', '.join(NORMS)}. Received: norm={norm!r}")
+def book_norm(norm: str = "instance") -> keras.layers.Layer:
+    """Makes the book's normalisation: as its footnote has it, or its listing ("contrib")."""
+    return ContribNormalization() if norm == "contrib" else InstanceNormalization()
 
 
 def paper_norm(affine: bool = False) -> keras.layers.Layer:
@@ -174,12 +169,12 @@ def norm_of(norm: str, affine: bool = False) -> keras.layers.Layer:
     return layers.RMSNormalization() if norm == "pixel" else paper_norm(affine)
 
 
-def translation(x: Any, img: Any, residual: bool) -> Any:
+def translation(x: Any, img: Any, residual: bool, exact: bool = True) -> Any:
     """A generator's last activation: to an image, or to a change of the one that came in."""
     if not residual:
         return full_precision("tanh", "translation")(x)
     dtype = keras.config.dtype_policy().variable_dtype
-    return ChangeImage(dtype=dtype, name="translation")([x, img])
+    return ChangeImage(exact=exact, dtype=dtype, name="translation")([x, img])
 
 
 def full_precision(activation: str, name: str) -> keras.layers.Layer:

@@ -5,11 +5,12 @@ from typing import Any
 import keras
 from keras import layers
 
-from cyclegan_keras.layers import InstanceNormalization, LeanConv2D
+from cyclegan_keras import norms
+from cyclegan_keras.layers import LeanConv2D
 from cyclegan_keras.networks.common import (
     ImgShape,
+    book_norm,
     check_img_shape,
-    check_norm,
     full_precision,
     glorot_initializers,
     norm_of,
@@ -51,7 +52,8 @@ def build_patch_discriminator(
             before them, which is what pix2pix's batch norm is at batch size 1. CycleGAN's have not;
             the book's always have both.
         norm: Of the paper's: "instance" as in the papers, "pixel" (over the channels of each
-            pixel), or "none"; the book's always has the first.
+            pixel), or "none"; of the book's: "instance", or "contrib" for that of keras_contrib,
+            which the listing imports.
         seed: Of the initial weights; `None` draws other ones each time.
         name: Of the model.
 
@@ -64,7 +66,7 @@ def build_patch_discriminator(
 
     Raises:
         ValueError: If the images are too small or cannot be halved, or there is no such receptive
-            field.
+            field, or none with such a norm.
 
     Reference:
         *GANs in Action*, listing 9.5; [Isola et al., 2017](https://arxiv.org/abs/1611.07004),
@@ -74,22 +76,22 @@ def build_patch_discriminator(
         check_img_shape(img_shape, any_size=True)
     else:
         _check_receptive_field(receptive_field, img_shape)
-        check_norm(norm)
+    norms.check(norm, "book" if receptive_field is None else f"patch{receptive_field}")
     img = keras.Input(img_shape, name="img")
     if receptive_field is None:
-        scores = _book_scores(img, df, seed)
+        scores = _book_scores(img, df, norm, seed)
     else:
         scores = _paper_scores(img, df, receptive_field, affine, norm, seed)
     return keras.Model(img, full_precision("linear", "validity")(scores), name=name)
 
 
-def _book_scores(img: Any, df: int, seed: int | None) -> Any:
+def _book_scores(img: Any, df: int, norm: str, seed: int | None) -> Any:
     kernels, x = glorot_initializers(seed), img
     for filters in (df, 2 * df, 4 * df, 8 * df):
         x = LeanConv2D(filters, 4, strides=2, padding="same", kernel_initializer=next(kernels))(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
         if filters > df:
-            x = InstanceNormalization()(x)
+            x = book_norm(norm)(x)
     return LeanConv2D(1, 4, padding="same", kernel_initializer=next(kernels))(x)
 
 

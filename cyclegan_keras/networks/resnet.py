@@ -7,11 +7,11 @@ from typing import Any
 import keras
 from keras import layers
 
+from cyclegan_keras import norms
 from cyclegan_keras.layers import ReflectionPadding2D, TransposedConv2D, UpsampleConv2D
 from cyclegan_keras.networks.common import (
     ImgShape,
     check_img_shape,
-    check_norm,
     norm_of,
     normal_initializers,
     translation,
@@ -30,6 +30,7 @@ def build_resnet_generator(
     norm: str = "instance",
     skips: bool = False,
     residual: bool = False,
+    exact_residual: bool = True,
     seed: int | None = None,
     name: str | None = None,
 ) -> keras.Model:
@@ -53,6 +54,7 @@ def build_resnet_generator(
         skips: Whether what the layers before the halvings found is put beside what the layers of
             the same size behind the doublings find, as in a U-Net.
         residual: Whether the output is a change of the input; see `residual.ChangeImage`.
+        exact_residual: Whether black and white pass through such an output unchanged.
         seed: Of the initial weights, N(0, 0.02); `None` draws other ones each time.
         name: Of the model.
 
@@ -70,7 +72,7 @@ def build_resnet_generator(
     check_img_shape(img_shape, factor=4, reason=reason, any_size=True)
     num_blocks = _num_blocks_for(img_shape) if num_blocks is None else num_blocks
     _check_choices(num_blocks, upsampling=upsampling, padding=padding)
-    check_norm(norm)
+    norms.check(norm, "resnet")
     parts = _Parts(normal_initializers(seed), norm, padding, upsampling)
     img = keras.Input(img_shape, name="img")
 
@@ -86,7 +88,7 @@ def build_resnet_generator(
         if skips:
             x = layers.Concatenate()([x, before_halving.pop()])
     x = parts.convolve(x, img_shape[2], 7)  # c7s1-3
-    return keras.Model(img, translation(x, img, residual), name=name)
+    return keras.Model(img, translation(x, img, residual, exact_residual), name=name)
 
 
 def _num_blocks_for(img_shape: ImgShape) -> int:

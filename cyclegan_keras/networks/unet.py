@@ -6,9 +6,11 @@ from typing import Any
 import keras
 from keras import layers
 
-from cyclegan_keras.layers import InstanceNormalization, LeanConv2D, UpsampleConv2D
+from cyclegan_keras import norms
+from cyclegan_keras.layers import LeanConv2D, UpsampleConv2D
 from cyclegan_keras.networks.common import (
     ImgShape,
+    book_norm,
     check_img_shape,
     dropouts,
     glorot_initializers,
@@ -18,19 +20,24 @@ from cyclegan_keras.networks.common import (
 )
 
 
-def _halve(x: Any, filters: int, initializer: Any) -> Any:
+def _halve(x: Any, filters: int, initializer: Any, norm: str) -> Any:
     x = LeanConv2D(filters, 4, strides=2, padding="same", kernel_initializer=initializer)(x)
     x = layers.LeakyReLU(negative_slope=0.2)(x)
-    return InstanceNormalization()(x)
+    return book_norm(norm)(x)
 
 
 def _double(
-    x: Any, skip: Any, filters: int, initializer: Any, dropout: keras.layers.Layer | None
+    x: Any,
+    skip: Any,
+    filters: int,
+    initializer: Any,
+    dropout: keras.layers.Layer | None,
+    norm: str,
 ) -> Any:
     x = UpsampleConv2D(filters, 4, activation="relu", kernel_initializer=initializer)(x)
     if dropout is not None:
         x = dropout(x)
-    x = InstanceNormalization()(x)
+    x = book_norm(norm)(x)
     return layers.Concatenate()([x, skip])
 
 
@@ -39,6 +46,8 @@ def build_unet_generator(
     gf: int = 32,
     dropout: float = 0.0,
     residual: bool = False,
+    exact_residual: bool = True,
+    norm: str = "instance",
     seed: int | None = None,
     name: str | None = None,
 ) -> keras.Model:
@@ -53,6 +62,8 @@ def build_unet_generator(
         gf: Filters of the first layer.
         dropout: Share of the features dropped after each doubling, in [0, 1).
         residual: Whether the output is a change of the input; see `residual.ChangeImage`.
+        exact_residual: Whether black and white pass through such an output unchanged.
+        norm: "instance", or "contrib" for that of keras_contrib, which the listing imports.
         seed: Of the initial weights and of dropout; `None` draws other ones each time.
         name: Of the model.
 
@@ -60,27 +71,28 @@ def build_unet_generator(
         A `keras.Model` from `(batch, height, width, channels)`, float32 in [-1, 1], to the same.
 
     Raises:
-        ValueError: If the images cannot be halved four times.
+        ValueError: If the images cannot be halved four times, or there is no such norm.
 
     Reference:
         *GANs in Action*, listing 9.4.
     """
     check_img_shape(img_shape, any_size=True)
+    norms.check(norm, "unet")
     initializer = glorot_initializers(seed)
     drop = dropouts(dropout, seed) if dropout else itertools.repeat(None)
     img = keras.Input(img_shape, name="img")
 
-    d1 = _halve(img, gf, next(initializer))
-    d2 = _halve(d1, 2 * gf, next(initializer))
-    d3 = _halve(d2, 4 * gf, next(initializer))
-    d4 = _halve(d3, 8 * gf, next(initializer))
+    d1 = _halve(img, gf, next(initializer), norm)
+    d2 = _halve(d1, 2 * gf, next(initializer), norm)
+    d3 = _halve(d2, 4 * gf, next(initializer), norm)
+    d4 = _halve(d3, 8 * gf, next(initializer), norm)
 
-    u1 = _double(d4, d3, 4 * gf, next(initializer), next(drop))
-    u2 = _double(u1, d2, 2 * gf, next(initializer), next(drop))
-    u3 = _double(u2, d1, gf, next(initializer), next(drop))
+    u1 = _double(d4, d3, 4 * gf, next(initializer), next(drop), norm)
+    u2 = _double(u1, d2, 2 * gf, next(initializer), next(drop), norm)
+    u3 = _double(u2, d1, gf, next(initializer), next(drop), norm)
 
     output = UpsampleConv2D(img_shape[2], 4, kernel_initializer=next(initializer))(u3)
-    return keras.Model(img, translation(output, img, residual), name=name)
+    return keras.Model(img, translation(output, img, residual, exact_residual), name=name)
 
 
 def build_deep_unet_generator(
@@ -88,6 +100,7 @@ def build_deep_unet_generator(
     gf: int = 64,
     dropout: float = 0.5,
     residual: bool = False,
+    exact_residual: bool = True,
     seed: int | None = None,
     name: str | None = None,
 ) -> keras.Model:
@@ -107,6 +120,7 @@ def build_deep_unet_generator(
         dropout: Share of the features dropped in the inner doublings, between the innermost and
             those with fewer filters, in [0, 1): three at 256 pixels, none at 32.
         residual: Whether the output is a change of the input; see `residual.ChangeImage`.
+        exact_residual: Whether black and white pass through such an output unchanged.
         seed: Of the initial weights, N(0, 0.02), and of dropout; `None` draws other ones each time.
         name: Of the model.
 
@@ -140,7 +154,7 @@ def build_deep_unet_generator(
         x = layers.Concatenate()([skip, x])
 
     x = _double_bare(layers.ReLU()(x), img_shape[2], next(kernels), use_bias=True)
-    return keras.Model(img, translation(x, img, residual), name=name)
+    return keras.Model(img, translation(x, img, residual, exact_residual), name=name)
 
 
 def _num_halvings(img_shape: ImgShape) -> int:

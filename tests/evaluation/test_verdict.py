@@ -29,9 +29,9 @@ GOOD = {
 
 
 def test_a_generator_that_changes_nothing_is_named_whatever_the_image():
-    """Black and white cannot stay what they are where the output is a change of the input."""
+    """Black and white could not stay what they are in the residual generators of earlier files."""
     image = np.float32([-1, 1, 0]).reshape(1, 1, 1, 3)
-    kept = np.asarray(ChangeImage()([np.zeros_like(image), image]))
+    kept = np.asarray(ChangeImage(exact=False)([np.zeros_like(image), image]))
     most = float(np.abs(kept - image).max()) * 127.5
     assert 3 < most < verdict.COPYING
     assert "copies its input" in verdict.faults({"change_AB": most})[0]
