@@ -49,6 +49,7 @@ def network_files(tmp_path_factory):
             shape, 2, "resnet", 1, "resize", 0.0, "reflect", "pixel", True, True, seed=0
         ),
         "residual": build_generator(shape, 2, residual=True, seed=0),
+        "contrib": build_generator(shape, 2, norm="contrib", seed=0),
     }
     for name, network in made.items():
         network.save(folder / f"{name}.keras")
