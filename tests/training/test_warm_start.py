@@ -70,10 +70,10 @@ def test_optimizers_that_do_not_fit_begin_anew(trained):
 def test_networks_that_do_not_fit_are_named_and_nothing_is_changed(trained):
     folder, _, config = trained
     new = make_model(TrainConfig.make(config, df=3))
-    before = {name: np.array(v) for name, v in variables_of(new).items()}
+    before = {name: v.numpy() for name, v in variables_of(new).items()}
     with pytest.raises(ValueError, match=r"d_A of .*does not fit: .*\(4, 4, 3, 3\) here.* 2\) th"):
         warm_start.start_from(new, folder)
-    new_names = {name: np.array(v) for name, v in variables_of(new).items()}
+    new_names = {name: v.numpy() for name, v in variables_of(new).items()}
     for name, array in before.items():
         np.testing.assert_array_equal(new_names[name], array)
 
@@ -149,7 +149,7 @@ def test_a_run_that_began_so_needs_its_source_no_more(trained, tmp_path, fruit_d
     again, training = session("again")
     training.train()
     for name, variable in variables_of(again).items():
-        np.testing.assert_array_equal(np.array(variable), np.array(variables_of(whole)[name]), name)
+        np.testing.assert_array_equal(variable.numpy(), variables_of(whole)[name].numpy(), name)
     later = TrainConfig.from_json(tmp_path / "again" / "config.json")
     assert later.start_digest == written.start_digest
 
@@ -157,8 +157,8 @@ def test_a_run_that_began_so_needs_its_source_no_more(trained, tmp_path, fruit_d
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--from", "nowhere"], "No 'nowhere' to begin with"),
-        (["--from", "empty"], "There is nothing to begin with in 'empty'"),
+        (["--from", "nowhere"], "/nowhere' to begin with"),
+        (["--from", "empty"], "/empty': neither a run"),
         (["--from", "notes.txt"], "takes a run's folder or .keras files"),
         (["--from", "empty", "notes.txt"], "one folder, or one or more .keras files"),
         (
