@@ -116,7 +116,7 @@ def test_the_same_command_goes_on_with_the_run_that_it_began(
     support.assert_same_run(tmp_path / "runs" / "noise", uninterrupted_here)
     # What is finished is not gone on with.
     fresh_model()
-    at_step(10, act=interrupt)
+    at_step(10 + 5, act=interrupt)
     assert here() == 143
     assert {path.name for path in (tmp_path / "runs").iterdir()} == {"noise", "noise-2"}
 
@@ -124,21 +124,18 @@ def test_the_same_command_goes_on_with_the_run_that_it_began(
 def test_of_other_settings_or_images_it_is_named_and_left(
     here, at_step, fresh_model, tmp_path, noise_dir, capsys
 ):
-    at_step(3, 5, act=interrupt)
+    at_step(3, 5, 6, act=interrupt)
     assert here() == 143
     before = contents(tmp_path / "runs" / "noise")
     capsys.readouterr()
     fresh_model()
     assert here("--lambda-cycle", "3") == 143
     out = capsys.readouterr().out
-    assert "runs/noise --resume` goes on with it (lambda_cycle=10.0" in out or (
-        "runs/noise --resume` goes on with it (lambda_cycle=" in out
-    )
+    assert "runs/noise --resume` goes on with it (lambda_cycle=" in out
     assert contents(tmp_path / "runs" / "noise") == before
     others = shutil.copytree(noise_dir, tmp_path / "elsewhere" / "noise")
     (others / "trainA" / "00.png").unlink()
     fresh_model()
-    at_step(1, act=interrupt)
     assert here("--data-dir", str(others)) == 143
     assert contents(tmp_path / "runs" / "noise") == before
     assert {path.name for path in (tmp_path / "runs").iterdir()} == {
