@@ -74,11 +74,11 @@ def test_auto_is_of_training_images_and_serves_test_images(scans):
 def test_halves_of_pairs_have_ranges_of_their_own(tmp_path):
     pixels = np.zeros((8, 16), np.uint16)
     pixels[:, :8] = np.linspace(1000, 4000, 64).reshape(8, 8)
-    pixels[:, 8:] = np.linspace(0, 60000, 64).reshape(8, 8)
+    pixels[:, 8:] = np.linspace(5000, 60000, 64).reshape(8, 8)
     (tmp_path / "set" / "train").mkdir(parents=True)
     Image.fromarray(pixels).save(tmp_path / "set" / "train" / "0.png")
     loader = DataLoader("set", (8, 8), tmp_path, value_range="auto")
-    assert loader.value_ranges == {"A": ValueRange(1000, 4000), "B": ValueRange(0, 60000)}
+    assert loader.value_ranges == {"A": ValueRange(1000, 4000), "B": ValueRange(5000, 60000)}
     for domain in "AB":
         assert [loader.pixels(domain)[0, *at, 0] for at in ((0, 0), (7, 7))] == [0, 255]
 
