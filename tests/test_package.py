@@ -1,11 +1,16 @@
 """Importing is cheap, and the public names are all there."""
 
+import importlib.metadata
+import pathlib
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
 import cyclegan_keras
+
+ROOT = pathlib.Path(__file__).parents[1]
 
 
 def run(code: str) -> str:
@@ -45,3 +50,11 @@ def test_any_name_may_be_imported_first(first):
 @pytest.mark.parametrize("module", ["layers", "optimizers", "combined"])
 def test_any_registering_module_may_be_imported_first(module):
     assert run(f"import cyclegan_keras.{module} as m; print(m.PACKAGE)") == "cyclegan_keras\n"
+
+
+def test_the_version_is_stated_once():
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"\nversion: {cyclegan_keras.__version__}\n" in citation
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert "version" not in project["project"]
+    assert importlib.metadata.version("cyclegan-keras") == cyclegan_keras.__version__
