@@ -1,11 +1,16 @@
 """Importing is cheap, and the public names are all there."""
 
+<<<<<<< HEAD
 import itertools
 import json
 import os
+=======
+import importlib.metadata
+>>>>>>> p9
 import pathlib
 import subprocess
 import sys
+import tomllib
 
 import keras
 import numpy as np
@@ -16,6 +21,8 @@ from cyclegan_keras import _backend
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.evaluation import efficientnet
 from cyclegan_keras.networks import build_generator
+
+ROOT = pathlib.Path(__file__).parents[1]
 
 
 def run(code: str, *arguments: str, env: dict[str, str] | None = None) -> str:
@@ -102,6 +109,7 @@ is_whole = True
 """
 
 
+<<<<<<< HEAD
 @pytest.fixture
 def fakes(tmp_path):
     """Puts a Keras and a TensorFlow that say what a test wants in place of the real ones."""
@@ -223,3 +231,16 @@ def test_files_are_loaded_whatever_the_channels(network_files, channels_first):
     for name, mean in expected.items():
         g = cyclegan_keras.load_generator(folder / f"{name}.keras")
         assert float(np.mean(g(np.full((1, 32, 32, 3), 0.5)))) == mean
+=======
+@pytest.mark.parametrize("module", ["layers", "optimizers", "combined"])
+def test_any_registering_module_may_be_imported_first(module):
+    assert run(f"import cyclegan_keras.{module} as m; print(m.PACKAGE)") == "cyclegan_keras\n"
+
+
+def test_the_version_is_stated_once():
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"\nversion: {cyclegan_keras.__version__}\n" in citation
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert "version" not in project["project"]
+    assert importlib.metadata.version("cyclegan-keras") == cyclegan_keras.__version__
+>>>>>>> p9
