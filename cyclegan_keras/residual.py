@@ -45,6 +45,10 @@ class ChangeImage(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Returns the changed images."""
+        return self.change(inputs)
+
+    def change(self, inputs: Any) -> Any:
+        """Changes images by operations of Keras, which a file can hold without this layer."""
         change, image = inputs
         if not self.exact:
             return ops.tanh(change + ops.arctanh(ops.clip(image, -self.limit, self.limit)))

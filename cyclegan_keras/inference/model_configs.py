@@ -35,8 +35,8 @@ CLASSES = {
     "keras.constraints": "MaxNorm MinMaxNorm NonNeg UnitNorm",
     # What arithmetic on the outputs of layers becomes.
     "keras.src.ops.numpy": """
-        Absolute Add Clip Concatenate Divide Exp GetItem Log Maximum Mean Minimum Multiply Negative
-        Power Reshape Sqrt Square Squeeze Subtract Tanh Transpose TrueDivide""",
+        Absolute Add Arctanh Clip Concatenate Divide Exp GetItem Log Maximum Mean Minimum Multiply
+        Negative Pad Power Reshape Sqrt Square Squeeze Subtract Tanh Transpose TrueDivide""",
     "keras.src.ops.nn": "Relu Sigmoid Softmax",
 }
 ALLOWED = {(module, name) for module, names in CLASSES.items() for name in names.split()}

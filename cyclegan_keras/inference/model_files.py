@@ -16,6 +16,7 @@ from keras import ops
 from cyclegan_keras import _registration
 from cyclegan_keras.data import images
 from cyclegan_keras.inference import archives, model_configs, weight_files
+from cyclegan_keras.inference.stock_layers import to_fast_layers
 
 # Of the images, in pixels. Beyond it, one image would take gigabytes.
 MAX_SIZE = 16_384
@@ -32,7 +33,8 @@ def load_generator(path: images.PathLike) -> keras.Model:
         path: Of a `.keras` file, which may be anyone's; see `load_model`.
 
     Returns:
-        A model from images to images of the same shape, float32 in [-1, 1].
+        A model from images to images of the same shape, float32 in [-1, 1], with this package's
+        faster layers where they compute the same.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -46,7 +48,7 @@ def load_generator(path: images.PathLike) -> keras.Model:
     except FileNotFoundError:
         raise FileNotFoundError(f"No model {name!r}. Train one with `python train.py`.") from None
     _check_is_translator(model, name)
-    return model
+    return to_fast_layers(model)
 
 
 def load_model(path: images.PathLike) -> keras.Model:

@@ -117,7 +117,7 @@ class BestTranslators:
     def _keep(self, name: str, translator: Any, entry: dict[str, Any]) -> None:
         path = self._run_dir / f"{name}.best.keras"
         with tolerated(str(path)):
-            saving.save_whole(saving.in_full_precision(translator), path)
+            saving.save_generator(translator, path)
             self._best[name] = entry
             record = {**dataclasses.asdict(self._ruler), "translators": self._best}
             write_text(self._run_dir / FILE, json.dumps(record, indent=2) + "\n")

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from cyclegan_keras.files import PathLike, write_text, written_whole
+from cyclegan_keras.inference.stock_layers import to_stock_layers
 
 
 def in_full_precision(model: keras.Model) -> keras.Model:
@@ -54,6 +55,24 @@ def save_whole(model: Any, path: PathLike) -> None:
         model.save(partial)
 
 
+def save_generator(generator: keras.Model, path: PathLike) -> None:
+    """Saves a generator as a `.keras` file that Keras alone can load.
+
+    The file names layers and operations of Keras only, in float32, so that
+    `keras.models.load_model` needs no other package. `load_generator` puts this package's faster
+    layers in again.
+
+    Args:
+        generator: A model from images to images, trained in any precision.
+        path: Ends with `.keras`; an existing file is replaced.
+
+    Raises:
+        OSError: If it cannot be written.
+        ValueError: If one of its weights is infinite or no number.
+    """
+    save_whole(to_stock_layers(in_full_precision(generator)), path)
+
+
 def save_translators(
     translators: dict[str, keras.Model], directory: PathLike
 ) -> list[pathlib.Path]:
@@ -72,7 +91,7 @@ def save_translators(
     """
     paths = [pathlib.Path(directory) / f"{name}.keras" for name in translators]
     for translator, path in zip(translators.values(), paths, strict=True):
-        save_whole(in_full_precision(translator), path)
+        save_generator(translator, path)
     return paths
 
 

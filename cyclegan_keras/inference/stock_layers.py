@@ -1,0 +1,237 @@
+"""Networks in Keras's own layers, for files that need no other package, and back.
+
+A `.keras` file names the layers of its model. With this package's layers in it, only a program that
+has this package can load it. So generators are saved in the layers and operations of Keras that
+compute the same, and get the faster layers again when this package loads them.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from cyclegan_keras.layers import (
+    InstanceNormalization,
+    LeanConv2D,
+    ReflectionPadding2D,
+    TransposedConv2D,
+    UpsampleConv2D,
+)
+from cyclegan_keras.residual import ChangeImage
+
+# Called on tensors, as a layer is.
+Call = Callable[..., Any]
+# One row and one column, above and on the left: what Keras's transposed convolution has too many.
+_CROPPING = ((1, 0), (1, 0))
+
+
+def to_stock_layers(model: keras.Model) -> keras.Model:
+    """Rebuilds a network with layers and operations of Keras alone.
+
+    Outputs are the same but for rounding. What this package does not know is left as it is.
+
+    Args:
+        model: A functional model; a model of any other kind is returned as it is.
+
+    Returns:
+        A new model of the same name and weights, not compiled.
+    """
+    return _rebuilt(model, _stock_form)
+
+
+def to_fast_layers(model: keras.Model) -> keras.Model:
+    """Undoes `to_stock_layers`: finds what this package computes faster.
+
+    Args:
+        model: A functional model, such as one from a file; a model of any other kind is returned as
+            it is.
+
+    Returns:
+        A new model of the same name and weights; `model` itself if there is nothing to replace.
+    """
+    if not _is_functional(model):
+        return model
+    found = {id(op): form for op in model.operations if (form := _fast_form(op)) is not None}
+    return _rebuilt(model, lambda op: found.get(id(op))) if found else model
+
+
+def _is_functional(model: Any) -> bool:
+    return isinstance(model, keras.Model) and type(model).__name__ == "Functional"
+
+
+def _rebuilt(model: keras.Model, form_of: Callable[[Any], Call | None]) -> keras.Model:
+    """Copies a functional model, with other forms of some of its operations."""
+    if not _is_functional(model):
+        return model
+    made: dict[int, Call] = {}
+
+    def form(op: Any) -> Call:
+        if id(op) not in made:  # A layer that is called twice stays one layer.
+            replacement = form_of(op)
+            made[id(op)] = _copy(op) if replacement is None else replacement
+        return made[id(op)]
+
+    copy = keras.models.clone_model(
+        model, clone_function=form, call_function=lambda call, *args, **kwargs: call(*args)
+    )
+    by_name = {layer.name: layer for layer in copy.layers}
+    for layer in model.layers:
+        if layer.weights:
+            by_name[layer.name].set_weights(layer.get_weights())
+    return copy
+
+
+def _copy(op: Any) -> Call:
+    return type(op).from_config(op.get_config())
+
+
+def _stock_form(op: Any) -> Call | None:
+    """Gives what computes the same as one of this package's layers; `None` for any other."""
+    make = _STOCK.get(type(op))
+    return None if make is None else make(op)
+
+
+def _conv(op: Any) -> Call:
+    return layers.Conv2D.from_config(op.get_config())
+
+
+def _group_norm(op: Any) -> Call:
+    return layers.GroupNormalization(
+        groups=-1,
+        epsilon=op.epsilon,
+        center=op.center,
+        scale=op.scale,
+        dtype=op.variable_dtype,
+        name=op.name,
+    )
+
+
+def _pad(op: Any) -> Call:
+    widths = [(0, 0), *op.padding, (0, 0)]
+    return lambda x: ops.pad(x, widths, mode="reflect")
+
+
+def _double_and_convolve(op: Any) -> Call:
+    settings = op.get_config()
+    double = layers.UpSampling2D(2, name=f"{op.name}_double", dtype=settings["dtype"])
+    convolve = layers.Conv2D.from_config({**settings, "padding": "same"})
+    return lambda x: convolve(double(x))
+
+
+def _transposed(op: Any) -> Call:
+    settings = {**op.get_config(), "kernel_size": 3, "strides": 2, "padding": "valid"}
+    convolve = layers.Conv2DTranspose.from_config(settings)
+    crop = layers.Cropping2D(_CROPPING, name=f"{op.name}_crop", dtype=settings["dtype"])
+    return lambda x: crop(convolve(x))
+
+
+def _change_image(op: Any) -> Call:
+    return op.change  # Made of operations of Keras.
+
+
+_STOCK: dict[type, Callable[[Any], Call]] = {
+    ChangeImage: _change_image,
+    InstanceNormalization: _group_norm,
+    LeanConv2D: _conv,
+    ReflectionPadding2D: _pad,
+    TransposedConv2D: _transposed,
+    UpsampleConv2D: _double_and_convolve,
+}
+
+
+def _fast_form(op: Any) -> Call | None:
+    """Gives what this package has in the place of a layer of Keras; `None` for most layers."""
+    if type(op) is layers.GroupNormalization:
+        return _instance_norm(op)
+    if type(op) is layers.UpSampling2D:
+        return None if _convolution_behind(op) is None else _nothing
+    if type(op) is layers.Cropping2D:
+        return None if _transposed_before(op) is None else _nothing
+    if type(op) is layers.Conv2DTranspose:
+        behind = _only(_next(op))
+        is_ours = type(behind) is layers.Cropping2D and _transposed_before(behind) is op
+        return TransposedConv2D.from_config(_without(op, "padding")) if is_ours else None
+    if type(op) is layers.Conv2D:
+        before = _only(_previous(op))
+        if type(before) is layers.UpSampling2D and _convolution_behind(before) is op:
+            names = ("filters", "kernel_size", "activation", "kernel_initializer", "name", "dtype")
+            config = op.get_config()
+            return UpsampleConv2D.from_config(
+                {**{name: config[name] for name in names}, "kernel_size": op.kernel_size[0]}
+            )
+        is_lean = op.padding == "same" and op.data_format == "channels_last"
+        return LeanConv2D.from_config(op.get_config()) if is_lean else None
+    return None
+
+
+def _nothing(x: Any) -> Any:
+    """Stands for a layer whose work its neighbour does."""
+    return x
+
+
+def _instance_norm(op: Any) -> Call | None:
+    # Equal only over images: of other shapes, and along another axis, it is something else.
+    is_per_channel = op.groups in (-1, op.input.shape[-1]) and len(op.input.shape) == 4
+    if not is_per_channel or op.axis not in (-1, 3):
+        return None
+    return InstanceNormalization(
+        op.epsilon, op.center, op.scale, dtype=op.variable_dtype, name=op.name
+    )
+
+
+def _convolution_behind(op: Any) -> Any:
+    """Finds the convolution of what an `UpSampling2D` doubles, if that is all that it is for."""
+    behind = _only(_next(op))
+    if type(behind) is not layers.Conv2D or _only(_previous(behind)) is not op:
+        return None
+    doubles = tuple(op.size) == (2, 2) and op.interpolation == "nearest"
+    is_plain = (
+        behind.padding == "same"
+        and (*behind.strides, *behind.dilation_rate, behind.groups) == (1, 1, 1, 1, 1)
+        and behind.kernel_size[0] == behind.kernel_size[1]
+        and behind.use_bias
+        and {op.data_format, behind.data_format} == {"channels_last"}
+        and _has_no_penalties(behind)
+    )
+    return behind if doubles and is_plain else None
+
+
+def _transposed_before(op: Any) -> Any:
+    """Finds the `Conv2DTranspose` whose first row and column a `Cropping2D` cuts off."""
+    before = _only(_previous(op))
+    if type(before) is not layers.Conv2DTranspose or _only(_next(before)) is not op:
+        return None
+    is_ours = (
+        op.cropping == _CROPPING
+        and before.padding == "valid"
+        and (*before.kernel_size, *before.strides, *before.dilation_rate) == (3, 3, 2, 2, 1, 1)
+        and before.output_padding is None
+        and {op.data_format, before.data_format} == {"channels_last"}
+        and _has_no_penalties(before)
+    )
+    return before if is_ours else None
+
+
+def _has_no_penalties(op: Any) -> bool:
+    penalties = [f"{of}_regularizer" for of in ("kernel", "bias", "activity")]
+    penalties += [f"{of}_constraint" for of in ("kernel", "bias")]
+    return all(getattr(op, name) is None for name in penalties)
+
+
+def _without(op: Any, *names: str) -> dict[str, Any]:
+    fixed = ("kernel_size", "strides", *names)
+    return {name: value for name, value in op.get_config().items() if name not in fixed}
+
+
+def _next(op: Any) -> list[Any]:
+    return [node.operation for node in op._outbound_nodes]
+
+
+def _previous(op: Any) -> list[Any]:
+    return [parent.operation for node in op._inbound_nodes for parent in node.parent_nodes]
+
+
+def _only(operations: list[Any]) -> Any:
+    """The one that there is; `None` if there are more of them, or none."""
+    return operations[0] if len(operations) == 1 else None

@@ -1,0 +1,126 @@
+"""Generators in Keras's own layers: the same function, in files that need no other package."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import cyclegan_keras
+from cyclegan_keras.inference.stock_layers import to_fast_layers, to_stock_layers
+from cyclegan_keras.networks import (
+    build_deep_unet_generator,
+    build_resnet_generator,
+    build_unet_generator,
+)
+from cyclegan_keras.training import saving
+
+NETWORKS = {
+    "unet": lambda: build_unet_generator((32, 32, 3), 2, dropout=0.5, seed=0),
+    "any_size": lambda: build_unet_generator((None, None, 3), 2, seed=0),
+    "deep_unet": lambda: build_deep_unet_generator((64, 64, 3), 1, seed=0),
+    "resnet": lambda: build_resnet_generator((16, 16, 3), 2, 1, seed=0),
+    "fast": lambda: build_resnet_generator(
+        (16, 16, 3), 2, 1, "resize", "reflect", "pixel", skips=True, residual=True, seed=0
+    ),
+    "resize": lambda: build_resnet_generator((16, 16, 3), 2, 1, "resize", residual=True, seed=0),
+}
+# Loads each file as a program that has never heard of this package would. The outputs are compared
+# in float64: the book's U-Net in float32 is 1e-5 from them, whichever way it is computed.
+PLAIN = """
+import pathlib, sys
+sys.modules["cyclegan_keras"] = None
+import keras, numpy as np
+def wide(op):
+    dtype = {"dtype": "float64"} if isinstance(op, keras.Layer) else {}
+    return type(op).from_config({**op.get_config(), **dtype})
+for path in sorted(pathlib.Path(sys.argv[1]).glob("*.keras")):
+    model = keras.models.load_model(path)
+    exact = keras.models.clone_model(model, clone_function=wide)
+    exact.set_weights(model.get_weights())
+    arrays = np.load(path.with_suffix(".npz"))
+    for one, y in ((model, arrays["y"]), (exact, arrays["exact"])):
+        print(path.stem, np.abs(np.asarray(one(arrays["x"])) - y).max())
+"""
+
+
+def inputs_of(model, random_images):
+    size = model.input_shape[1] or 48
+    return random_images(2, size, size, 3)
+
+
+def own_layers(model):
+    return {
+        type(op).__name__
+        for op in model.operations
+        if type(op).__module__.startswith("cyclegan_keras")
+    }
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_there_and_back(name, random_images, float64):
+    model = NETWORKS[name]()
+    for weight in model.trainable_weights:  # Biases and offsets are not to be zeros.
+        weight.assign(np.random.default_rng(0).normal(0, 0.1, weight.shape))
+    x = inputs_of(model, random_images).astype("float64")
+    stock = to_stock_layers(model)
+    assert own_layers(model)
+    assert not own_layers(stock)
+    np.testing.assert_allclose(np.asarray(stock(x)), np.asarray(model(x)), atol=1e-12)
+    fast = to_fast_layers(stock)
+    # Padding and the change of the input are operations of Keras, and as fast.
+    assert own_layers(fast) == own_layers(model) - {"ReflectionPadding2D", "ChangeImage"}
+    np.testing.assert_array_equal(np.asarray(fast(x)), np.asarray(model(x)))
+    assert [w.path.split("/")[-2:] for w in fast.weights] == [
+        w.path.split("/")[-2:] for w in model.weights
+    ]
+
+
+def test_keras_alone_loads_what_is_saved(tmp_path, random_images, request):
+    models = {name: build() for name, build in NETWORKS.items()}
+    inputs = {name: inputs_of(model, random_images) for name, model in models.items()}
+    outputs = {}
+    for name, model in models.items():
+        saving.save_generator(model, tmp_path / f"{name}.keras")
+        outputs[name] = np.asarray(model(inputs[name]))
+        again = cyclegan_keras.load_generator(tmp_path / f"{name}.keras")
+        np.testing.assert_array_equal(np.asarray(again(inputs[name])), outputs[name])
+    request.getfixturevalue("float64")
+    for name, model in models.items():
+        exact = NETWORKS[name]()
+        exact.set_weights(model.get_weights())
+        exact = np.asarray(exact(inputs[name].astype("float64")))
+        np.savez(tmp_path / f"{name}.npz", x=inputs[name], y=outputs[name], exact=exact)
+
+    command = [sys.executable, "-c", PLAIN, str(tmp_path)]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    in_float32 = {name: float(value) for name, value in map(str.split, lines[::2])}
+    in_float64 = {name: float(value) for name, value in map(str.split, lines[1::2])}
+    assert in_float32.keys() == in_float64.keys() == NETWORKS.keys()
+    assert max(in_float32.values()) < 1e-5
+    assert max(in_float64.values()) < 1e-6
+
+
+def test_layers_that_only_look_alike_are_left(random_images):
+    img = keras.Input((8, 8, 4))
+    doubled = layers.UpSampling2D(2)(img)
+    x = layers.Conv2D(4, 3, padding="same", strides=2)(doubled)
+    x = layers.GroupNormalization(groups=2)(x)
+    y = layers.Conv2D(4, 3, padding="same")(doubled)  # Of what something else needs, too.
+    y = layers.Cropping2D(((1, 0), (1, 0)))(layers.Conv2DTranspose(4, 3, strides=1)(y))
+    model = keras.Model(img, [x, y])
+    again = to_fast_layers(model)
+    replaced = [type(op).__name__ for op in again.operations]
+    assert replaced.count("LeanConv2D") == 2
+    assert {"UpSampling2D", "GroupNormalization", "Conv2DTranspose", "Cropping2D"} <= {*replaced}
+    images = random_images(1, 8, 8, 4)
+    for one, other in zip(model(images), again(images), strict=True):
+        np.testing.assert_allclose(np.asarray(one), np.asarray(other), atol=1e-6)
+
+
+def test_what_is_no_functional_model_is_left_as_it_is():
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(3, 1)])
+    assert to_stock_layers(model) is model
+    assert to_fast_layers(model) is model
