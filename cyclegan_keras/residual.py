@@ -45,13 +45,27 @@ class ChangeImage(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Returns the changed images."""
-        return self.change(inputs)
+        changed, pull = self._changed(inputs)
+        # Adds 0, and to the gradient what is missing where white should become whiter.
+        straight_through = 0 if pull is None else pull - ops.stop_gradient(pull)
+        return ops.cast(changed + straight_through, self.compute_dtype)
 
     def change(self, inputs: Any) -> Any:
-        """Changes images by operations of Keras, which a file can hold without this layer."""
+        """Changes images by operations of Keras alone, with other gradients at the ends.
+
+        Args:
+            inputs: As for `call`.
+
+        Returns:
+            The changed images, float32 at least.
+        """
+        return self._changed(inputs)[0]
+
+    def _changed(self, inputs: Any) -> tuple[Any, Any]:
         change, image = inputs
         if not self.exact:
-            return ops.tanh(change + ops.arctanh(ops.clip(image, -self.limit, self.limit)))
+            near = ops.clip(image, -self.limit, self.limit)
+            return ops.tanh(change + ops.arctanh(near)), None
         # Half precision would round the slope at the limit away.
         dtype = keras.backend.result_type(self.compute_dtype, "float32")
         t = ops.tanh(ops.cast(change, dtype))
@@ -60,11 +74,8 @@ class ChangeImage(keras.layers.Layer):
         # Not beyond the limit, image + added is (t + image) / (1 + t * image), tanh's sum formula.
         scale = t / (1 + near * t)
         room = ops.where(t < 0, (1 - near) * (1 + image), (1 + near) * (1 - image))
-        changed = ops.clip(image + scale * room, -1, 1)
-        # Adds 0, and to the gradient what is missing where white should become whiter.
         missing = ops.stop_gradient(ops.relu((1 - near) * (1 + near) - room))
-        pull = scale * missing
-        return ops.cast(changed + (pull - ops.stop_gradient(pull)), self.compute_dtype)
+        return ops.clip(image + scale * room, -1, 1), scale * missing
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Returns the shape of the change."""

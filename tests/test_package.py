@@ -1,12 +1,9 @@
 """Importing is cheap, and the public names are all there."""
 
-<<<<<<< HEAD
+import importlib.metadata
 import itertools
 import json
 import os
-=======
-import importlib.metadata
->>>>>>> p9
 import pathlib
 import subprocess
 import sys
@@ -109,7 +106,6 @@ is_whole = True
 """
 
 
-<<<<<<< HEAD
 @pytest.fixture
 def fakes(tmp_path):
     """Puts a Keras and a TensorFlow that say what a test wants in place of the real ones."""
@@ -231,10 +227,6 @@ def test_files_are_loaded_whatever_the_channels(network_files, channels_first):
     for name, mean in expected.items():
         g = cyclegan_keras.load_generator(folder / f"{name}.keras")
         assert float(np.mean(g(np.full((1, 32, 32, 3), 0.5)))) == mean
-=======
-@pytest.mark.parametrize("module", ["layers", "optimizers", "combined"])
-def test_any_registering_module_may_be_imported_first(module):
-    assert run(f"import cyclegan_keras.{module} as m; print(m.PACKAGE)") == "cyclegan_keras\n"
 
 
 def test_the_version_is_stated_once():
@@ -243,4 +235,3 @@ def test_the_version_is_stated_once():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert "version" not in project["project"]
     assert importlib.metadata.version("cyclegan-keras") == cyclegan_keras.__version__
->>>>>>> p9

@@ -29,7 +29,8 @@ _CROPPING = ((1, 0), (1, 0))
 def to_stock_layers(model: keras.Model) -> keras.Model:
     """Rebuilds a network with layers and operations of Keras alone.
 
-    Outputs are the same but for rounding. What this package does not know is left as it is.
+    Outputs are the same but for rounding. What this package does not know is left as it is, and so
+    is `ContribNormalization`, which Keras has nothing like.
 
     Args:
         model: A functional model; a model of any other kind is returned as it is.
