@@ -73,7 +73,7 @@ class ChangeImage(keras.layers.Layer):
         near = ops.clip(image, -self.limit, self.limit)
         # Not beyond the limit, image + added is (t + image) / (1 + t * image), tanh's sum formula.
         scale = t / (1 + near * t)
-        room = ops.where(t < 0, (1 - near) * (1 + image), (1 + near) * (1 - image))
+        room = ops.where(ops.less(t, 0), (1 - near) * (1 + image), (1 + near) * (1 - image))
         missing = ops.stop_gradient(ops.relu((1 - near) * (1 + near) - room))
         return ops.clip(image + scale * room, -1, 1), scale * missing
 

@@ -35,8 +35,10 @@ CLASSES = {
     "keras.constraints": "MaxNorm MinMaxNorm NonNeg UnitNorm",
     # What arithmetic on the outputs of layers becomes.
     "keras.src.ops.numpy": """
-        Absolute Add Arctanh Clip Concatenate Divide Exp GetItem Log Maximum Mean Minimum Multiply
-        Negative Pad Power Reshape Sqrt Square Squeeze Subtract Tanh Transpose TrueDivide""",
+        Absolute Add Arctanh Clip Concatenate Divide Exp GetItem Less Log Maximum Mean Minimum
+        Multiply Negative Pad Power Reshape Sqrt Square Squeeze Subtract Tanh Transpose TrueDivide
+        Where""",
+    "keras.src.ops.core": "Cast",
     "keras.src.ops.nn": "Relu Sigmoid Softmax",
 }
 ALLOWED = {(module, name) for module, names in CLASSES.items() for name in names.split()}
