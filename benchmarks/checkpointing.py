@@ -47,7 +47,7 @@ def checkpoint_seconds(size: int, steps: int) -> dict[str, float]:
         checkpoint to be copied, the median; `write`: seconds that its thread takes to write, flush
         and prove it; `num_bytes`.
     """
-    from cyclegan_keras.training.checkpointing import Checkpointing
+    from cyclegan_keras.training.callbacks.checkpointing import Checkpointing
     from cyclegan_keras.training.checkpoints import CheckpointStore
     from cyclegan_keras.training.faults import NotFiniteGuard
     from cyclegan_keras.training.progress import Progress

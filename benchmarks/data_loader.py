@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from cyclegan_keras import DataLoader
-from cyclegan_keras.data.fruit import write_fruit
+from cyclegan_keras.data.fruit.sets import write_fruit
 
 
 class LectureLoader:

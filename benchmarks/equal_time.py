@@ -31,11 +31,11 @@ import numpy as np
 from PIL import Image
 
 from cyclegan_keras import DataLoader, TrainConfig, load_generator
+from cyclegan_keras._files import check_can_be_folder, write_text
 from cyclegan_keras.cli import train
 from cyclegan_keras.data.images import denormalize, normalize
-from cyclegan_keras.evaluation import features, passes, quality
-from cyclegan_keras.files import check_can_be_folder, write_text
-from cyclegan_keras.translation import translate_images
+from cyclegan_keras.inference.arrays import translate_images
+from cyclegan_keras.metrics import evaluator, features, round_trip
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BOOK_LOOP = "book-loop"
@@ -145,7 +145,7 @@ def _loader(data_dir: str, size: int) -> DataLoader:
     return DataLoader(directory.name, (size, size), directory.parent)
 
 
-def picture(translators: dict[str, Any], judge: quality.Judge) -> Image.Image:
+def picture(translators: dict[str, Any], judge: evaluator.Judge) -> Image.Image:
     """Draws test images, their translations below them; first from A to B, then back."""
     rows = []
     for way in ("AB", "BA"):
@@ -159,12 +159,12 @@ def picture(translators: dict[str, Any], judge: quality.Judge) -> Image.Image:
     return Image.fromarray(np.concatenate(rows))
 
 
-def asked(judge: quality.Judge) -> dict[str, Any]:
+def asked(judge: evaluator.Judge) -> dict[str, Any]:
     """What all rows of a table have in common."""
-    return {"images": passes.digest(judge.paths), "size": judge.pixels["A"].shape[1]}
+    return {"images": round_trip.digest(judge.paths), "size": judge.pixels["A"].shape[1]}
 
 
-def check(judge: quality.Judge, output: pathlib.Path) -> None:
+def check(judge: evaluator.Judge, output: pathlib.Path) -> None:
     """Tells what would fail after the training.
 
     Args:
@@ -232,7 +232,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if row != BOOK_LOOP:
                 settings_of(row)
         loader = _loader(data_dir, arguments.size)
-        judge = quality.Judge(loader, features.choose("auto"))
+        judge = evaluator.Judge(loader, features.choose("auto"))
         check(judge, output)
     except (OSError, ValueError) as error:
         print(f"equal_time.py: error: {error}", file=sys.stderr)

@@ -26,13 +26,13 @@ from PIL import Image
 
 from cyclegan_keras import DataLoader, load_generator
 from cyclegan_keras.data import images, layout
-from cyclegan_keras.evaluation.segmentation import (
+from cyclegan_keras.inference.arrays import translate_images
+from cyclegan_keras.metrics.segmentation import (
     FACADES,
     confusion_matrix,
     nearest_labels,
     scores,
 )
-from cyclegan_keras.translation import translate_images
 
 OWN_SIZE = 256  # of the archive's images, for translators of any size
 

@@ -15,7 +15,7 @@ import train_step
 import training_run
 
 import data_loader
-from cyclegan_keras.quiet import without_startup_notes
+from cyclegan_keras._quiet import without_startup_notes
 
 README = pathlib.Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- written by `make bench` -->", "<!-- until here -->"

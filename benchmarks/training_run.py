@@ -38,7 +38,9 @@ def measure(data_dir: str | None, size: int, epochs: int = 2) -> dict[str, float
         command += ["--data-dir", os.path.abspath(data_dir)]
     with tempfile.TemporaryDirectory() as folder:
         if data_dir is None:  # Drawing is done once in a set's life and is not timed.
-            draw = "from cyclegan_keras.data.fruit import write_fruit; write_fruit('data/fruit')"
+            draw = (
+                "from cyclegan_keras.data.fruit.sets import write_fruit; write_fruit('data/fruit')"
+            )
             subprocess.run([sys.executable, "-c", draw], cwd=folder, check=True)
         # The system's clock, since two processes read it.
         environment = {**os.environ, "BEGUN": str(time.time()), "PYTHONPATH": str(ROOT)}
@@ -48,11 +50,11 @@ def measure(data_dir: str | None, size: int, epochs: int = 2) -> dict[str, float
 
 def _train_with_a_clock(argv: list[str]) -> None:
     # The command's own imports happen here, and are in the time to the first step.
+    from cyclegan_keras._quiet import without_startup_notes
     from cyclegan_keras.cli.main import main as command
-    from cyclegan_keras.quiet import without_startup_notes
 
     with without_startup_notes():
-        from cyclegan_keras.cyclegan import CycleGAN
+        from cyclegan_keras.models.cyclegan import CycleGAN
 
     spans: list[tuple[float, float]] = []
     plain = CycleGAN.train_step

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from cyclegan_keras.data import still_life
+from cyclegan_keras.data.fruit import still_life
 from cyclegan_keras.inference import translate
 from cyclegan_keras.networks import build_unet_generator
 

@@ -9,12 +9,12 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cyclegan_keras import _backend, quiet
+from cyclegan_keras import _backend, _quiet
 
 # The name under which saved models know the classes.
 PACKAGE = "cyclegan_keras"
 # The modules whose classes a saved model may name.
-REGISTERING = ("layers", "losses", "optimizers", "combined", "residual", "contrib_norm")
+REGISTERING = ("layers", "losses", "optimizers", "models.combined")
 
 
 def register_with_keras() -> None:
@@ -42,7 +42,7 @@ def register() -> None:
     _backend.check()
     for name in REGISTERING:
         importlib.import_module(f"cyclegan_keras.{name}")
-    quiet.look_for_no_gpu()  # Before the first operation does.
+    _quiet.look_for_no_gpu()  # Before the first operation does.
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder):

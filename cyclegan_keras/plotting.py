@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cyclegan_keras.data.images import as_image, denormalize
+from cyclegan_keras.inference.arrays import translate_images
 from cyclegan_keras.network_drawing import network_drawing as network_drawing
-from cyclegan_keras.translation import translate_images
 
 LEGEND_WIDTH = 60  # of a drawing of curves, in letters
 INK, PAPER = (32, 32, 32), (255, 255, 255)

@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 from PIL import Image, features
 
-from cyclegan_keras.data import intact
+from cyclegan_keras.data import integrity
 
 EXTREMES = (0, 1, 2, 3, 127, 128, 255, 256, 32767, 32768, 65535, 2**24, 2**31 - 1, 2**31, 2**32 - 1)
 
@@ -131,7 +131,7 @@ def png_chunk(kind: bytes, content: bytes) -> bytes:
 def _interlaced(image: Image.Image) -> bytes:
     pixels = np.asarray(image).reshape(image.height, image.width, -1)
     passes = []
-    for left, top, x, y in intact.ADAM7:
+    for left, top, x, y in integrity.ADAM7:
         passes += [b"\0" + row.tobytes() for row in pixels[top::y, left::x]]
     colour = {1: 0, 3: 2}[pixels.shape[2]]
     header = struct.pack(">IIBBBBB", image.width, image.height, 8, colour, 0, 0, 1)

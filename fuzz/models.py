@@ -29,7 +29,7 @@ import numpy as np
 import workers
 from keras import layers
 
-from cyclegan_keras.inference import model_files
+from cyclegan_keras.inference.safe_loading import model_files
 from cyclegan_keras.networks import (
     build_deep_unet_generator,
     build_resnet_generator,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cyclegan_keras.evaluation.features import Features
+from cyclegan_keras.metrics.features import Features
 
 
 class MeanColours:

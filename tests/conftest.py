@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_keras import CycleGAN, DataLoader
-from cyclegan_keras.data.fruit import write_fruit
+from cyclegan_keras.data.fruit.sets import write_fruit
 
 # A shell has what it starts in the background (`make test &`) ignore Ctrl-C, and so would every
 # process that a test starts in order to send it one.

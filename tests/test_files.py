@@ -4,15 +4,15 @@ import pathlib
 
 import pytest
 
-from cyclegan_keras import files
+from cyclegan_keras import _files
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "a.txt"
-    files.write_text(path, "first")
+    _files.write_text(path, "first")
 
     def half_way():
-        with files.written_whole(path) as partial:
+        with _files.written_whole(path) as partial:
             partial.write_text("half")
             assert partial.suffix == ".txt"
             assert path.read_text() == "first"
@@ -22,7 +22,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
         half_way()
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
     assert path.read_text() == "first"
-    with files.written_whole(path) as partial:
+    with _files.written_whole(path) as partial:
         partial.write_text("second")
     assert path.read_text() == "second"
 
@@ -31,8 +31,8 @@ def test_only_what_was_half_written_is_removed(tmp_path):
     for name in (".a.123.txt", ".hidden.txt", "b.1.txt", ".c.99"):
         (tmp_path / name).touch()
     (tmp_path / ".d.7.txt").mkdir()
-    files.remove_partial(tmp_path)
-    files.remove_partial(tmp_path / "nowhere")
+    _files.remove_partial(tmp_path)
+    _files.remove_partial(tmp_path / "nowhere")
     left = sorted(p.name for p in tmp_path.iterdir())
     assert left == [".c.99", ".d.7.txt", ".hidden.txt", "b.1.txt"]
 
@@ -63,7 +63,7 @@ def test_what_is_flushed_is_the_file_or_folder_itself(place, monkeypatch):
         flushed.append(os.path.samestat(os.fstat(descriptor), place.stat()))
 
     monkeypatch.setattr(os, "fsync", watched)
-    files.flush(place)
+    _files.flush(place)
     assert flushed == [True]
 
 
@@ -72,7 +72,7 @@ def test_what_is_flushed_is_the_file_or_folder_itself(place, monkeypatch):
 def test_where_a_disk_cannot_flush_nothing_is_flushed(call, name, place, monkeypatch):
     monkeypatch.setattr(os, call, failing(name))
     before = num_open()
-    files.flush(place)
+    _files.flush(place)
     assert num_open() == before
 
 
@@ -81,7 +81,7 @@ def test_where_a_disk_cannot_flush_nothing_is_flushed(call, name, place, monkeyp
 def test_a_disk_that_is_full_or_broken_is_told(call, name, place, monkeypatch):
     monkeypatch.setattr(os, call, failing(name))
     with pytest.raises(OSError, match=name):
-        files.flush(place)
+        _files.flush(place)
 
 
 def test_a_file_that_opens_for_reading_alone_is_flushed(tmp_path, monkeypatch):
@@ -95,7 +95,7 @@ def test_a_file_that_opens_for_reading_alone_is_flushed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "open", read_only)
     monkeypatch.setattr(os, "fsync", lambda number: flushed.append(fsync(number)))
-    files.flush(path)
+    _files.flush(path)
     assert flushed == [None]
 
 
@@ -111,22 +111,22 @@ def num_open() -> int | None:
 )
 def test_a_name_may_be_as_long_as_any_file_has(name, tmp_path):
     others = []
-    with files.written_whole(tmp_path / name) as partial:
+    with _files.written_whole(tmp_path / name) as partial:
         partial.write_text("whole")
         others = [entry.name for entry in tmp_path.iterdir()]
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
     assert len(others) == 1
     assert others[0].startswith(".")
     (tmp_path / others[0]).touch()  # As if killed before the end.
-    files.remove_partial(tmp_path)
+    _files.remove_partial(tmp_path)
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
 
 def test_long_names_that_begin_alike_are_written_side_by_side(tmp_path):
     names = [f"{'x' * 249}{end}.png" for end in "ab"]
-    with files.written_whole(tmp_path / names[0]) as one:
+    with _files.written_whole(tmp_path / names[0]) as one:
         one.write_text("a")
-        with files.written_whole(tmp_path / names[1]) as other:
+        with _files.written_whole(tmp_path / names[1]) as other:
             assert other.suffix == ".png"
             other.write_text("b")
     assert [(tmp_path / name).read_text() for name in names] == ["a", "b"]

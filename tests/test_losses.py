@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_keras.losses import OBJECTIVES, hinge, log_likelihood, penalty, wasserstein
+from cyclegan_keras.losses import (
+    OBJECTIVES,
+    hinge,
+    log_likelihood,
+    penalty,
+    wasserstein,
+)
 
 
 @pytest.mark.parametrize(

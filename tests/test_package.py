@@ -16,7 +16,7 @@ import pytest
 import cyclegan_keras
 from cyclegan_keras import _backend
 from cyclegan_keras.cli.main import main
-from cyclegan_keras.evaluation import efficientnet
+from cyclegan_keras.metrics.backbones import efficientnet
 from cyclegan_keras.networks import build_generator
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -73,7 +73,7 @@ def network_files(tmp_path_factory):
         ),
         ("import tensorflow as tf, numpy, cyclegan_keras", "tf.keras.models.load_model"),
         (
-            "from cyclegan_keras.residual import ChangeImage\n"
+            "from cyclegan_keras.layers.residual_output import ChangeImage\n"
             "from cyclegan_keras import UpsampleConv2D, CycleGAN; import keras",
             "keras.models.load_model",
         ),
@@ -171,7 +171,10 @@ def test_classes_are_registered_once_both_libraries_are_whole(order, fakes):
 )
 def test_what_cannot_be_computed_with_is_told_in_one_line(libraries, message, fakes, tmp_path):
     env = fakes(**libraries)
-    for code in ("from cyclegan_keras import CycleGAN", "import cyclegan_keras.updates"):
+    for code in (
+        "from cyclegan_keras import CycleGAN",
+        "import cyclegan_keras.models.discriminator_updates",
+    ):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
         assert done.stderr.splitlines()[-1] == (
             f"cyclegan_keras._backend.SetupError: cyclegan_keras {message}"

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_keras import CycleGAN, ImagePool, Pix2Pix, TrainConfig
+from cyclegan_keras import (
+    CycleGAN,
+    ImagePool,
+    Pix2Pix,
+    TrainConfig,
+)
 
 torch = pytest.importorskip("torch", reason="needs PyTorch (benchmarks/requirements.txt)")
 

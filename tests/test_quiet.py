@@ -13,7 +13,7 @@ OLD_DRIVER = f"E0000 00:00:1.5 1 cuda_platform.cc:52] {CUDA} (803)"
 def test_errors_of_native_code_are_passed_on_and_notes_are_not():
     code = (
         "import os\n"
-        "from cyclegan_keras.quiet import without_startup_notes\n"
+        "from cyclegan_keras._quiet import without_startup_notes\n"
         "with without_startup_notes():\n"
         f"    os.write(2, b{NOTE + chr(10)!r})\n"
         f"    os.write(2, b{NO_DRIVER + chr(10)!r})\n"
@@ -27,7 +27,7 @@ def test_errors_of_native_code_are_passed_on_and_notes_are_not():
 
 def test_a_failing_import_still_says_why():
     code = (
-        "from cyclegan_keras.quiet import without_startup_notes\n"
+        "from cyclegan_keras._quiet import without_startup_notes\n"
         "with without_startup_notes():\n    import no_such_module"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from cyclegan_keras.cli import train
-from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.config.train_config import TrainConfig
 
 HELP = "train with parts of the losses left out, and compare"
 FIVE: dict[str, dict[str, Any]] = {

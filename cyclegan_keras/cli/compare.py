@@ -4,9 +4,9 @@ import argparse
 import pathlib
 from typing import Any
 
+from cyclegan_keras._files import check_can_be_folder
+from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras.cli import evaluate, train
-from cyclegan_keras.files import check_can_be_folder
-from cyclegan_keras.quiet import without_startup_notes
 
 HELP = "set runs side by side, settings and figures"
 
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: If there are fewer than two runs, one is there twice, or a file is damaged.
     """
     # Not at the top, so that `--help` need not wait for NumPy.
-    from cyclegan_keras.evaluation import comparison, measured_run
+    from cyclegan_keras.reports import comparison, measured_run
 
     if arguments.overwrite and arguments.output is None:
         raise ValueError("--overwrite replaces a page, which --output names. Give both, or none.")
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     print("\nLoading TensorFlow …", flush=True)
     with without_startup_notes():
-        from cyclegan_keras.evaluation import comparison_page
+        from cyclegan_keras.reports import comparison_page
         from cyclegan_keras.training import devices
 
         found = devices.devices_in_words()
@@ -86,7 +86,7 @@ def _check_output(output: pathlib.Path, overwrite: bool) -> None:
 
 def _pictures(runs: list[Any]) -> tuple[list[Any], str | None]:
     """Shows what the runs make of the same images, or says why it cannot."""
-    from cyclegan_keras.evaluation import comparison, comparison_page
+    from cyclegan_keras.reports import comparison, comparison_page
 
     if (why_none := comparison.why_no_pictures(runs)) is not None:
         return [], why_none
@@ -123,8 +123,8 @@ def _pictures(runs: list[Any]) -> tuple[list[Any], str | None]:
 
 
 def _digest(loader: Any) -> str:
-    from cyclegan_keras.evaluation import passes
+    from cyclegan_keras.metrics import round_trip
 
     for domain in "AB":
         loader.evaluation_pixels(domain)  # Which are skipped is known only now.
-    return passes.digest(passes.files(loader))
+    return round_trip.digest(round_trip.files(loader))

@@ -4,7 +4,7 @@ import argparse
 import pathlib
 import shlex
 
-from cyclegan_keras.data import catalog
+from cyclegan_keras.data.known import catalog
 
 HELP = "list the known data sets, or fetch one"
 DATA_DIR = "data"

@@ -6,12 +6,12 @@ import json
 import pathlib
 from typing import Any
 
+from cyclegan_keras._files import check_can_be_folder
+from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras.cli import train
-from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.data import palettes
-from cyclegan_keras.files import check_can_be_folder
-from cyclegan_keras.quiet import without_startup_notes
-from cyclegan_keras.training import record, runs
+from cyclegan_keras.runs import record, run_folder
 
 HELP = "measure how good the translators of a run are, and write a report"
 
@@ -81,24 +81,26 @@ def run(arguments: argparse.Namespace) -> int:
     labels = None if arguments.labels is None else _read_labels(arguments.labels)
     print("Loading TensorFlow …", flush=True)
     with without_startup_notes():
-        from cyclegan_keras.evaluation import curves, quality, report, report_pictures, verdict
-        from cyclegan_keras.training import devices, saving
+        from cyclegan_keras.inference import saving
+        from cyclegan_keras.metrics import diagnostics, evaluator
+        from cyclegan_keras.reports import curves, pictures, report
+        from cyclegan_keras.training import devices
 
         found = devices.devices_in_words()
 
     print(f"Device  {found}", flush=True)
-    history = curves.read(run_dir / runs.HISTORY)
+    history = curves.read(run_dir / run_folder.HISTORY)
     # Before they are loaded: a training may replace them meanwhile.
     weights = record.weights_of(files.values())
     translators = {name: load_translator(path, config.img_shape) for name, path in files.items()}
     loader = _data(config, arguments.data_dir, labels)
-    judge = quality.Judge(loader, _extractor(arguments.extractor), labels)
+    judge = evaluator.Judge(loader, _extractor(arguments.extractor), labels)
     measured = judge.measure(translators)
     # Not always that of config.json: --data-dir may name another.
     measured.figures["data_set"] = loader.directory.name
     measured.figures["translators"] = [path.name for path in files.values()]
     measured.figures["weights"] = weights
-    seen = report_pictures.Seen(translators, loader, judge, measured)
+    seen = pictures.Seen(translators, loader, judge, measured)
 
     output.mkdir(parents=True, exist_ok=True)
     name = run_dir.resolve().name
@@ -107,8 +109,8 @@ def run(arguments: argparse.Namespace) -> int:
     # A training may have ended meanwhile.
     figures = {**_kept(run_dir), **measured.figures}
     saving.save_figures(figures, output / record.FIGURES)
-    print(verdict.in_words(figures))
-    for words in verdict.left_out(figures):
+    print(diagnostics.in_words(figures))
+    for words in diagnostics.left_out(figures):
         print(words)
     for fault in report.faults(figures, history, config):
         print(fault)
@@ -117,11 +119,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _settings(run_dir: pathlib.Path) -> TrainConfig:
-    path = run_dir / runs.CONFIG
+    path = run_dir / run_folder.CONFIG
     if not path.is_file():
         raise FileNotFoundError(
-            f"There is no run in {str(run_dir)!r}: it has no {runs.CONFIG}. Give the folder that "
-            "training has made, such as runs/fruit."
+            f"There is no run in {str(run_dir)!r}: it has no {run_folder.CONFIG}. Give the folder "
+            "that training has made, such as runs/fruit."
         )
     return TrainConfig.from_json(path)
 
@@ -149,7 +151,7 @@ def _translators(run_dir: pathlib.Path, config: TrainConfig, best: bool) -> dict
 
 
 def _check_output(output: pathlib.Path, run_dir: pathlib.Path) -> None:
-    is_run = (output / runs.CONFIG).exists()
+    is_run = (output / run_folder.CONFIG).exists()
     if is_run and not output.samefile(run_dir):
         raise FileExistsError(
             f"{str(output)!r} is the folder of another run, whose figures would be replaced. Give "
@@ -181,14 +183,15 @@ def load_translator(path: pathlib.Path, img_shape: tuple[int, int, int]) -> Any:
         FileNotFoundError: If there is no such file.
         ValueError: If it is damaged, or takes images of another shape.
     """
-    from cyclegan_keras.inference.model_files import load_generator
+    from cyclegan_keras.inference.safe_loading.model_files import load_generator
 
     generator = load_generator(path)
     taken = generator.input_shape[1:]
     if any(have not in (None, want) for have, want in zip(taken, img_shape, strict=True)):
         raise ValueError(
             f"{str(path)!r} must take images of (height, width, channels) {img_shape}, as "
-            f"{runs.CONFIG} beside it says; it is of another run. Received: input shape {taken}"
+            f"{run_folder.CONFIG} beside it says; it is of another run. "
+            f"Received: input shape {taken}"
         )
     return generator
 
@@ -224,7 +227,7 @@ def _data(
 
 
 def _extractor(name: str) -> Any:
-    from cyclegan_keras.evaluation import features
+    from cyclegan_keras.metrics import features
 
     if name == "none":
         return None

@@ -10,14 +10,13 @@ import sys
 import typing
 from typing import Any
 
-from cyclegan_keras import _backend, scale
-from cyclegan_keras.cli import judging
-from cyclegan_keras.config import TrainConfig
-from cyclegan_keras.data import value_range
-from cyclegan_keras.quiet import without_startup_notes
-from cyclegan_keras.settings import value_type
-from cyclegan_keras.training import record, runs, warm_start
-from cyclegan_keras.words import counted
+from cyclegan_keras import _backend
+from cyclegan_keras._quiet import without_startup_notes
+from cyclegan_keras._text import counted
+from cyclegan_keras.config import scale, value_range
+from cyclegan_keras.config.fields import value_type
+from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.runs import judging, record, run_folder, warm_start
 
 NUM_SHOWN = 6
 HELP = "train translators between two folders of images"
@@ -170,14 +169,14 @@ def train(config: TrainConfig) -> dict[str, float]:
         raise FileNotFoundError(
             f"No folder {config.data_dir!r}. --data-dir must name one with trainA and trainB in it."
         )
-    runs.check_folder(config)
+    run_folder.check_folder(config)
     if (figures := record.figures_if_finished(config)) is not None:
         print(
             f"{_finished(config, figures)} To train it further, give more --epochs than "
             f"{figures['epochs']}."
         )
         return figures
-    goes_on = config.run_dir is not None and runs.has_checkpoints(config.run_dir)
+    goes_on = config.run_dir is not None and run_folder.has_checkpoints(config.run_dir)
     if config.run_dir is not None and not goes_on:
         record.check_nothing_is_lost(config.run_dir)
     if config.start_from is not None and not goes_on:
@@ -188,14 +187,11 @@ def train(config: TrainConfig) -> dict[str, float]:
     # Only now: this takes seconds, and wrong flags should be told at once.
     with without_startup_notes():
         from cyclegan_keras.data.images import write_image
-        from cyclegan_keras.evaluation import verdict
-        from cyclegan_keras.training import (
-            devices,
-            provenance,
-            saving,
-            session,
-            tensorboard,
-        )
+        from cyclegan_keras.inference import saving
+        from cyclegan_keras.metrics import diagnostics
+        from cyclegan_keras.runs import provenance, session
+        from cyclegan_keras.training import devices
+        from cyclegan_keras.training.callbacks import tensorboard
 
         _backend.check_settings()
         devices.use_threads()
@@ -210,7 +206,7 @@ def train(config: TrainConfig) -> dict[str, float]:
     )
     judge, judged_in_training = judging.make_judge(config, loader)
     images = provenance.images(loader)
-    with runs.opened(config, loader.dataset_name, images) as run_dir:
+    with run_folder.opened(config, loader.dataset_name, images) as run_dir:
         print(
             f"Data    {loader.directory}: {counted(len(loader.paths('A')), 'image')} of A, "
             f"{len(loader.paths('B')):,} of B; {_size_in_words(config)}"
@@ -239,7 +235,7 @@ def train(config: TrainConfig) -> dict[str, float]:
             "weights": record.weights_of(saved),
         }
         saving.save_figures(figures, run_dir / record.FIGURES)
-        print(verdict.in_words(figures))
+        print(diagnostics.in_words(figures))
         if not config.evaluate_every:
             place = shlex.quote(str(run_dir))
             print(f"How good is it? cyclegan evaluate --run-dir {place} writes a report.")
@@ -325,13 +321,13 @@ def _read_data(config: TrainConfig) -> Any:
 
 def _check_data(loader: Any) -> None:
     """All that can be wrong with the data is told now, and not after hours."""
-    from cyclegan_keras.evaluation import truth
+    from cyclegan_keras.metrics import paired
 
     for domain in "AB":
         loader.pixels(domain)
         if loader.has_test_images:
             loader.pixels(domain, is_testing=True)
-    truth.check_pairs(loader)
+    paired.check_pairs(loader)
     if loader.paired and loader.has_test_images and not loader.test_pairs:
         raise ValueError(
             "pix2pix shows test images beside the truth, so testA and testB must hold pairs, that "
@@ -349,7 +345,7 @@ def make_model(config: TrainConfig) -> Any:
     Returns:
         A `CycleGAN` or a `Pix2Pix`.
     """
-    from cyclegan_keras import from_settings
+    from cyclegan_keras.models import from_settings
 
     return from_settings.make_model(config)
 

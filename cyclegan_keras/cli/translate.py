@@ -5,10 +5,10 @@ import contextlib
 import pathlib
 import sys
 
-from cyclegan_keras import scale
-from cyclegan_keras.config import TrainConfig
-from cyclegan_keras.quiet import without_startup_notes
-from cyclegan_keras.words import counted
+from cyclegan_keras._quiet import without_startup_notes
+from cyclegan_keras._text import counted
+from cyclegan_keras.config import scale
+from cyclegan_keras.config.train_config import TrainConfig
 
 HELP = "translate images with a saved generator"
 
@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1. Received: {arguments.batch_size}")
     with without_startup_notes():
-        from cyclegan_keras.data import value_range
+        from cyclegan_keras.config import value_range
         from cyclegan_keras.inference import files, translate
 
     jobs = translate.plan(

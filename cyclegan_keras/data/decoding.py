@@ -8,7 +8,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
-from cyclegan_keras.data import color, intact, tiff
+from cyclegan_keras.data import color, integrity, tiff
 from cyclegan_keras.data.formats import FORMATS
 from cyclegan_keras.data.picture import Picture
 
@@ -74,7 +74,7 @@ def decode(
             if not tiff.is_exact(tags.get) and (exact or not tiff.is_enough(tags.get)):
                 return _picture_of_tiff(file, max_pixels, left_out)
             depth = tags.get(tiff.BITS, (1,))[0]
-        intact.check(file, image)
+        integrity.check(file, image)
         if exact and image.format == "PNG" and _is_deep_color(image):
             return _picture_of_png(file, image, left_out)
         if at_least is not None:
@@ -175,7 +175,7 @@ def _picture_of_png(file: IO[bytes], image: Image.Image, left_out: LeftOut) -> P
 
 def _picture_of_tiff(file: IO[bytes], max_pixels: int, left_out: LeftOut) -> Picture:
     file.seek(0)
-    pixels, get = tiff.reads(file, max_pixels, intact.MAX_TILE)
+    pixels, get = tiff.reads(file, max_pixels, integrity.MAX_TILE)
     depth = get(tiff.BITS, 1)
     depth = depth[0] if isinstance(depth, tuple) else depth
     if depth < 8:

@@ -11,13 +11,13 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from cyclegan_keras._files import PathLike, written_whole
+from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import decoding, hush
 from cyclegan_keras.data.decoding import LeftOut
 from cyclegan_keras.data.formats import FORMATS, SUFFIXES
 from cyclegan_keras.data.listing import list_images
 from cyclegan_keras.data.picture import Picture
-from cyclegan_keras.data.value_range import ValueRange
-from cyclegan_keras.files import PathLike, written_whole
 
 __all__ = [
     "FORMATS",

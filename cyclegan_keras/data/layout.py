@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from PIL import Image
 
+from cyclegan_keras._text import counted
+from cyclegan_keras.config.value_range import Ranges
 from cyclegan_keras.data import images, listing, palettes
-from cyclegan_keras.data.catalog import DATASETS
-from cyclegan_keras.data.value_range import Ranges
-from cyclegan_keras.words import counted
+from cyclegan_keras.data.known.catalog import DATASETS
 
 TRAIN, TEST = ("train", "training"), ("test", "testing", "val", "valid", "validation")
 # How folders of one domain are called, in the order in which they are looked for.

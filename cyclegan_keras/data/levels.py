@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from cyclegan_keras.config.value_range import Ranges, ValueRange
 from cyclegan_keras.data import images
-from cyclegan_keras.data.value_range import Ranges, ValueRange
 
 # Of the pixels of a domain, the share that is left out at either end: hot and dead pixels.
 TAIL = 0.001

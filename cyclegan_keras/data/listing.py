@@ -6,9 +6,9 @@ import os
 import pathlib
 import stat
 
+from cyclegan_keras._files import PathLike
 from cyclegan_keras.data.formats import SUFFIXES, UNREADABLE
 from cyclegan_keras.data.tiff import STARTS
-from cyclegan_keras.files import PathLike
 
 # What systems and programs leave beside pictures; nobody misses it.
 NOBODYS = frozenset(

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from cyclegan_keras._seeds import checked_seed
+from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import augment, images
-from cyclegan_keras.data.ahead import ahead
-from cyclegan_keras.data.domains import Domains, read_pixels
-from cyclegan_keras.data.value_range import ValueRange
-from cyclegan_keras.seeds import checked_seed
+from cyclegan_keras.data.dataset import Domains, read_pixels
+from cyclegan_keras.data.prefetch import ahead
 
 _logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image
 
-from cyclegan_keras.data.value_range import ValueRange
+from cyclegan_keras.config.value_range import ValueRange
 
 
 @dataclasses.dataclass(frozen=True)

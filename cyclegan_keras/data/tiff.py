@@ -7,7 +7,7 @@ from typing import IO, Any
 import numpy as np
 import tifffile
 
-from cyclegan_keras.data import intact
+from cyclegan_keras.data import integrity
 
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -189,7 +189,7 @@ def _check_lengths(tiff: Any, page: Any, parts: list[tuple[int, int]]) -> None:
             data = tiff.filehandle.read(count)
             # LZW has an end mark, of which at most one byte is zero, and nobody else looks at it.
             if page.compression == LZW and data.endswith(bytes(3)):
-                raise ValueError(intact.CUT)
+                raise ValueError(integrity.CUT)
             count = len(decompress(data, out=wanted))
         if count < wanted:
             raise ValueError("its strips or tiles do not make up the picture")

@@ -14,9 +14,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import images
 from cyclegan_keras.data.picture import Picture
-from cyclegan_keras.data.value_range import ValueRange
 from cyclegan_keras.inference import formats, pictures
 
 # From where to where.

@@ -10,8 +10,8 @@ import numpy as np
 import tifffile
 from PIL import Image, JpegImagePlugin
 
+from cyclegan_keras._files import PathLike, written_whole
 from cyclegan_keras.data.picture import Picture
-from cyclegan_keras.files import PathLike, written_whole
 
 # By suffix. A picture in another format keeps its name, with .png behind it.
 FORMATS = {

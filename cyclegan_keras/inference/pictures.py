@@ -7,9 +7,9 @@ import keras
 import numpy as np
 from PIL import Image
 
+from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import images
 from cyclegan_keras.data.picture import Picture
-from cyclegan_keras.data.value_range import ValueRange
 
 # Of red, green and blue in a gray, as Pillow has it: ITU-R 601.
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from PIL import Image, UnidentifiedImageError
 
+from cyclegan_keras._files import MAX_NAME_BYTES, check_can_be_folder
 from cyclegan_keras.data import images
-from cyclegan_keras.files import MAX_NAME_BYTES, check_can_be_folder
 from cyclegan_keras.inference import formats
 
 # From where to where.

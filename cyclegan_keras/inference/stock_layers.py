@@ -18,7 +18,7 @@ from cyclegan_keras.layers import (
     TransposedConv2D,
     UpsampleConv2D,
 )
-from cyclegan_keras.residual import ChangeImage
+from cyclegan_keras.layers.residual_output import ChangeImage
 
 # Called on tensors, as a layer is.
 Call = Callable[..., Any]

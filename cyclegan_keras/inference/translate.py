@@ -12,12 +12,12 @@ import numpy as np
 import tqdm
 from PIL import Image, ImageOps
 
+from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import decoding, images
 from cyclegan_keras.data.picture import Picture
-from cyclegan_keras.data.value_range import ValueRange
 from cyclegan_keras.inference import files, pictures
-from cyclegan_keras.inference.model_files import load_generator
 from cyclegan_keras.inference.planning import plan
+from cyclegan_keras.inference.safe_loading.model_files import load_generator
 
 __all__ = ["Outcome", "load_generator", "plan", "translate_files", "translate_image"]
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from cyclegan_keras import norms
+from cyclegan_keras.config import norms
 from cyclegan_keras.networks.patch import build_patch_discriminator
 from cyclegan_keras.networks.resnet import build_resnet_generator
 from cyclegan_keras.networks.unet import build_deep_unet_generator, build_unet_generator

@@ -9,7 +9,6 @@ import numpy as np
 from keras import layers
 
 from cyclegan_keras import _backend
-from cyclegan_keras.contrib_norm import ContribNormalization
 from cyclegan_keras.layers import (
     InstanceNormalization,
     LeanConv2D,
@@ -17,7 +16,8 @@ from cyclegan_keras.layers import (
     TransposedConv2D,
     UpsampleConv2D,
 )
-from cyclegan_keras.residual import ChangeImage
+from cyclegan_keras.layers.contrib_norm import ContribNormalization
+from cyclegan_keras.layers.residual_output import ChangeImage
 
 # Height, width, channels. A height or width of None is any.
 ImgShape = tuple[int | None, int | None, int]

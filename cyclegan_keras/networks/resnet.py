@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from cyclegan_keras import norms
+from cyclegan_keras.config import norms
 from cyclegan_keras.layers import ReflectionPadding2D, TransposedConv2D, UpsampleConv2D
 from cyclegan_keras.networks.common import (
     ImgShape,

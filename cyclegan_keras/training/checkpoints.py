@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_keras.files import PathLike, flush
+from cyclegan_keras._files import PathLike, flush
 
 VARIABLES, STATE, SUMS = "variables.npz", "state.json", "SHA256SUMS"
 _NAME = re.compile(r"checkpoint-(\d{6,})(\.damaged)?")

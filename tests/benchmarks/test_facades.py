@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import facades
-from cyclegan_keras.evaluation.segmentation import FACADES
+from cyclegan_keras.metrics.segmentation import FACADES
 
 PERFECT = {"pixel_accuracy": 1.0, "class_accuracy": 1.0, "class_iou": 1.0}
 

@@ -4,7 +4,7 @@ import signal
 
 from cyclegan_keras.cli import ablate, train
 from cyclegan_keras.cli.main import main
-from cyclegan_keras.config import TrainConfig
+from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.training.faults import Interrupted
 
 TINY = "--image-size 32 --gf 2 --df 2 --num-blocks 1 --batch-size 6 --epochs 1".split()

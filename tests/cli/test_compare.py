@@ -11,14 +11,14 @@ from keras import layers
 
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.cli.train import make_loader
-from cyclegan_keras.config import TrainConfig
-from cyclegan_keras.evaluation import passes
+from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.metrics import round_trip
 
 FIGURES = {"num_A": 4, "num_B": 4, "on_test_images": True, "change_AB": 30.0, "change_BA": 20.0}
 
 
 def digest(config):
-    return passes.digest(passes.files(make_loader(config)))
+    return round_trip.digest(round_trip.files(make_loader(config)))
 
 
 @pytest.fixture(scope="session")

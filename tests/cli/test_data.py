@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from cyclegan_keras.cli.main import main
-from cyclegan_keras.data import catalog, download
+from cyclegan_keras.data.known import catalog, fetch
 
 RNG = np.random.default_rng(0)
 FOLDERS = {"trainA": 3, "trainB": 2, "testA": 1, "testB": 1}
@@ -144,7 +144,7 @@ def no_network(data_dir, server, monkeypatch):
 
 def full_disk(data_dir, server, monkeypatch):
     usage = types.SimpleNamespace(free=1000)
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda path: usage)
 
 
 @pytest.mark.parametrize(

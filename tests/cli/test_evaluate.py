@@ -10,9 +10,9 @@ import pytest
 from keras import layers
 
 from cyclegan_keras.cli.main import main
-from cyclegan_keras.config import TrainConfig
-from cyclegan_keras.evaluation import efficientnet
-from cyclegan_keras.training import record, runs
+from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.metrics.backbones import efficientnet
+from cyclegan_keras.runs import record, run_folder
 
 TINY = (
     "--image-size 32 --gf 2 --df 2 --num-blocks 1 --batch-size 2 --epochs 1 --sample-interval 1"
@@ -128,7 +128,7 @@ def test_an_unfinished_run_does_not_look_finished(run_dir):
 
 
 def test_beside_a_running_training(run_dir):
-    with runs.opened(TrainConfig.from_json(run_dir / "config.json"), "x"):
+    with run_folder.opened(TrainConfig.from_json(run_dir / "config.json"), "x"):
         assert evaluate(run_dir, "--extractor", "none") == 0
 
 

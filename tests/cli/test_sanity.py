@@ -6,7 +6,7 @@ import pytest
 
 from cyclegan_keras.cli import train
 from cyclegan_keras.cli.main import main
-from cyclegan_keras.evaluation import efficientnet
+from cyclegan_keras.metrics.backbones import efficientnet
 
 STEPS = 249  # an epoch
 

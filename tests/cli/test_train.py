@@ -20,10 +20,12 @@ from tensorboard.backend.event_processing import plugin_event_accumulator
 
 from cyclegan_keras.cli import train
 from cyclegan_keras.cli.main import main
-from cyclegan_keras.config import TrainConfig
-from cyclegan_keras.evaluation import efficientnet, features
+from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.inference.translate import load_generator
-from cyclegan_keras.training import session, tensorboard
+from cyclegan_keras.metrics import features
+from cyclegan_keras.metrics.backbones import efficientnet
+from cyclegan_keras.runs import session
+from cyclegan_keras.training.callbacks import tensorboard
 
 ROOT = pathlib.Path(__file__).parents[2]
 TINY = "--image-size 32 --gf 2 --df 2 --num-blocks 1 --batch-size 2 --decay-epochs 1".split()

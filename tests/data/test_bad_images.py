@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cyclegan_keras.data import hush, images, intact
+from cyclegan_keras.data import hush, images, integrity
 from cyclegan_keras.inference import translate
 
 RED = (255, 0, 0)
@@ -127,7 +127,7 @@ def test_an_end_of_zeros_is_not_taken_for_pixels(name, read):
 def test_a_jpeg_within_a_tiff_has_an_end_too(refused):
     good = GOOD["tiff_jpeg"]
     with Image.open(io.BytesIO(good)) as image:
-        end = image.tag_v2[intact.STRIP_OFFSETS][0] + image.tag_v2[intact.STRIP_SIZES][0]
+        end = image.tag_v2[integrity.STRIP_OFFSETS][0] + image.tag_v2[integrity.STRIP_SIZES][0]
     assert good[end - 2 : end] == b"\xff\xd9"
     assert "its end is missing" in refused(good[: end - 9] + bytes(9) + good[end:])
 
@@ -376,6 +376,6 @@ def test_the_smallest_and_thinnest_images_are_scaled(size, tmp_path):
 def test_a_png_of_bytes_is_counted_by_hand():
     # 9×9 with 4 bits: 9 rows of 1 + 5 bytes. Interlaced, by the table in its specification:
     # 2×2, 1×2, 3×1, 2×3, 5×2, 4×5 and 9×4 pixels.
-    assert intact._png_bytes(9, 9, 4, 3, 0) == 54
+    assert integrity._png_bytes(9, 9, 4, 3, 0) == 54
     by_hand = 2 * 2 + 2 * 2 + 1 * 3 + 3 * 2 + 2 * 4 + 5 * 3 + 4 * 6
-    assert intact._png_bytes(9, 9, 4, 3, 1) == by_hand
+    assert integrity._png_bytes(9, 9, 4, 3, 1) == by_hand

@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from cyclegan_keras import DataLoader
+from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import levels
-from cyclegan_keras.data.value_range import ValueRange
 
 
 def scan(folder, name: str, low: int, high: int, hot: int = 0) -> None:

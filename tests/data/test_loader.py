@@ -345,7 +345,7 @@ def test_the_default_sets_are_drawn_when_first_wanted(name, train_pairs, tmp_pat
         drawn.append((str(directory), options))
         raise FileExistsError("another process was faster")
 
-    monkeypatch.setattr("cyclegan_keras.data.fruit.write_fruit", draw)
+    monkeypatch.setattr("cyclegan_keras.data.fruit.sets.write_fruit", draw)
     loader = DataLoader(name)
     assert drawn == []
     with pytest.raises(FileNotFoundError):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import images
-from cyclegan_keras.data.value_range import ValueRange
 
 SLOPE = np.linspace(0, 1, 6).reshape(2, 3)
 LEVELS = [0, 51, 102, 153, 204, 255]

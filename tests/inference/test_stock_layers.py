@@ -9,13 +9,13 @@ import pytest
 from keras import layers
 
 import cyclegan_keras
+from cyclegan_keras.inference import saving
 from cyclegan_keras.inference.stock_layers import to_fast_layers, to_stock_layers
 from cyclegan_keras.networks import (
     build_deep_unet_generator,
     build_resnet_generator,
     build_unet_generator,
 )
-from cyclegan_keras.training import saving
 
 NETWORKS = {
     "unet": lambda: build_unet_generator((32, 32, 3), 2, dropout=0.5, seed=0),

@@ -1,7 +1,7 @@
 import pytest
 
+from cyclegan_keras.config.recipes import RECIPES
 from cyclegan_keras.networks import build_discriminator, build_generator
-from cyclegan_keras.recipes import RECIPES
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from cyclegan_keras.cli import train
 from cyclegan_keras.cli.main import main
-from cyclegan_keras.training.checkpointing import variables_of
+from cyclegan_keras.training.callbacks.checkpointing import variables_of
 from tests.reliability import support
 
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from cyclegan_keras.inference.translate import load_generator
-from cyclegan_keras.training import session
-from cyclegan_keras.training.checkpointing import restore
+from cyclegan_keras.runs import session
+from cyclegan_keras.training.callbacks.checkpointing import restore
 from cyclegan_keras.training.faults import SIGNALS
 from tests.reliability import support
 

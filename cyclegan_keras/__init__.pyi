@@ -1,0 +1,18 @@
+from .config.train_config import TrainConfig as TrainConfig
+from .data.loader import DataLoader as DataLoader
+from .inference.safe_loading.model_files import load_generator as load_generator
+from .inference.saving import save_generator as save_generator
+from .inference.translate import translate_image as translate_image
+from .layers import InstanceNormalization as InstanceNormalization
+from .layers import ReflectionPadding2D as ReflectionPadding2D
+from .layers import UpsampleConv2D as UpsampleConv2D
+from .models.cyclegan import CycleGAN as CycleGAN
+from .models.image_pool import ImagePool as ImagePool
+from .models.pix2pix import Pix2Pix as Pix2Pix
+from .networks import build_deep_unet_generator as build_deep_unet_generator
+from .networks import build_patch_discriminator as build_patch_discriminator
+from .networks import build_resnet_generator as build_resnet_generator
+from .networks import build_unet_generator as build_unet_generator
+from .runs.warm_start import start_from as start_from
+
+__version__: str

@@ -1,0 +1,754 @@
+"""The settings of a run: one typed class that makes the flags and is written to `config.json`."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import types
+import typing
+from collections.abc import Callable
+from typing import Any, Self
+
+from cyclegan_keras.config import norms, value_range
+from cyclegan_keras.config.fields import (
+    BOTH,
+    CYCLEGAN,
+    PIX2PIX,
+    Needs,
+    check_needs,
+    check_range,
+    checked,
+    image_size,
+    setting,
+    sides_of,
+)
+from cyclegan_keras.config.recipes import DECIDED_BY_RECIPES, RECIPES
+
+# What is not said is as in the fast recipe.
+_FAST = types.SimpleNamespace(**RECIPES["cyclegan", "fast"])
+_OF_A_RESNET = Needs("generator", ("resnet",))
+_OF_A_UNET = Needs("generator", ("unet", "deep_unet"))
+_WHILE_TRAINING = Needs("evaluate_every")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides how a run goes.
+
+    Each field is a flag of `train.py` (`image_size` is `--image-size`) and a key of `config.json`;
+    the help text of each is in its metadata. `model` and `recipe` mean all values of that recipe,
+    and the other settings that are given come on top; so it is with `dataclasses.replace`, too.
+    Where every setting is given that a recipe decides, as in the file of a run, each is taken as it
+    is. Fields that are `None` because another one decides (`decay_epochs` and so on) have that
+    value once the object is made, so that what is written is what was used.
+
+    Raises:
+        ValueError: If a value is of the wrong type or out of range, there is no such recipe, or a
+            setting that was given does nothing beside the others.
+    """
+
+    # `dataclasses.replace` takes this for the first field: it passes the settings that it was
+    # given, then this, and then all others as they were.
+    _base: dataclasses.InitVar[Any] = property(lambda self: self)  # noqa: RUF009
+
+    model: str = setting(
+        "model",
+        "cyclegan",
+        "cyclegan, from two sets of images, or pix2pix, from pairs (its settings are then those "
+        "of its paper)",
+        choices=BOTH,
+    )
+    recipe: str | None = setting(
+        "model",
+        None,
+        "sets networks, losses, training, size and epochs as the book or the paper have them, or "
+        "for good pictures in little time, which is the default (pix2pix has its paper's, on small "
+        "images and for few epochs); other flags come on top",
+        choices=("book", "paper", "fast"),
+    )
+    direction: str = setting(
+        "model",
+        "A-to-B",
+        "which way pix2pix translates",
+        choices=("A-to-B", "B-to-A"),
+        models=PIX2PIX,
+    )
+    dataset: str = setting(
+        "data",
+        "fruit",
+        "name of a data set in ./data; 'fruit' and 'fruit_pairs' are drawn if need be",
+        may_change=True,
+        needs=Needs("data_dir", (None,)),
+    )
+    data_dir: str | None = setting(
+        "data",
+        None,
+        "a folder with trainA and trainB and, if you have them, testA and testB; or with train "
+        "and test, in which each image is a pair, side by side",
+        may_change=True,
+    )
+    image_size: int | str = setting(
+        "data",
+        _FAST.image_size,
+        "what to train at, in pixels: one number for squares, or HEIGHTxWIDTH, such as 256x512",
+    )
+    channels: int = setting(
+        "data",
+        3,
+        "of the images: 3, colors, or 1, gray; colors become gray by luma",
+        choices=(1, 3),
+    )
+    enlarge: float = setting(
+        "data",
+        _FAST.enlarge,
+        "training images are scaled to this many times the size, and a random part of the size "
+        "is cut out each time",
+        least=1,
+    )
+    flip: bool = setting("data", _FAST.flip, "mirror training images at random")
+    epoch_length: str = setting(
+        "data",
+        _FAST.epoch_length,
+        "whether an epoch is as long as the smaller or as the larger of the two sets",
+        choices=("shorter", "longer"),
+        models=CYCLEGAN,
+    )
+    cache_memory: float = setting(
+        "data",
+        2.0,
+        "GiB of memory that decoded images may take; above that they lie in a temporary file on "
+        "disk",
+        least=0,
+        may_change=True,
+    )
+    skip_bad_images: bool = setting(
+        "data",
+        False,
+        "leave out images that cannot be read, instead of stopping there",
+        may_change=True,
+    )
+    value_range: str | tuple | None = setting(
+        "data",
+        None,
+        "the numbers of the files that are black and white, LOW HIGH, such as -1024 3071; four for "
+        "other ones in B; or auto, which finds them in the training images. By default the whole "
+        "range of a file's type",
+        words="N",
+    )
+    generator: str = setting(
+        "networks",
+        _FAST.generator,
+        "the book's U-Net, the paper's ResNet, or the deeper U-Net of pix2pix",
+        choices=("unet", "resnet", "deep_unet"),
+    )
+    gf: int = setting("networks", _FAST.gf, "filters of the generators' first layer", least=1)
+    num_blocks: int | None = setting(
+        "networks",
+        _FAST.num_blocks,
+        "residual blocks of a resnet; the paper's has 6 below 256 pixels and 9 from there on",
+        least=0,
+        needs=_OF_A_RESNET,
+    )
+    upsampling: str = setting(
+        "networks",
+        _FAST.upsampling,
+        "how a resnet doubles",
+        choices=("transposed", "resize"),
+        needs=_OF_A_RESNET,
+    )
+    dropout: float = setting(
+        "networks",
+        _FAST.dropout,
+        "share of the features that a U-Net drops, below 1",
+        least=0,
+        needs=_OF_A_UNET,
+    )
+    padding: str = setting(
+        "networks",
+        _FAST.padding,
+        "of a resnet: paper has zeros where sizes change, reflect has mirrored pixels everywhere",
+        choices=("paper", "reflect"),
+        needs=_OF_A_RESNET,
+    )
+    norm: str = setting(
+        "networks",
+        _FAST.norm,
+        "normalisation of the generators: pixel and none are for a resnet; contrib, that of "
+        "keras_contrib as printed in the book, for its U-Net",
+        choices=norms.NORMS,
+    )
+    skips: bool = setting(
+        "networks",
+        _FAST.skips,
+        "give a resnet the skip connections of a U-Net",
+        # A U-Net has them, so False is not true of it either.
+        needs=dataclasses.replace(_OF_A_RESNET, unless=()),
+    )
+    residual: bool = setting(
+        "networks",
+        _FAST.residual,
+        "let generators make a change of their input, and not a new image",
+    )
+    exact_residual: bool = setting(
+        "networks",
+        _FAST.exact_residual,
+        "let black and white pass through a residual generator unchanged; without, they become 3 "
+        "and 252, as in runs from before this setting",
+        needs=Needs("residual", unless=(None, True)),
+    )
+    discriminator: str = setting(
+        "networks",
+        _FAST.discriminator,
+        "the book's, or one whose scores each see so many pixels across",
+        choices=("book", "patch1", "patch16", "patch70", "patch286"),
+    )
+    d_norm: str = setting(
+        "networks",
+        _FAST.d_norm,
+        "normalisation of the discriminators: contrib is for the book's, pixel and none for the "
+        "others",
+        choices=norms.NORMS,
+    )
+    df: int = setting("networks", _FAST.df, "filters of the discriminators' first layer", least=1)
+    objective: str = setting(
+        "losses",
+        _FAST.objective,
+        "what discriminators and generators play for",
+        choices=("least_squares", "log_likelihood", "hinge", "wasserstein"),
+    )
+    lambda_gan: float = setting(
+        "losses", _FAST.lambda_gan, "weight of each adversarial loss", least=0
+    )
+    lambda_cycle: float = setting(
+        "losses",
+        _FAST.lambda_cycle,
+        "weight of each cycle-consistency loss",
+        least=0,
+        models=CYCLEGAN,
+    )
+    lambda_cycle_A: float | None = setting(
+        "losses",
+        _FAST.lambda_cycle_A,
+        "weight of the cycle from A to B and back, if it is to be another one",
+        least=0,
+        models=CYCLEGAN,
+    )
+    lambda_cycle_B: float | None = setting(
+        "losses",
+        _FAST.lambda_cycle_B,
+        "weight of the cycle from B to A and back, if it is to be another one",
+        least=0,
+        models=CYCLEGAN,
+    )
+    lambda_id: float = setting(
+        "losses",
+        _FAST.lambda_id,
+        "weight of each identity loss, absolute (not a share of --lambda-cycle)",
+        least=0,
+        models=CYCLEGAN,
+    )
+    lambda_l1: float = setting(
+        "losses", 100.0, "weight of the error to the true translation", least=0, models=PIX2PIX
+    )
+    lambda_penalty: float = setting(
+        "losses",
+        _FAST.lambda_penalty,
+        "weight of the gradient penalty of the wasserstein objective",
+        least=0,
+        needs=Needs("objective", ("wasserstein",)),
+    )
+    update_first: str = setting(
+        "training",
+        _FAST.update_first,
+        "who is updated first in a step",
+        choices=("discriminators", "generators"),
+        models=CYCLEGAN,
+    )
+    discriminator_update: str = setting(
+        "training",
+        _FAST.discriminator_update,
+        "one update on real images and one on translations, or one on the mean of both losses",
+        choices=("separate", "joint"),
+    )
+    pool_size: int = setting(
+        "training",
+        _FAST.pool_size,
+        "how many earlier translations each discriminator's pool holds",
+        least=0,
+        models=CYCLEGAN,
+    )
+    d_shift: float = setting(
+        "training",
+        _FAST.d_shift,
+        "share of their size by which images are shifted at random before a discriminator sees "
+        "them, such as 0.125",
+        least=0,
+        models=CYCLEGAN,
+    )
+    d_colour: float = setting(
+        "training",
+        _FAST.d_colour,
+        "how much images are recoloured at random before a discriminator sees them, such as 1",
+        least=0,
+        models=CYCLEGAN,
+    )
+    d_source: float = setting(
+        "training",
+        _FAST.d_source,
+        "share of what discriminators learn to call translated that real images of the other "
+        "domain have, such as 0.5, below 1",
+        least=0,
+        models=CYCLEGAN,
+    )
+    ema: float = setting(
+        "training",
+        _FAST.ema,
+        "share that a moving average of the generators' weights keeps at each step, such as "
+        "0.999; the averages are then what is saved",
+        least=0,
+    )
+    batch_size: int = setting(
+        "training", _FAST.batch_size, "images of each domain in one step", least=1
+    )
+    epochs: int = setting(
+        "training", _FAST.epochs, "passes over the data", least=1, may_change=True
+    )
+    decay_epochs: int | None = setting(
+        "training",
+        _FAST.decay_epochs,
+        "the last so many epochs, over which the learning rate falls in a straight line; by "
+        "default none, and half of them in the papers' recipes",
+        least=0,
+        may_change=True,
+    )
+    learning_rate: float = setting("training", _FAST.learning_rate, "of the Adam optimizers")
+    beta_1: float = setting("training", _FAST.beta_1, "of the Adam optimizers, below 1", least=0)
+    precision: str = setting(
+        "training",
+        "float32",
+        "of what is computed; weights are float32 always. The mixed ones are for processors with "
+        "16-bit units",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+    )
+    seed: int = setting("training", 0, "of initial weights, order and flips", least=0)
+    deterministic: bool = setting(
+        "training",
+        False,
+        "let a GPU, too, compute the same bits each time, which can take longer; on a CPU it does "
+        "so anyway",
+    )
+    start_from: str | None = setting(
+        "training",
+        None,
+        "begin a new run with trained networks: all those of a run, its optimizers where they fit, "
+        "or the generators in .keras files; every other setting is free",
+        flag="from",
+        words="RUN-or-MODELS",
+    )
+    start_digest: str | None = setting(
+        "training",
+        None,
+        "the SHA-256 of what was taken from there",
+        may_change=True,
+        flag="",
+    )
+    sample_interval: int = setting(
+        "results",
+        100,
+        "steps between two sample grids and rows of history.csv",
+        least=1,
+        may_change=True,
+    )
+    run_dir: str | None = setting(
+        "results",
+        None,
+        "where all results go, and where an unfinished run goes on; by default a new folder in "
+        "./runs",
+        may_change=True,
+    )
+    evaluate_every: int = setting(
+        "evaluation",
+        0,
+        "steps between two evaluations on test images, whose figures go to history.csv; the best "
+        "translators are kept. 0 evaluates at the end only",
+        least=0,
+        may_change=True,
+    )
+    extractor: str = setting(
+        "evaluation",
+        "auto",
+        "the network whose features images are compared by: inception, efficientnet, or a .keras "
+        "file; none leaves out all that takes features; auto takes what is installed",
+        may_change=True,
+        needs=dataclasses.replace(_WHILE_TRAINING, unless=("auto", "none")),
+    )
+    best_by: str = setting(
+        "evaluation",
+        "auto",
+        "the figure that says which translators are the best, the error to the truth, the kernel "
+        "or the Fréchet distance, or the cycle error; auto takes the truth where it is known, "
+        "else the kernel distance",
+        choices=("auto", "truth", "kernel", "frechet", "cycle"),
+        may_change=True,
+        needs=dataclasses.replace(_WHILE_TRAINING, unless=("auto",)),
+    )
+    stop_when_stale: int = setting(
+        "evaluation",
+        0,
+        "stop after so many evaluations in a row in which no translator was at its best; 0 never "
+        "does",
+        least=0,
+        may_change=True,
+        needs=_WHILE_TRAINING,
+    )
+    tensorboard: bool = setting(
+        "evaluation",
+        False,
+        "write losses, figures and samples for TensorBoard, too",
+        may_change=True,
+    )
+    checkpoint_interval: float = setting(
+        "safety",
+        10.0,
+        "minutes between two checkpoints, besides those at each epoch's end",
+        least=0,
+        may_change=True,
+    )
+    keep: int = setting("safety", 2, "checkpoints to keep", least=1, may_change=True)
+    on_nan: str = setting(
+        "safety",
+        "stop",
+        "what to do when a loss is infinite or no number: stop, or go back to the last checkpoint "
+        "and on with the images in another order",
+        choices=("stop", "rollback"),
+        may_change=True,
+    )
+
+    @property
+    def chosen(self) -> frozenset[str]:
+        """The names of the settings that somebody chose, and no recipe and no default did."""
+        return self.__dict__["_chosen"]
+
+    def __new__(cls, **settings: Any) -> Self:
+        """Remembers which settings are given, and in which order."""
+        config = super().__new__(cls)
+        object.__setattr__(config, "_passed", tuple(settings))
+        return config
+
+    def __post_init__(self, _base: Any) -> None:
+        passed = self.__dict__.pop("_passed")
+        base, new = None, set(passed)
+        if "_base" in passed:
+            base, new = _base, set(passed[: passed.index("_base")])
+        self._check_values()
+        is_record = base is None and new >= DECIDED_BY_RECIPES
+        if base is not None:
+            self._decide_anew(base, new)
+        if not is_record:
+            self._take_recipe(base, new)
+        for name, decide in _DECIDED.items():
+            if getattr(self, name) is None:
+                self._set({name: decide(self)})
+                new.discard(name)  # Who says `None` leaves it to the others.
+        self._remember_chosen(base, set() if is_record else new)
+        self._check_image_size()
+        self._check_together(set() if is_record else new)
+
+    def _check_values(self) -> None:
+        """Looks at each value for itself."""
+        object.__setattr__(self, "image_size", image_size(self.image_size))
+        object.__setattr__(self, "value_range", value_range.parse(self.value_range))
+        kinds = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value = checked(field.name, kinds[field.name], getattr(self, field.name))
+            check_range(field, value)
+            object.__setattr__(self, field.name, value)
+        for name in ("dataset", "data_dir", "run_dir", "extractor"):
+            if getattr(self, name) == "":
+                raise ValueError(f"`{name}` must not be empty. Received: {name}=''")
+        for name in ("ema", "dropout", "beta_1", "d_shift", "d_source"):
+            if getattr(self, name) >= 1:
+                raise ValueError(
+                    f"`{name}` must be below 1. Received: {name}={getattr(self, name)}"
+                )
+        if not 0 < self.learning_rate < float("inf"):
+            raise ValueError(
+                f"`learning_rate` must be above 0. Received: learning_rate={self.learning_rate}"
+            )
+
+    def _decide_anew(self, base: "TrainConfig", new: set[str]) -> None:
+        """Lets go of what other settings decided, since they may have changed."""
+        values: dict[str, Any] = {
+            name: None
+            for name, decide in _DECIDED.items()
+            if name not in new | base.chosen and getattr(base, name) == decide(base)
+        }
+        if "dataset" in new and "data_dir" not in new:
+            values["data_dir"] = None  # The one takes the other's place.
+        self._set(values)
+
+    def _take_recipe(self, base: "TrainConfig | None", new: set[str]) -> None:
+        """Takes all values of the recipe but those that are given, if it is new."""
+        if base is not None and not {"model", "recipe"} & new:
+            return
+        if base is not None and "recipe" not in new and (self.model, self.recipe) not in RECIPES:
+            self._set({"recipe": None})  # It was of the other model.
+        values = _usual(self.model, self.recipe)
+        if base is not None:
+            names_data = "dataset" in base.chosen or (
+                base.dataset != _usual(base.model, base.recipe)["dataset"]
+            )
+            if names_data:
+                del values["dataset"]
+            values |= {
+                field.name: field.default
+                for field in dataclasses.fields(self)
+                if self.model not in field.metadata["models"]
+            }
+        self._set({name: value for name, value in values.items() if name not in new})
+
+    def _remember_chosen(self, base: "TrainConfig | None", new: set[str]) -> None:
+        if base is not None:
+            chosen = base.chosen | new
+            if {"model", "recipe"} & new:
+                chosen -= DECIDED_BY_RECIPES - {"dataset"} - new
+            if self.data_dir is not None:
+                chosen -= {"dataset"} - new
+        elif new:
+            chosen = frozenset(new)
+        else:  # Of a record, it is what no recipe would have set.
+            usual = _usual(self.model, self.recipe)
+            chosen = frozenset(
+                field.name
+                for field in dataclasses.fields(self)
+                for value in [getattr(self, field.name)]
+                if value != usual.get(field.name, field.default)
+                and (field.name not in _DECIDED or value != _DECIDED[field.name](self))
+            )
+        object.__setattr__(self, "_chosen", frozenset(chosen))
+
+    def _set(self, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def img_res(self) -> tuple[int, int]:
+        """Height and width that are trained at, in pixels."""
+        return sides_of(self.image_size)
+
+    @property
+    def img_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of what the networks take."""
+        return (*self.img_res, self.channels)
+
+    def _check_image_size(self) -> None:
+        """The networks look closer; this is told before anything is loaded."""
+        size, shorter = self.image_size, min(self.img_res)
+        if self.discriminator == "patch286" and shorter < 96:
+            raise ValueError(
+                "`image_size` must be at least 96, because discriminator=patch286 leaves nothing "
+                f"to score of smaller images. Received: image_size={size}"
+            )
+        factor, halvings = 4, "twice"
+        if self.generator == "deep_unet":
+            factor = 2 ** min(8, shorter.bit_length() - 1)
+            halvings = "until one pixel of the shorter side is left, or eight times"
+        elif "unet" in self.generator or self.discriminator == "book":
+            factor, halvings = 16, "four times"
+        if any(side % factor for side in self.img_res):
+            least = max(32, factor)
+            nearest = image_size([max(least, round(x / factor) * factor) for x in self.img_res])
+            both = "" if isinstance(size, int) else " in height and in width"
+            raise ValueError(
+                f"`image_size` must be divisible by {factor}{both}, because the networks halve it "
+                f"{halvings}; {nearest} would do. Received: image_size={size}"
+            )
+
+    def _check_together(self, new: set[str]) -> None:
+        """Looks for settings that do not go together."""
+        if (self.model, self.best_by) == ("pix2pix", "cycle"):
+            raise ValueError(
+                "pix2pix has no way back to take a cycle error of; `best_by` must be another "
+                "figure. Received: best_by='cycle'"
+            )
+        check_needs(self, new, self.chosen)
+        self._check_norms(new)
+        decay_epochs = self.decay_epochs or 0
+        is_new = "decay_epochs" in new or ("decay_epochs" in self.chosen and "epochs" in new)
+        if is_new and decay_epochs > self.epochs:
+            raise ValueError(
+                "`decay_epochs` are the last ones of `epochs`, so there must not be more of them. "
+                f"Received: decay_epochs={decay_epochs}, epochs={self.epochs}"
+            )
+        of_each = (self.lambda_cycle_A, self.lambda_cycle_B)
+        if "lambda_cycle" in new and self.lambda_cycle not in of_each:
+            raise ValueError(
+                "`lambda_cycle` does nothing beside a `lambda_cycle_A` and a `lambda_cycle_B` of "
+                f"other values. Leave it out. Received: lambda_cycle={self.lambda_cycle}, "
+                f"lambda_cycle_A={of_each[0]}, lambda_cycle_B={of_each[1]}"
+            )
+
+    def _check_norms(self, new: set[str]) -> None:
+        """Looks for normalisations that somebody chose for a network that cannot have them."""
+        possible = norms.OF_GENERATORS | norms.OF_DISCRIMINATORS
+        for name, other in (("norm", "generator"), ("d_norm", "discriminator")):
+            value, network = getattr(self, name), getattr(self, other)
+            is_new = name in new or (name in self.chosen and other in new)
+            if is_new and value not in possible[network]:
+                raise ValueError(
+                    f"`{name}` does nothing here: this {other} takes {', '.join(possible[network])}"
+                    f". Received: {name}={value!r}, {other}={network!r}"
+                )
+
+    @classmethod
+    def make(cls, base: "TrainConfig | None" = None, **settings: Any) -> "TrainConfig":
+        """Makes settings from other ones, or from those of a recipe, with some changed.
+
+        Args:
+            base: Settings to start from; `None` means the defaults. What another setting decided
+                there (`decay_epochs`, in the papers half of `epochs`, for one) is decided anew.
+            **settings: Fields. `recipe` or `model` among them sets all that the recipe has, and
+                pix2pix always has its paper's networks and losses; the others come on top.
+
+        Returns:
+            The settings.
+
+        Raises:
+            ValueError: If a value is of the wrong type or out of range, is no setting of the
+                model, or does nothing beside the others.
+        """
+        return cls(**settings) if base is None else dataclasses.replace(base, **settings)
+
+    def model_settings(self) -> dict[str, Any]:
+        """Gives what `CycleGAN` or `Pix2Pix` is made with.
+
+        Returns:
+            Keyword arguments, `img_shape` included; all but the data loader.
+        """
+        names = [
+            field.name
+            for field in dataclasses.fields(self)
+            if field.metadata["group"] in ("networks", "losses")
+            and self.model in field.metadata["models"]
+        ]
+        names += ["discriminator_update", "ema", "learning_rate", "beta_1", "seed"]
+        names += (
+            ["direction"]
+            if self.model == "pix2pix"
+            else ["update_first", "pool_size", "d_shift", "d_colour", "d_source"]
+        )
+        values = {name: getattr(self, name) for name in names}
+        # Another network's may have been left from the recipe.
+        values["norm"] = norms.fitting(self.norm, self.generator)
+        values["d_norm"] = norms.fitting(self.d_norm, self.discriminator)
+        return {"img_shape": self.img_shape, **values}
+
+    def differences(self, other: "TrainConfig") -> dict[str, tuple[Any, Any]]:
+        """Compares with the settings that a run was begun with.
+
+        Args:
+            other: Those.
+
+        Returns:
+            For each setting that must not change in the middle of a run and differs, this value and
+            the other one.
+        """
+        return {
+            field.name: (getattr(self, field.name), getattr(other, field.name))
+            for field in dataclasses.fields(self)
+            if not field.metadata["may_change"]
+            and getattr(self, field.name) != getattr(other, field.name)
+            # `auto` is the same setting before and after something was found.
+            and not (
+                field.name == "value_range"
+                and value_range.AUTO in (self.value_range, other.value_range)
+                and value_range.is_auto(self.value_range)
+                and value_range.is_auto(other.value_range)
+            )
+        }
+
+    def to_json(self) -> str:
+        """Returns the settings as JSON, one a line."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, path: str | os.PathLike[str]) -> "TrainConfig":
+        """Reads settings that `to_json` wrote.
+
+        Args:
+            path: Of the file. The recipe that it names, or else the defaults, decides the settings
+                that are not in it; in the file of a run, all are.
+
+        Returns:
+            The settings.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is not JSON, or has settings that do not exist, are out of range, or
+                do nothing beside the others.
+        """
+        name = os.fspath(path)
+        try:
+            settings = json.loads(pathlib.Path(path).read_text("utf-8"))
+        except FileNotFoundError:
+            raise FileNotFoundError(f"No settings file {name!r}.") from None
+        except ValueError as error:
+            raise ValueError(f"The settings file {name!r} is not JSON: {error}.") from None
+        known = {field.name for field in dataclasses.fields(cls)}
+        if not isinstance(settings, dict) or not settings.keys() <= known:
+            unknown = sorted(set(settings) - known) if isinstance(settings, dict) else settings
+            raise ValueError(
+                f"The settings file {name!r} must be an object with keys among {sorted(known)}. "
+                f"Received: {unknown}"
+            )
+        try:
+            return cls(**_completed(settings))
+        except ValueError as error:
+            raise ValueError(f"In the settings file {name!r}: {error}") from None
+
+
+def _usual(model: str, recipe: str | None) -> dict[str, Any]:
+    """All that a recipe decides, with the defaults for what is of another model."""
+    if (model, recipe) not in RECIPES and recipe is not None:
+        raise ValueError(
+            "pix2pix has the recipe of its paper only. Leave --recipe out, or give paper. "
+            f"Received: recipe={recipe!r}, model={model!r}"
+        )
+    defaults = {
+        field.name: field.default
+        for field in dataclasses.fields(TrainConfig)
+        if field.name in DECIDED_BY_RECIPES
+    }
+    return {**defaults, **RECIPES.get((model, recipe), {})}
+
+
+def _completed(settings: dict[str, Any]) -> dict[str, Any]:
+    """Adds to the file of an earlier version's run what there was no setting for until then."""
+    book = {**dict.fromkeys(DECIDED_BY_RECIPES), **_usual("cyclegan", "book")}
+    if settings.keys() >= _FIRST and "recipe" not in settings:
+        return {**book, **settings}
+    if settings.keys() >= DECIDED_BY_RECIPES - _LATER:
+        # Residual generators could not let black and white pass at first.
+        later = {
+            **{name: book[name] for name in _LATER},
+            "exact_residual": not settings.get("residual"),
+        }
+        return {**later, **settings}
+    return settings  # Written by hand: a recipe, or the defaults, with some changed.
+
+
+# What the first version wrote of each run, when there was the book's recipe only.
+_FIRST = {"dataset", "data_dir", "image_size", "batch_size", "epochs", "sample_interval", "seed"}
+_FIRST |= {"run_dir", "lambda_cycle", "lambda_id", "gf", "df", "learning_rate"}
+# Settings of a recipe that came after the recipes did. A new one has its place here, too.
+_LATER = {"padding", "norm", "skips", "residual", "d_norm", "d_shift", "d_colour", "d_source"}
+_LATER |= {"exact_residual"}
+# What settings are if they are left out and others decide.
+_DECIDED: dict[str, Callable[[TrainConfig], Any]] = {
+    "lambda_cycle_A": lambda config: config.lambda_cycle,
+    "lambda_cycle_B": lambda config: config.lambda_cycle,
+    "decay_epochs": lambda config: (
+        config.epochs // 2 if config.recipe == "paper" or config.model == "pix2pix" else 0
+    ),
+    "num_blocks": lambda config: 6 if max(config.img_res) < 256 else 9,
+}

@@ -1,0 +1,148 @@
+"""Fruit, the embedded data set: apples (A) and oranges (B), drawn into a folder."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import uuid
+
+import numpy as np
+from PIL import Image
+
+from cyclegan_keras.data.fruit.still_life import (
+    MAX_SIZE,
+    MIN_SIZE,
+    Scene,
+    checked_int,
+    draw_scene,
+)
+
+
+def write_fruit(
+    directory: str | os.PathLike[str],
+    num_train: int = 300,
+    num_test: int = 50,
+    size: int = 128,
+    seed: int = 0,
+    train_pairs: bool = False,
+) -> pathlib.Path:
+    """Draws the data set `fruit`, or `fruit_pairs`, into a new folder.
+
+    The folder gets `trainA` and `testA` with apples, `trainB` and `testB` with oranges, all
+    as `0000.png`, `0001.png` and so on, and `dataset.json`, which says how it was made. The
+    training scenes of the two domains have nothing to do with each other, unless pairs are asked
+    for. A test scene is in both `testA` and `testB`, under the same name, so there the true
+    translation is known.
+
+    The folder appears whole or not at all. The first scenes of each part stay the same when
+    more are asked for.
+
+    Args:
+        directory: Folder to make; it must be missing or empty. Missing parents are made.
+        num_train: Number of training pictures per domain, at least 1.
+        num_test: Number of test scenes, at least 1.
+        size: Width and height of the pictures in pixels, from 16 to 512.
+        seed: Seed of all randomness, 0 or more. NumPy's global state is neither used nor
+            changed.
+        train_pairs: Whether a training scene, too, is in both `trainA` and `trainB`, under the
+            same name. Then the set is called `fruit_pairs`; all but `trainB` is as without.
+
+    Returns:
+        `directory` as a path.
+
+    Raises:
+        FileExistsError: If there is a file or a folder that is not empty at `directory`.
+        ValueError: If a number is out of range or not an integer.
+    """
+    num_train = checked_int("num_train", num_train, 1, None, "such as 300 pictures")
+    num_test = checked_int("num_test", num_test, 1, None, "such as 50 scenes")
+    size = checked_int("size", size, MIN_SIZE, MAX_SIZE, "such as 128 pixels")
+    seed = checked_int("seed", seed, 0, None, "such as 0")
+    directory = pathlib.Path(directory)
+    target = directory.resolve()
+    _check_free(target)
+
+    # A sibling is on the same disk, so the rename at the end is one step.
+    draft = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
+    draft.mkdir(parents=True)
+    try:
+        for stream, count, folders in _parts(seed, num_train, num_test, train_pairs):
+            rng = np.random.default_rng(stream)
+            for folder in folders:
+                (draft / folder).mkdir()
+            for i in range(count):
+                scene = Scene.random(rng)
+                for folder, kind in folders.items():
+                    picture = Image.fromarray(draw_scene(scene, kind, size))
+                    picture.save(draft / folder / f"{i:04d}.png", compress_level=1)
+        about = {
+            "name": "fruit_pairs" if train_pairs else "fruit",
+            "version": 1,
+            "seed": seed,
+            "size": size,
+            "num_train": num_train,
+            "num_test": num_test,
+            "domain_A": "apples",
+            "domain_B": "oranges",
+            "test_pairs": True,
+        }
+        if train_pairs:
+            about["train_pairs"] = True
+        (draft / "dataset.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        try:
+            if target.is_dir():
+                # Only an empty folder can be removed, so nothing of anyone's can be lost.
+                target.rmdir()
+            draft.rename(target)
+        except OSError:
+            # Someone else may have filled the folder since the first look.
+            _check_free(target)
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return directory
+
+
+def draw_by_name(name: str, directory: pathlib.Path) -> None:
+    """Draws `fruit` or `fruit_pairs` if that is wanted and not there; else does nothing.
+
+    Args:
+        name: Of the data set that is wanted.
+        directory: Where it should be.
+    """
+    if name in ("fruit", "fruit_pairs") and not directory.exists():
+        # Another process may draw it meanwhile; then its folder is as good.
+        with contextlib.suppress(FileExistsError):
+            write_fruit(directory, train_pairs=name == "fruit_pairs")
+
+
+def _parts(
+    seed: int, num_train: int, num_test: int, train_pairs: bool
+) -> list[tuple[np.random.SeedSequence, int, dict[str, str]]]:
+    """Lists where scenes come from, how many, and which folders show them as which fruit."""
+    # As many streams for either set, so that the scenes are the same.
+    stream_A, stream_B, stream_test = np.random.SeedSequence(seed).spawn(3)
+    apples, oranges = {"trainA": "apple"}, {"trainB": "orange"}
+    tests = (stream_test, num_test, {"testA": "apple", "testB": "orange"})
+    if train_pairs:
+        return [(stream_A, num_train, apples | oranges), tests]
+    return [(stream_A, num_train, apples), (stream_B, num_train, oranges), tests]
+
+
+def _check_free(target: pathlib.Path) -> None:
+    """Raises `FileExistsError` unless there is nothing, or an empty folder, at `target`."""
+    if target.is_dir():
+        found = sorted(entry.name for entry in target.iterdir())
+        if not found:
+            return
+        more = ", ..." if len(found) > 4 else ""
+        what = f"a folder that is not empty ({', '.join(found[:4])}{more})"
+    elif target.exists():
+        what = "a file"
+    else:
+        return
+    raise FileExistsError(
+        f"`directory` must be missing or empty, so that no file is lost. Found {what} at "
+        f"'{target}'. Use what is there, name another folder, or remove this one first."
+    )

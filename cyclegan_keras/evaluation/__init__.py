@@ -1,1 +1,0 @@
-"""Saying how good a result is."""

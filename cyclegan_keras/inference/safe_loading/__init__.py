@@ -1,0 +1,1 @@
+"""Loads models that nobody vouches for."""

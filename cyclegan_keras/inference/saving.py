@@ -1,0 +1,105 @@
+"""What a run leaves behind for use: its translators, and its figures."""
+
+import json
+import pathlib
+from typing import Any
+
+import keras
+import numpy as np
+
+from cyclegan_keras._files import PathLike, write_text, written_whole
+from cyclegan_keras.inference.stock_layers import to_stock_layers
+
+
+def in_full_precision(model: keras.Model) -> keras.Model:
+    """Copies a model that computes in 16 bits to one that computes in float32.
+
+    So that a translator is as fast and as exact where there are no 16-bit units.
+
+    Args:
+        model: A model of inputs and outputs, trained in any precision.
+
+    Returns:
+        The copy, with the same name and weights; `model` itself if it computes in float32.
+    """
+    if all(layer.compute_dtype == layer.variable_dtype for layer in model.layers):
+        return model
+    copy = keras.models.clone_model(
+        model,
+        clone_function=lambda layer: type(layer).from_config(
+            {**layer.get_config(), "dtype": layer.variable_dtype}
+        ),
+    )
+    copy.set_weights(model.get_weights())
+    copy.name = model.name
+    return copy
+
+
+def save_whole(model: Any, path: PathLike) -> None:
+    """Saves a model as a `.keras` file, whole or not at all.
+
+    Args:
+        model: A Keras model.
+        path: Ends with `.keras`; an existing file is replaced.
+
+    Raises:
+        OSError: If it cannot be written.
+        ValueError: If one of its weights is infinite or no number.
+    """
+    for variable in model.variables:
+        if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
+            raise ValueError(
+                f"{model.name} is not saved: its weights {variable.path!r} are not finite."
+            )
+    with written_whole(path) as partial:
+        model.save(partial)
+
+
+def save_generator(generator: keras.Model, path: PathLike) -> None:
+    """Saves a generator as a `.keras` file that Keras alone can load.
+
+    The file names layers and operations of Keras only, in float32, so that
+    `keras.models.load_model` needs no other package. `load_generator` puts this package's faster
+    layers in again.
+
+    Args:
+        generator: A model from images to images, trained in any precision.
+        path: Ends with `.keras`; an existing file is replaced.
+
+    Raises:
+        OSError: If it cannot be written.
+        ValueError: If one of its weights is infinite or no number.
+    """
+    save_whole(to_stock_layers(in_full_precision(generator)), path)
+
+
+def save_translators(
+    translators: dict[str, keras.Model], directory: PathLike
+) -> list[pathlib.Path]:
+    """Saves trained translators, in float32 whatever they were trained in.
+
+    Args:
+        translators: Generators by name.
+        directory: Where to.
+
+    Returns:
+        The files, `<name>.keras` each.
+
+    Raises:
+        OSError: If one cannot be written.
+        ValueError: If a weight is infinite or no number.
+    """
+    paths = [pathlib.Path(directory) / f"{name}.keras" for name in translators]
+    for translator, path in zip(translators.values(), paths, strict=True):
+        save_generator(translator, path)
+    return paths
+
+
+def save_figures(figures: dict[str, float], path: PathLike) -> None:
+    """Writes the figures of a run as JSON.
+
+    Args:
+        figures: Numbers by name.
+        path: Of the file.
+    """
+    write_text(path, json.dumps(figures, indent=2) + "\n")

@@ -1,0 +1,19 @@
+"""Layers that Keras does not have, or not in this form."""
+
+from cyclegan_keras.layers.contrib_norm import ContribNormalization
+from cyclegan_keras.layers.convolution import LeanConv2D, TransposedConv2D
+from cyclegan_keras.layers.instance_norm import InstanceNormalization
+from cyclegan_keras.layers.padding import ReflectionPadding2D
+from cyclegan_keras.layers.residual_output import ChangeImage
+from cyclegan_keras.layers.upsampling import UpsampleConv2D, kernels_regrouped_once
+
+__all__ = [
+    "ChangeImage",
+    "ContribNormalization",
+    "InstanceNormalization",
+    "LeanConv2D",
+    "ReflectionPadding2D",
+    "TransposedConv2D",
+    "UpsampleConv2D",
+    "kernels_regrouped_once",
+]

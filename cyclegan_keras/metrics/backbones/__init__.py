@@ -1,0 +1,1 @@
+"""The networks that see features, and their weights."""

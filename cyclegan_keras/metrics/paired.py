@@ -1,0 +1,110 @@
+"""How far images are from what they should be: errors, PSNR and SSIM."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from cyclegan_keras.data.images import denormalize
+from cyclegan_keras.data.layout import without_partner
+from cyclegan_keras.data.loader import DataLoader
+from cyclegan_keras.metrics.round_trip import Batch
+
+LEVELS = 127.5  # 8-bit levels for one unit of [-1, 1]
+MAX_PSNR = 100.0  # What equal images are given: infinity has no mean, and no JSON.
+
+
+def mean_absolute_error(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Measures how far images are apart.
+
+    Args:
+        one: Images in [-1, 1], `(count, height, width, channels)`.
+        other: As many images of the same size.
+
+    Returns:
+        For each pair, the mean absolute difference in 8-bit levels, in [0, 255].
+    """
+    return np.mean(np.abs(one.astype(np.float64) - other), axis=(1, 2, 3)) * LEVELS
+
+
+def psnr(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Measures the peak signal-to-noise ratio, by TensorFlow, of images rounded to 8 bits.
+
+    Args:
+        one: Images in [-1, 1], `(count, height, width, channels)`.
+        other: As many images of the same size.
+
+    Returns:
+        For each pair, decibels, at most 100.
+    """
+    ratios = tf.image.psnr(denormalize(one), denormalize(other), max_val=255).numpy()
+    return np.minimum(ratios, MAX_PSNR).astype(np.float64)
+
+
+def ssim(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Measures the structural similarity, by TensorFlow, of images rounded to 8 bits.
+
+    Args:
+        one: Images in [-1, 1], `(count, height, width, channels)`, at least 11 pixels a side.
+        other: As many images of the same size.
+
+    Returns:
+        For each pair a number of at most 1, which equal images have: the mean over all places of a
+        Gaussian window of 11×11 pixels, and over the channels.
+
+    Reference:
+        Wang et al., *Image Quality Assessment: From Error Visibility to Structural Similarity*.
+    """
+    ratios = tf.image.ssim(denormalize(one), denormalize(other), max_val=255)
+    return ratios.numpy().astype(np.float64)
+
+
+# By the first part of the figure's name.
+MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "truth": mean_absolute_error,
+    "psnr": psnr,
+    "ssim": ssim,
+}
+
+
+def errors(batch: Batch) -> dict[str, np.ndarray]:
+    """Measures all that there is to measure of some images.
+
+    Args:
+        batch: The images.
+
+    Returns:
+        A number for each image, by name. `change`: from the image to its translation. `cycle`:
+        there and back against the original. `identity`: the image through the generator that
+        should leave it as it is. Where the truth is known, `truth`, `psnr` and `ssim` of the
+        translation, and the same of the untranslated image, `truth_untranslated` and so on. All but
+        `psnr` and `ssim` are mean absolute differences, in 8-bit levels.
+    """
+    found = {"change": mean_absolute_error(batch.translated, batch.imgs)}
+    if batch.reconstr is not None and batch.identity is not None:
+        found["cycle"] = mean_absolute_error(batch.reconstr, batch.imgs)
+        found["identity"] = mean_absolute_error(batch.identity, batch.imgs)
+    if batch.truth is not None:
+        for name, measure in MEASURES.items():
+            found[name] = measure(batch.translated, batch.truth)
+            found[f"{name}_untranslated"] = measure(batch.imgs, batch.truth)
+    return found
+
+
+def check_pairs(loader: DataLoader) -> None:
+    """Raises an error that teaches if test images that are said to be pairs are not.
+
+    Args:
+        loader: Where the images come from.
+
+    Raises:
+        ValueError: If `dataset.json` calls the test images pairs and their names differ.
+    """
+    if not loader.test_pairs:
+        return
+    odd = without_partner(*(loader.paths(domain, is_testing=True) for domain in "AB"))
+    if odd:
+        raise ValueError(
+            f"dataset.json in {str(loader.directory)!r} calls the test images pairs, so testA and "
+            f"testB must hold images of the same names. Received, on one side only: {odd[:3]}"
+        )

@@ -1,0 +1,1 @@
+"""The models: CycleGAN and pix2pix, and what they share."""

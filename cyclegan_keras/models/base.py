@@ -1,0 +1,425 @@
+"""What `CycleGAN` and `Pix2Pix` have in common: discriminators, tracing, averages, training."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+from PIL import Image
+
+from cyclegan_keras._seeds import checked_seed, derived_seed
+from cyclegan_keras.data.loader import DataLoader
+from cyclegan_keras.layers.random_stream import RandomStream
+from cyclegan_keras.losses import OBJECTIVES
+from cyclegan_keras.models.discriminator_updates import update_jointly, update_separately
+from cyclegan_keras.models.several_networks import SeveralNetworks, two_domains
+from cyclegan_keras.networks import build_discriminator, build_generator
+from cyclegan_keras.optimizers import FusedAdam, build_optimizer, keep_optimizers_apart
+from cyclegan_keras.training import loop
+from cyclegan_keras.training.callbacks import book_callbacks, sample_images
+
+
+class GAN(SeveralNetworks):
+    """Generators and discriminators that are trained against each other.
+
+    A subclass makes the networks, `combined` (through which the generators are trained), and
+    `_step`. All are ordinary Keras models; what is compiled into them is what `train_step` uses.
+
+    Args:
+        img_shape: `(height, width, channels)`.
+        generator: What `networks.build_generator` is called with, besides shape and seed.
+        discriminator: What `networks.build_discriminator` is called with, likewise.
+        data_loader: A `DataLoader` for `train`; `None` means one for the drawn default set.
+        objective: "least_squares", "log_likelihood", "hinge" or "wasserstein".
+        lambda_penalty: Weight of the gradient penalty, which only "wasserstein" has.
+        discriminator_update: "separate": one on real images and then one on translations;
+            "joint": one on the mean of both losses.
+        learning_rate: Of the Adam optimizers.
+        beta_1: Of the Adam optimizers.
+        ema: Share that the moving average of the generators' weights keeps at each step, in [0, 1);
+            0 takes no average.
+        seed: Of all randomness; `None` draws another one each time.
+        name: Of the model.
+
+    Raises:
+        ValueError: If there is no such objective or update, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        img_shape: tuple[int, int, int],
+        generator: dict[str, Any],
+        discriminator: dict[str, Any],
+        data_loader: DataLoader | None,
+        *,
+        objective: str,
+        lambda_penalty: float,
+        discriminator_update: str,
+        learning_rate: float,
+        beta_1: float,
+        ema: float,
+        seed: int | None,
+        name: str,
+    ) -> None:
+        super().__init__(name=name)
+        # TensorFlow 2.21's remapper fails on a convolution with bias and LeakyReLU once their
+        # gradient is taken, and prints an error at each tracing; it would gain nothing here.
+        tf.config.optimizer.set_experimental_options({"remapping": False})
+        _check_precision()
+        check_choice("objective", objective, tuple(OBJECTIVES))
+        check_choice("discriminator_update", discriminator_update, ("separate", "joint"))
+        if not 0 <= ema < 1:
+            raise ValueError(f"`ema` must be in [0, 1). Received: ema={ema}")
+        height, width, channels = img_shape
+        self.img_shape = (height, width, channels)
+        self.img_rows, self.img_cols, self.channels = self.img_shape
+        self._data_loader = data_loader
+        self.objective = objective
+        self.lambda_penalty = lambda_penalty
+        self.discriminator_update = discriminator_update
+        self.seed = checked_seed(seed)
+        self._generator_settings = generator
+        self._discriminator_settings = discriminator
+        self._adam = {"learning_rate": learning_rate, "beta_1": beta_1}
+        self._ema = ema
+        self._num_seeds = 0
+        self._traced: _TracedStep | None = None
+        self._averaged = _Copies()
+
+    def build_generator(self) -> keras.Model:
+        """Builds one generator. Override it to train another network.
+
+        Returns:
+            A model from images to images of the same shape, in [-1, 1].
+        """
+        return build_generator(self.img_shape, seed=self._next_seed(), **self._generator_settings)
+
+    def build_discriminator(self) -> keras.Model:
+        """Builds one discriminator. Override it to train another network.
+
+        Returns:
+            A model from what is judged to scores, of any shape after the batch's.
+        """
+        settings = self._discriminator_settings
+        return build_discriminator(self._judged_shape, seed=self._next_seed(), **settings)
+
+    @property
+    def _judged_shape(self) -> tuple[int, int, int]:
+        """Shape of what a discriminator sees of one image."""
+        return self.img_shape
+
+    def _next_seed(self) -> int | None:
+        """A seed for the next network, far from those of its neighbours' layers."""
+        self._num_seeds += 1
+        return derived_seed(self.seed, self._num_seeds)
+
+    def _compile_discriminator(self, d: keras.Model) -> None:
+        """Compiles as in listing 9.3, with the loss of the objective."""
+        objective = OBJECTIVES[self.objective]
+        accuracy: Any = "accuracy"
+        if objective.threshold != 0.5:
+            accuracy = keras.metrics.BinaryAccuracy("accuracy", threshold=objective.threshold)
+        d.compile(
+            loss=objective.discriminator, optimizer=FusedAdam(**self._adam), metrics=[accuracy]
+        )
+
+    def _compile_combined(self, losses: Sequence[Any], weights: Sequence[float]) -> None:
+        average = {"use_ema": True, "ema_momentum": self._ema} if self._ema else {}
+        self.combined.compile(
+            loss=list(losses),
+            loss_weights=list(weights),
+            optimizer=FusedAdam(**self._adam, **average),
+        )
+
+    def _finish(self) -> None:
+        """Ends the making of the model, once all is compiled."""
+        if OBJECTIVES[self.objective].has_penalty:
+            self.mixing = RandomStream(self._next_seed(), name="mixing")
+        # An optimizer that is not built when it is saved or loaded loses its state.
+        for model in self.compiled_models:
+            build_optimizer(model)
+            keep_optimizers_apart(model)
+        self.built = True
+        SeveralNetworks.compile(self)
+
+    @property
+    def data_loader(self) -> DataLoader:
+        """What `train` trains on."""
+        if self._data_loader is None:  # Nothing is drawn or read before an image is wanted.
+            self._data_loader = self._default_loader()
+        return self._data_loader
+
+    @data_loader.setter
+    def data_loader(self, data_loader: DataLoader | None) -> None:
+        self._data_loader = data_loader
+
+    @property
+    def dataset_name(self) -> str:
+        """The name of the data loader's data set."""
+        return self.data_loader.dataset_name
+
+    @property
+    def compiled_models(self) -> list[keras.Model]:
+        """The discriminators and `combined`."""
+        raise NotImplementedError
+
+    @property
+    def generators(self) -> dict[str, keras.Model]:
+        """The generators that are trained, by name: `g_AB`, `g_BA` or both."""
+        raise NotImplementedError
+
+    @property
+    def optimizers(self) -> list[keras.optimizers.Optimizer]:
+        """The optimizers of the discriminators and of `combined`, in this order."""
+        return [model.optimizer for model in self.compiled_models]
+
+    @property
+    def translators(self) -> dict[str, keras.Model]:
+        """The generators to translate with, by name.
+
+        With `ema`, these are copies that have the moving averages of the weights; else they are
+        the generators themselves. The copies are brought up to date each time they are asked for.
+        """
+        optimizer = self.combined.optimizer
+        # Mixed precision puts an optimizer that scales losses around the one that averages.
+        averaging = getattr(optimizer, "inner_optimizer", optimizer)
+        if not averaging.use_ema or not int(averaging.iterations):
+            return self.generators
+        copies = self._averaged.of(self.generators, self._copy_of)
+        variables = [v for copy in copies.values() for v in copy.trainable_variables]
+        averaging.finalize_variable_values(variables)
+        return copies
+
+    def _copy_of(self, g: keras.Model) -> keras.Model:
+        if _is_functional(g):
+            return keras.models.clone_model(g)
+        copy = self.build_generator()
+        copy(keras.Input(self.img_shape))
+        return copy
+
+    def _disc_patch(self, d: keras.Model) -> tuple[int, ...]:
+        """Shape of a discriminator's scores for one image."""
+        if _is_functional(d):
+            return tuple(d.output_shape[1:])
+        return tuple(d(keras.Input(self._judged_shape)).shape[1:])
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Returns the outputs of `combined`."""
+        return self.combined(inputs, training=training)
+
+    def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
+        """Trains all networks on one batch.
+
+        Args:
+            data: `(imgs_A, imgs_B)`, each float32 in [-1, 1], `(batch, height, width, channels)`.
+
+        Returns:
+            A dict of scalar tensors: `d_loss` and `d_acc` (means over the discriminators),
+            `g_loss`, and the unweighted losses of `combined` under Keras's names, `valid_A_loss`
+            and so on.
+        """
+        imgs_A, imgs_B = (
+            ops.convert_to_tensor(imgs, self.combined.variable_dtype) for imgs in two_domains(data)
+        )
+        return self._current_step()(imgs_A, imgs_B)
+
+    def _current_step(self) -> Any:
+        """The traced step; traced anew once any of the models is compiled anew.
+
+        It is not traced if this model, or any of those, was compiled with `run_eagerly`.
+        """
+        models = self.compiled_models
+        if any(model.run_eagerly for model in (self, *models)):
+            for model in models:
+                build_optimizer(model)
+            return self._step
+        # `compile` makes a new loss each time, whatever it is given.
+        compiled = [part for model in models for part in (model.optimizer, model._compile_loss)]
+        if self._traced is None or not self._traced.is_for(compiled):
+            for model in models:
+                build_optimizer(model)
+            # Each batch size gets a graph of its own, so that it computes the same bits whichever
+            # size came first. As in Keras, without autograph: there is nothing to convert, and
+            # looking takes time.
+            function = tf.function(self._step, autograph=False)
+            self._traced = _TracedStep(function, compiled)
+        return self._traced.function
+
+    def _step(self, imgs_A: Any, imgs_B: Any) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def update_discriminator(
+        self, d: keras.Model, real: Any, fake: Any, source: Any = None, source_share: float = 0.0
+    ) -> dict[str, Any]:
+        """Moves one discriminator towards 1 on real images and towards 0 on translations.
+
+        Args:
+            d: The discriminator.
+            real: Images of its domain.
+            fake: As many translations into its domain.
+            source: Real images of the other domain, towards 0 as well; `None` for none.
+            source_share: Their share of the loss that translations have otherwise, in [0, 1).
+
+        Returns:
+            `loss`, half on `real` and half on the rest, and `acc`, the mean over `real` and `fake`,
+            measured before the update that each belongs to; and `penalty`, if the objective has
+            one.
+        """
+        objective = OBJECTIVES[self.objective]
+        update = update_jointly if self.discriminator_update == "joint" else update_separately
+        shares = None
+        if objective.has_penalty:
+            shares = self.mixing.uniform((ops.shape(real)[0], 1, 1, 1))
+        return update(
+            d,
+            real,
+            fake,
+            objective.threshold,
+            shares,
+            self.lambda_penalty,
+            source=source,
+            source_share=source_share,
+        )
+
+    def _default_loader(self) -> DataLoader:
+        """The drawn set to train on when no data loader is given."""
+        raise NotImplementedError
+
+    def train(
+        self,
+        epochs: int,
+        batch_size: int = 1,
+        sample_interval: int = 50,
+        *,
+        callbacks: Iterable[keras.callbacks.Callback] | None = None,
+        seed: int | None = None,
+    ) -> keras.callbacks.History:
+        """Trains on the data loader's images, epoch by epoch.
+
+        Args:
+            epochs: Passes over the data.
+            batch_size: Images of each domain in one step; the last step of an epoch may have fewer.
+            sample_interval: Steps between two sample grids.
+            callbacks: Keras callbacks to hang on the loop, in place of the book's, which are a
+                progress bar, and a grid of samples in `images/<dataset>/` every `sample_interval`
+                steps. Callbacks that want one `model.optimizer` do not fit: there are several, in
+                `optimizers`.
+            seed: Of the order and the flips; `None` means the data loader's own.
+
+        Returns:
+            A `History`, whose `history` has the mean losses of each epoch.
+
+        Raises:
+            FileNotFoundError: If there is no such data set.
+            ValueError: If its images have another size, or there are too few or broken ones.
+
+        Reference:
+            *GANs in Action*, listing 9.6.
+        """
+        loop.check_epochs(epochs)
+        given = (*self.data_loader.img_res, self.data_loader.channels)
+        if given != tuple(self.img_shape):
+            raise ValueError(
+                "The data loader must give images of the networks' shape. Received: `img_res` "
+                f"{given[:2]} with {given[2]} channels for `img_shape` {self.img_shape}"
+            )
+        if callbacks is None:
+            callbacks = book_callbacks(self.data_loader, sample_interval)
+        return loop.run(self, self.data_loader, epochs, batch_size, callbacks, seed=seed)
+
+    def sample_images(self, epoch: int, batch_i: int) -> Image.Image:
+        """Translates some test images there and back, and keeps the picture.
+
+        Args:
+            epoch: Of the picture's name.
+            batch_i: Of the picture's name.
+
+        Returns:
+            The picture, which a notebook shows. It is also in
+            `images/<dataset>/<epoch>_<batch_i>.png`, or, where there is such a file, in one with
+            `-2`, `-3`, … behind its name.
+
+        Raises:
+            FileNotFoundError: If there is no such data set.
+            OSError: If the picture cannot be written.
+
+        Reference:
+            *GANs in Action*, `sample_images` in section 9.6.
+        """
+        return sample_images(self, self.data_loader, epoch, batch_i)
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raises an error that teaches if a setting is none of those that there are.
+
+    Args:
+        name: Of the setting.
+        value: What was given.
+        choices: What there is.
+
+    Raises:
+        ValueError: If it is not among them.
+    """
+    if value not in choices:
+        raise ValueError(
+            f"`{name}` must be one of {', '.join(choices)}. Received: {name}={value!r}"
+        )
+
+
+def named(model: keras.Model, name: str) -> keras.Model:
+    """Gives a network the name that `combined`, its summary and its file will show.
+
+    Args:
+        model: The network.
+        name: "g_AB", "d_A" and so on.
+
+    Returns:
+        The network itself.
+    """
+    model.name = name
+    return model
+
+
+def _is_functional(network: keras.Model) -> bool:
+    """Whether a network is made of its inputs and outputs, and not a subclass with a `call`."""
+    return getattr(network, "outputs", None) is not None
+
+
+def _check_precision() -> None:
+    dtype = keras.config.dtype_policy().variable_dtype
+    if dtype in ("float16", "bfloat16"):
+        raise ValueError(
+            f"Weights must be float32 at least to be trained: steps are smaller than {dtype} can "
+            f"tell. Compute in 16 bits by `keras.config.set_dtype_policy('mixed_{dtype}')`. "
+            f"Received: the policy {keras.config.dtype_policy().name!r}"
+        )
+
+
+class _TracedStep:
+    """A traced step and what it was traced with, where Keras does not look for variables."""
+
+    def __init__(self, function: Any, compiled: list[Any]) -> None:
+        self.function = function
+        self._compiled = compiled
+
+    def is_for(self, compiled: list[Any]) -> bool:
+        return all(mine is theirs for mine, theirs in zip(self._compiled, compiled, strict=True))
+
+
+class _Copies:
+    """Copies of generators, where Keras does not look for weights to train and to save."""
+
+    def __init__(self) -> None:
+        self._copies: dict[str, keras.Model] = {}
+
+    def of(
+        self,
+        generators: dict[str, keras.Model],
+        copied: Callable[[keras.Model], keras.Model],
+    ) -> dict[str, keras.Model]:
+        for name, g in generators.items():
+            if name not in self._copies:
+                self._copies[name] = named(copied(g), name)
+            self._copies[name].set_weights(g.get_weights())
+        return dict(self._copies)

@@ -1,0 +1,84 @@
+"""What discriminators see of an image, where they do not see it as it is."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from cyclegan_keras.layers.random_stream import RandomStream
+
+# Half the width of what each is drawn from at `colour=1`, as in the paper.
+BRIGHTNESS, SATURATION, CONTRAST = 0.5, 1.0, 0.5
+
+
+class RandomView(keras.layers.Layer):
+    """Shifts and recolours images at random, each by itself.
+
+    Real and translated images both go through it, and the generators' gradients come back through
+    it, so it does not show in translations; but discriminators cannot learn a few hundred images
+    by heart any more.
+
+    Args:
+        shift: The largest shift up and down, left and right, in shares of the image's size, in
+            [0, 1); 0.125 in the paper. What comes in from outside is 0, medium grey.
+        colour: How much brightness, saturation and contrast change; 0 is not at all, and 1 as in
+            the paper.
+        seed: Of its choices; `None` draws another one each time.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Input shape:
+        `(batch, height, width, channels)`, with known height and width.
+
+    Output shape:
+        Same as the input's.
+
+    Reference:
+        [Zhao et al., 2020](https://arxiv.org/abs/2006.10738), section 3.3.
+    """
+
+    def __init__(
+        self, shift: float = 0.125, colour: float = 1.0, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if not 0 <= shift < 1:
+            raise ValueError(f"`shift` must be in [0, 1). Received: shift={shift}")
+        if not colour >= 0:
+            raise ValueError(f"`colour` must be at least 0. Received: colour={colour}")
+        self.shift = shift
+        self.colour = colour
+        self.random = RandomStream(seed)
+        # Translations are float32, whatever the precision of the networks, and so is chance.
+        self.autocast = False
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the views."""
+        chances = self.random.uniform((tf.shape(inputs)[0], 5))
+        # -1 to 1 each.
+        chances = tf.cast(2 * chances - 1, inputs.dtype)
+        if self.colour:
+            inputs = self._recoloured(inputs, chances[:, :3])
+        return self._shifted(inputs, chances[:, 3:]) if self.shift else inputs
+
+    def _recoloured(self, imgs: Any, chances: Any) -> Any:
+        brightness, saturation, contrast = (
+            self.colour * width * chances[:, place, None, None, None]
+            for place, width in enumerate((BRIGHTNESS, SATURATION, CONTRAST))
+        )
+        imgs = imgs + brightness
+        grey = tf.reduce_mean(imgs, axis=3, keepdims=True)
+        imgs = grey + (1 + saturation) * (imgs - grey)
+        mean = tf.reduce_mean(imgs, axis=(1, 2, 3), keepdims=True)
+        return mean + (1 + contrast) * (imgs - mean)
+
+    def _shifted(self, imgs: Any, chances: Any) -> Any:
+        for axis, chance in ((1, chances[:, :1]), (2, chances[:, 1:])):
+            size = imgs.shape[axis]
+            most = round(self.shift * size)
+            # Each whole number of pixels, from -most to most, equally often.
+            steps = tf.floor((chance + 1) / 2 * (2 * most + 1))
+            places = tf.range(size)[None] + tf.minimum(tf.cast(steps, tf.int32), 2 * most)
+            margins = [(0, 0)] * 4
+            margins[axis] = (most, most)
+            imgs = tf.gather(tf.pad(imgs, margins), places, axis=axis, batch_dims=1)
+        return imgs

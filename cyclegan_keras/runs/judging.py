@@ -1,0 +1,91 @@
+"""Puts together who judges the translators of a run, as its settings say."""
+
+import functools
+from typing import Any
+
+from cyclegan_keras.config.train_config import TrainConfig
+
+TAKE_FEATURES = ("kernel", "frechet")
+
+
+def make_judge(config: TrainConfig, loader: Any) -> tuple[Any, Any]:
+    """Makes the judge of a run, and tells what it cannot do before the training begins.
+
+    Args:
+        config: The settings.
+        loader: The `DataLoader`.
+
+    Returns:
+        A `Judge` for the figures at the end, and the `Judging` that is made of it for those while
+        the model is trained, `None` if none are wanted then.
+
+    Raises:
+        ConnectionError: If the extractor's weights cannot be downloaded.
+        FileNotFoundError: If there is no extractor, and the truth is not known.
+        ValueError: If there is no such figure as the best translators are to be kept by, or the
+            images are too few.
+    """
+    from cyclegan_keras.losses import OBJECTIVES
+    from cyclegan_keras.metrics import diagnostics, evaluator
+    from cyclegan_keras.training.callbacks.best import Ruler
+    from cyclegan_keras.training.callbacks.evaluating import Judging
+
+    if not config.evaluate_every:
+        return evaluator.Judge(loader), None
+    figure = _figure(config, loader)
+    extractor = _extractor(config, loader, figure)
+    judge = evaluator.Judge(loader, extractor)
+    if extractor is not None:
+        print(f"Looking at the real images with {extractor.name} …", flush=True)
+        _ = judge.real  # Found out now, what is wrong with them is told now.
+    takes_features = extractor is not None and figure in TAKE_FEATURES
+    ruler = Ruler(figure, extractor.name if takes_features else None)
+    print(f"Judged  by {ruler}, every {config.evaluate_every:,} steps", flush=True)
+    of_discriminators = None
+    if (blind_loss := OBJECTIVES[config.objective].blind_loss) is not None:
+        of_discriminators = functools.partial(
+            diagnostics.faults_of_discriminators, blind_loss=blind_loss
+        )
+    return judge, Judging(
+        measure=lambda translators: judge.measure(translators).figures,
+        ruler=ruler,
+        faults=diagnostics.faults,
+        faults_of_discriminators=of_discriminators,
+    )
+
+
+def _figure(config: TrainConfig, loader: Any) -> str:
+    if config.best_by == "truth" and not loader.test_pairs:
+        raise ValueError(
+            "`best_by` cannot be truth, for it is not known here: testA and testB in "
+            f"{str(loader.directory)!r} are no pairs. Leave --best-by out, or, if they are, add "
+            "\"test_pairs\": true to its dataset.json. Received: best_by='truth'"
+        )
+    if config.best_by == "auto":
+        return "truth" if loader.test_pairs else "kernel"
+    return config.best_by
+
+
+def _extractor(config: TrainConfig, loader: Any, figure: str) -> Any:
+    from cyclegan_keras.metrics import features
+
+    if config.extractor == "none":
+        if figure in TAKE_FEATURES:
+            raise ValueError(
+                f"`best_by` cannot be {figure}, which takes features, with extractor='none'. Give "
+                "--best-by cycle, or truth where it is known, or an extractor. "
+                f"Received: best_by={config.best_by!r}"
+            )
+        return None
+    try:
+        return features.choose(config.extractor)
+    except FileNotFoundError as error:
+        if config.extractor != "auto" or not loader.test_pairs:
+            raise
+        if figure in TAKE_FEATURES:
+            raise ValueError(
+                f"`best_by` cannot be {figure}, which takes features. {error} Or leave --best-by "
+                f"out: the truth is known here. Received: best_by={figure!r}"
+            ) from error
+        print(f"{error} Going on without distance, strength and diversity.", flush=True)
+        return None

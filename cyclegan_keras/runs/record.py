@@ -1,0 +1,165 @@
+"""What a run has come to: translators and figures, and whether these are of those."""
+
+import hashlib
+import json
+import pathlib
+import shlex
+import zipfile
+from collections.abc import Iterable
+from typing import Any
+
+from cyclegan_keras._files import PathLike, free_name
+from cyclegan_keras.config.train_config import TrainConfig
+
+FIGURES, REPORT, PICTURE = "metrics.json", "report.html", "translations.png"
+EARLIER = "earlier"  # The folder for what tells of weights that were trained further.
+
+
+def figures_if_finished(config: TrainConfig) -> dict[str, Any] | None:
+    """Reads the figures of a run that has nothing left to do.
+
+    Args:
+        config: The settings.
+
+    Returns:
+        The figures; `None` if the run is not finished, or shall have more epochs.
+
+    Raises:
+        ValueError: If the file with the figures is damaged.
+    """
+    if config.run_dir is None:
+        return None
+    figures = read_figures(config.run_dir)
+    is_stale = stale_translators(pathlib.Path(config.run_dir), figures)
+    return figures if figures.get("epochs", 0) >= config.epochs and not is_stale else None
+
+
+def stale_translators(folder: pathlib.Path, figures: dict[str, Any]) -> list[str]:
+    """Finds translators that are no longer those that figures were measured of.
+
+    Args:
+        folder: Of the run.
+        figures: Its figures. Those of earlier versions do not say of which weights they are.
+
+    Returns:
+        Names of files.
+    """
+    digests = figures.get("weights", {})
+    return [name for name, digest in digests.items() if _weights_digest(folder / name) != digest]
+
+
+def read_figures(folder: PathLike) -> dict[str, Any]:
+    """Reads the figures of a run.
+
+    Args:
+        folder: Of the run.
+
+    Returns:
+        What is in its `metrics.json`; nothing if there is no such file.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    path = pathlib.Path(folder) / FIGURES
+    try:
+        figures = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r} is not JSON ({error}). Take it out.") from None
+    if not isinstance(figures, dict):
+        raise ValueError(f"{str(path)!r} must hold figures by name. Take it out.")
+    if not isinstance(figures.get("weights", {}), dict):
+        raise ValueError(f"{str(path)!r} is damaged. Take it out. Received: weights")
+    for name in ("epochs", "stopped_at_step"):
+        if type(figures.get(name, 0)) is not int:
+            raise ValueError(
+                f"{str(path)!r} is damaged. Take it out. Received: "
+                f"{name}={str(figures[name])[:50]!r}"
+            )
+    return figures
+
+
+def results_in(folder: PathLike) -> list[str]:
+    """Lists what a run has come to: translators and figures.
+
+    Args:
+        folder: Of the run.
+
+    Returns:
+        Names of files, in order.
+    """
+    place = pathlib.Path(folder)
+    names = (path.name for path in place.iterdir()) if place.is_dir() else ()
+    return sorted(name for name in names if name.endswith(".keras") or name == FIGURES)
+
+
+def cannot_go_on(folder: PathLike) -> str | None:
+    """Says why a run needs a checkpoint to go on from, if it does.
+
+    Without one it would begin anew and overwrite what it has come to.
+
+    Args:
+        folder: Of the run.
+
+    Returns:
+        A sentence; `None` if there is nothing to overwrite.
+    """
+    if not (found := results_in(folder)):
+        return None
+    place = shlex.quote(str(folder))
+    return (
+        f"The run in {str(folder)!r} has {' and '.join(found[:3])}, but no checkpoint to go on "
+        "from, and nothing is overwritten. Train its networks further in another run, with "
+        f"--from {place} and another --run-dir."
+    )
+
+
+def check_nothing_is_lost(folder: PathLike) -> None:
+    """Raises an error that teaches if a run without checkpoints has come to something.
+
+    Args:
+        folder: Of the run.
+
+    Raises:
+        ValueError: If so.
+    """
+    if (reason := cannot_go_on(folder)) is not None:
+        raise ValueError(reason)
+
+
+def set_aside(folder: pathlib.Path) -> None:
+    """Puts away what tells of the translators as they are, before they are trained further.
+
+    Figures, report and picture go to `earlier` (or `earlier-2`, …), so that nobody takes them for
+    those of the new weights, and nothing is lost.
+
+    Args:
+        folder: Of the run.
+    """
+    stale = [folder / name for name in (FIGURES, REPORT, PICTURE) if (folder / name).exists()]
+    if any(path.name != PICTURE for path in stale):
+        place = free_name(folder / EARLIER)
+        place.mkdir()
+        for path in stale:
+            path.rename(place / path.name)
+
+
+def weights_of(paths: Iterable[pathlib.Path]) -> dict[str, str | None]:
+    """Digests the weights in `.keras` files, whenever they were written.
+
+    Args:
+        paths: Of the files.
+
+    Returns:
+        SHA-256 by the name of the file; `None` if it is no such file.
+    """
+    return {path.name: _weights_digest(path) for path in paths}
+
+
+def _weights_digest(path: pathlib.Path) -> str | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return hashlib.sha256(archive.read("model.weights.h5")).hexdigest()
+    except (OSError, KeyError, zipfile.BadZipFile):
+        return None

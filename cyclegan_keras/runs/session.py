@@ -1,0 +1,269 @@
+"""One training session: from where the run in a folder stands to its end, or to the next break."""
+
+import contextlib
+import dataclasses
+import pathlib
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from cyclegan_keras._text import counted
+from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.data.loader import DataLoader
+from cyclegan_keras.inference import saving
+from cyclegan_keras.runs import provenance, record, run_folder
+from cyclegan_keras.runs.warm_start import Taken
+from cyclegan_keras.training import callbacks, loop
+from cyclegan_keras.training.callbacks import tensorboard
+from cyclegan_keras.training.callbacks.checkpointing import Checkpointing, restore
+from cyclegan_keras.training.callbacks.evaluating import Evaluation, Judging
+from cyclegan_keras.training.callbacks.history import HistoryCSV
+from cyclegan_keras.training.checkpoints import Checkpoint, CheckpointStore
+from cyclegan_keras.training.faults import (
+    Interrupted,
+    NotFinite,
+    NotFiniteGuard,
+    StopOnSignal,
+    tolerated,
+    warn,
+)
+from cyclegan_keras.training.progress import Progress
+
+# Of going back for one fault: after that, other images will not help either.
+MAX_ATTEMPTS = 3
+
+
+class Session:
+    """Trains a model, and can be broken off and gone on with at any step.
+
+    Args:
+        model: A `CycleGAN` or a `Pix2Pix`, made with the settings.
+        loader: Where the images come from.
+        config: The settings.
+        run_dir: The folder of the run, which nobody else is using.
+        judging: Who measures the translators every `evaluate_every` steps; `None` if nobody does.
+        start: Gives the model the weights to begin with, if they are not random.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        loader: DataLoader,
+        config: TrainConfig,
+        run_dir: pathlib.Path,
+        judging: Judging | None = None,
+        start: Callable[[Any], Taken] | None = None,
+    ) -> None:
+        self._model, self._loader, self._config, self._run_dir = model, loader, config, run_dir
+        self._judging, self._start = judging, start
+        self._store = CheckpointStore(run_dir / "checkpoints", config.keep)
+        self._store.remove_leftovers()
+        self._about = provenance.provenance(loader)
+
+    def train(self) -> int | None:
+        """Trains to the end, beginning with the newest checkpoint, if there is one.
+
+        Returns:
+            The step that it was ended after for want of progress; `None` if it went to the end.
+
+        Raises:
+            Interrupted: If a signal asked to stop; all is saved then.
+            ValueError: If the checkpoint is of another model or of other images, or if a loss is
+                infinite or no number and `on_nan` does not say to go on, or going on was in vain.
+        """
+        checkpoint = self._store.load_latest(warn, or_else=record.cannot_go_on(self._run_dir))
+        progress = Progress()
+        if checkpoint is not None:
+            provenance.check(self._about, checkpoint.state, warn)
+            self._check_epochs(Progress.from_state(checkpoint.state["progress"]))
+            progress = self._go_to(checkpoint)
+            # What it began with is in the checkpoint, and may be gone elsewhere.
+            self._remember_start(checkpoint.state.get("start_digest"))
+            if progress.epoch < self._config.epochs:
+                record.set_aside(self._run_dir)
+        elif self._start is not None:
+            taken = self._start(self._model)
+            self._remember_start(taken.digest)
+            print(taken, flush=True)
+        # Only now: settings that are refused must not take the place of the right ones.
+        run_folder.write_settings(self._run_dir, self._config)
+        if checkpoint is not None:
+            print(f"Resumed {checkpoint.path}: {_in_words(progress)}", flush=True)
+        attempts = Attempts(self._loader.num_batches(self._config.batch_size))
+        # One for all attempts, so that no signal is forgotten between two of them.
+        with StopOnSignal() as stop:
+            while True:
+                try:
+                    return self._train_from(progress, stop)
+                except NotFinite as fault:
+                    checkpoint = self._store.load_latest(warn)
+                    progress = self._after(fault, progress, checkpoint, attempts.after(progress))
+
+    def _remember_start(self, digest: str | None) -> None:
+        self._config = dataclasses.replace(self._config, start_digest=digest)
+        self._about["start_digest"] = digest
+
+    def _check_epochs(self, progress: Progress) -> None:
+        """What was trained longer cannot end as if it had not been."""
+        epochs = self._config.epochs
+        if (progress.epoch, progress.step) > (epochs, 0):
+            raise ValueError(
+                f"The run in {str(self._run_dir)!r} is further than `epochs` says, "
+                f"{_in_words(progress)}. Leave --epochs out, or give at least {progress.epoch + 1}."
+                f" Received: epochs={epochs}"
+            )
+
+    def _train_from(self, progress: Progress, stop: StopOnSignal) -> int | None:
+        config = self._config
+        guard = NotFiniteGuard(config.sample_interval)
+        checkpointing = Checkpointing(self._store, config.checkpoint_interval, guard, self._about)
+        history, shows, board = self._writers()
+        evaluation = self._evaluation(guard, history)
+        hooks: list[keras.callbacks.Callback | None] = [
+            guard,
+            callbacks.ProgressBar(),
+            callbacks.LearningRateDecay(config.decay_epochs or 0, config.learning_rate),
+            board,
+            evaluation,
+            history,
+            callbacks.SampleGrid(self._loader, config.sample_interval, shows),
+            checkpointing,
+            stop,
+        ]
+        try:
+            loop.run(
+                self._model,
+                self._loader,
+                config.epochs,
+                config.batch_size,
+                [hook for hook in hooks if hook is not None],
+                seed=config.seed,
+                progress=progress,
+            )
+            checkpointing.wait()
+            stop.check()
+        except Interrupted as interrupted:
+            self._break_off(interrupted, checkpointing, progress)
+            raise
+        return None if evaluation is None else evaluation.stopped_at
+
+    def _writers(self) -> tuple[HistoryCSV, callbacks.Show, tensorboard.TensorBoardLog | None]:
+        """What takes the numbers, what takes the samples, and what gets both of them as well."""
+        path, interval = self._run_dir / run_folder.HISTORY, self._config.sample_interval
+        writes = callbacks.writes_samples_to(self._run_dir / "samples")
+        if not self._config.tensorboard:
+            return HistoryCSV(path, interval), writes, None
+        board = tensorboard.TensorBoardLog(self._run_dir / "tensorboard")
+        history = HistoryCSV(path, interval, sinks=[board.write_row])
+        return history, callbacks.shows_all([writes, board.write_sample]), board
+
+    def _evaluation(self, guard: NotFiniteGuard, history: HistoryCSV) -> Evaluation | None:
+        if self._judging is None:
+            return None
+        return Evaluation(
+            self._judging,
+            self._config.evaluate_every,
+            self._run_dir,
+            guard,
+            sinks=[history.take_figures],
+            patience=self._config.stop_when_stale,
+        )
+
+    def _break_off(
+        self, interrupted: Interrupted, checkpointing: Checkpointing, progress: Progress
+    ) -> None:
+        try:
+            checkpointing.take()
+            checkpointing.wait()
+        except NotFinite as fault:
+            checkpoint = self._store.load_latest(warn)
+            if checkpoint is None:
+                warn(f"{fault} Nothing is saved.")
+                return
+            warn(f"{fault} That state is not saved, but the last good one is.")
+            progress = self._go_to(checkpoint)
+        with tolerated("a translator"):
+            record.set_aside(self._run_dir)
+            saving.save_translators(self._model.translators, self._run_dir)
+        with contextlib.suppress(OSError):  # The terminal may be gone.
+            print(
+                f"Stopped by {interrupted}, {_in_words(progress)}. To go on: "
+                f"python train.py --run-dir {shlex.quote(str(self._run_dir))} --resume",
+                flush=True,
+            )
+
+    def _after(
+        self, fault: NotFinite, broken: Progress, checkpoint: Checkpoint | None, attempts: int
+    ) -> Progress:
+        """Goes back to the last good state, and either on from there or no further."""
+        text = f"{fault}{self._images_of(fault, broken)}"
+        if checkpoint is None:
+            raise ValueError(
+                f"{text} There is no good checkpoint to go back to. Begin another run, with a "
+                "smaller --learning-rate."
+            ) from None
+        progress = self._go_to(checkpoint)
+        if self._config.on_nan == "rollback" and attempts <= MAX_ATTEMPTS:
+            warn(f"{text} Back to {checkpoint.path.name}, {_in_words(progress)}.")
+            progress.attempt = broken.attempt + 1
+            return progress
+        record.set_aside(self._run_dir)
+        saved = saving.save_translators(self._model.translators, self._run_dir)
+        tried, way_out = "", ", or go on with --resume --on-nan rollback"
+        if self._config.on_nan == "rollback":
+            tried, way_out = f", {MAX_ATTEMPTS} times in vain", ""
+        raise ValueError(
+            f"{text} Stopped{tried}. {' and '.join(path.name for path in saved)} are of the last "
+            f"good checkpoint, {str(checkpoint.path)!r}, {_in_words(progress)}. Begin another run "
+            f"with a smaller --learning-rate{way_out}."
+        ) from None
+
+    def _images_of(self, fault: NotFinite, progress: Progress) -> str:
+        if fault.step is None:
+            return ""
+        seed = progress.seed_of_epoch(self._config.seed, fault.epoch)
+        domains = self._loader.batch_paths(self._config.batch_size, seed, fault.step)
+        names = (repr(str(path)) for paths in domains for path in paths)
+        return f" The images of that step: {', '.join(names)}."
+
+    def _go_to(self, checkpoint: Checkpoint) -> Progress:
+        restore(self._model, checkpoint)
+        return Progress.from_state(checkpoint.state["progress"])
+
+
+class Attempts:
+    """Counts how often the same fault came.
+
+    Faults are the same until a training has gone an epoch further than where the first of them
+    came. A newer checkpoint alone is no progress: it may be of the step before the next fault.
+
+    Args:
+        steps: In an epoch.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self._first: int | None = None
+        self._count = 0
+
+    def after(self, progress: Progress) -> int:
+        """Counts a fault.
+
+        Args:
+            progress: How far the training was when the fault was seen.
+
+        Returns:
+            How often this fault has come by now, from one.
+        """
+        step = progress.epoch * self._steps + progress.step
+        if self._first is None or step > self._first + self._steps:
+            self._first, self._count = step, 0
+        self._count += 1
+        return self._count
+
+
+def _in_words(progress: Progress) -> str:
+    steps = f" and {counted(progress.step, 'step')}" if progress.step else ""
+    return f"after {counted(progress.epoch, 'epoch')}{steps}"

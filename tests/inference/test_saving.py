@@ -1,0 +1,60 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from cyclegan_keras.inference import saving
+from cyclegan_keras.networks import build_unet_generator
+
+
+def test_a_model_is_saved_whole_or_not_at_all(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    path = tmp_path / "m.keras"
+    saving.save_whole(model, path)
+    before = path.read_bytes()
+
+    class Fails:
+        variables = ()
+
+        def save(self, partial):
+            partial.write_bytes(b"half")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        saving.save_whole(Fails(), path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["m.keras"]
+
+
+def test_a_copy_in_full_precision_has_the_same_weights(dtype_policy, random_images):
+    full = build_unet_generator((32, 32, 3), gf=2, name="g_AB")
+    assert saving.in_full_precision(full) is full
+    dtype_policy("mixed_float16")
+    half = build_unet_generator((32, 32, 3), gf=2, name="g_AB")
+    half.set_weights(full.get_weights())
+    dtype_policy("float32")
+    copy = saving.in_full_precision(half)
+    assert copy.name == "g_AB"
+    x = random_images(2, 32, 32, 3)
+    np.testing.assert_array_equal(np.asarray(copy(x)), np.asarray(full(x)))
+    assert not np.array_equal(np.asarray(half(x)), np.asarray(full(x)))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_model_with_a_weight_that_is_no_number_is_never_saved(value, tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)], name="g_AB")
+    saving.save_translators({"g_AB": model}, tmp_path)
+    before = (tmp_path / "g_AB.keras").read_bytes()
+    model.set_weights([np.array([[1.0], [value]]), np.zeros(1)])
+    with pytest.raises(
+        ValueError, match=r"g_AB is not saved: its weights '.*kernel' are not finite"
+    ):
+        saving.save_translators({"g_AB": model}, tmp_path)
+    assert (tmp_path / "g_AB.keras").read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_figures_are_json(tmp_path):
+    saving.save_figures({"epochs": 2, "truth_AB": 0.1}, tmp_path / "metrics.json")
+    assert json.loads((tmp_path / "metrics.json").read_text()) == {"epochs": 2, "truth_AB": 0.1}

@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cyclegan_keras.layers import _fast_convolution
+from cyclegan_keras.layers._fast_convolution import double_and_convolve, regroup
+
+
+def results_of(function, x, kernel):
+    """Its value, and its gradients with some weights for each number of it."""
+    x, kernel = tf.constant(x), tf.constant(kernel)
+    with tf.GradientTape() as tape:
+        tape.watch([x, kernel])
+        y = function(x, kernel)
+        cotangent = np.random.default_rng(2).uniform(-1, 1, y.shape)
+        loss = tf.reduce_sum(y * tf.cast(cotangent, y.dtype))
+    return [y, *tape.gradient(loss, [x, kernel])]
+
+
+def assert_equal(ours, plain, tolerance):
+    for one, other in zip(ours, plain, strict=True):
+        assert one.shape == other.shape
+        assert one.dtype == other.dtype
+        scale = max(1.0, float(tf.reduce_max(tf.abs(other))))
+        np.testing.assert_allclose(
+            np.asarray(one, "float64"), np.asarray(other, "float64"), rtol=0, atol=tolerance * scale
+        )
+
+
+def doubled(x, kernel):
+    return tf.nn.conv2d(tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2), kernel, 1, "SAME")
+
+
+SHAPES = [(2, 4, 4, 3), (1, 5, 7, 2), (3, 1, 2, 4), (1, 21, 23, 2)]
+PRECISIONS = [("float32", 5e-6), ("float64", 1e-14)]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize("filters", [3, 9])  # Each takes another way forward.
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 7])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_doubling_kernel(shape, size, filters, dtype, tolerance, random_images):
+    x = random_images(*shape, dtype=dtype)
+    kernel = random_images(size, size, shape[-1], filters, seed=1, dtype=dtype)
+    ours = results_of(lambda x, k: double_and_convolve(x, regroup(k)), x, kernel)
+    assert_equal(ours, results_of(doubled, x, kernel), tolerance)
+    assert bool(regroup(tf.constant(kernel)).phases) == (filters == 9)
+
+
+def test_doubling_kernel_by_hand():
+    # One pixel of value 1: "same" padding is one before and two after, so row 0 of the result meets
+    # kernel rows 1 and 2, row 1 meets rows 0 and 1; columns alike.
+    kernel = np.arange(16, dtype="float32").reshape(4, 4, 1, 1)
+    y = double_and_convolve(tf.ones((1, 1, 1, 1)), regroup(tf.constant(kernel)))
+    expected = [[5 + 6 + 9 + 10, 4 + 5 + 8 + 9], [1 + 2 + 5 + 6, 0 + 1 + 4 + 5]]
+    np.testing.assert_array_equal(y[0, :, :, 0], expected)
+
+
+def test_doubling_kernel_takes_any_number_of_images(random_images):
+    kernel = tf.constant(random_images(4, 4, 3, 9))
+    spec = tf.TensorSpec((None, None, None, 3))
+    function = tf.function(lambda x: double_and_convolve(x, regroup(kernel)), [spec])
+    for shape in ((1, 4, 6, 3), (5, 3, 2, 3)):
+        x = tf.constant(random_images(*shape))
+        np.testing.assert_allclose(function(x), doubled(x, kernel), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize(("size", "strides"), [(4, 2), (4, 1), (2, 2), (3, 1), (6, 3), (1, 1)])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_gradients_by_patches(shape, size, strides, dtype, tolerance, random_images, monkeypatch):
+    x = random_images(*shape, dtype=dtype)
+    kernel = random_images(size, size, shape[-1], 5, seed=1, dtype=dtype)
+    plain = results_of(lambda x, k: tf.nn.conv2d(x, k, strides, "SAME"), x, kernel)
+    for limit in (0, 1000):  # The images' gradient as ever, and by patches.
+        monkeypatch.setattr(_fast_convolution, "_VERY_FEW_RESULTS", limit)
+        by_patches = lambda x, k: _fast_convolution._convolve_by_patches(x, k, strides)  # noqa: E731
+        ours = results_of(by_patches, x, kernel)
+        assert_equal(ours, plain, tolerance)
+        np.testing.assert_array_equal(ours[0], plain[0])
+
+
+def test_patches_are_taken_where_few_pixels_come_out(random_images, monkeypatch):
+    taken = []
+    way = _fast_convolution._convolve_by_patches
+    monkeypatch.setattr(
+        _fast_convolution, "_convolve_by_patches", lambda x, *a: taken.append(x.shape) or way(x, *a)
+    )
+    for shape, size in (
+        ((4, 16, 16, 2), 4),  # 4 × 8 × 8 results: 256
+        ((5, 16, 16, 2), 4),  # 320
+        ((1, 30, 34, 2), 4),  # 255
+        ((1, 8, 8, 2), 3),  # a kernel that its stride does not divide
+    ):
+        x, kernel = random_images(*shape), tf.constant(random_images(size, size, 2, 3))
+        y = _fast_convolution.convolve(tf.constant(x), kernel, 2)
+        np.testing.assert_array_equal(y, tf.nn.conv2d(x, kernel, 2, "SAME"))
+    assert taken == [(4, 16, 16, 2), (1, 30, 34, 2)]
+
+
+@pytest.mark.parametrize("filters", [3, 9])
+@pytest.mark.parametrize("what", ["convolve", "double_and_convolve"])
+def test_second_derivatives(what, filters, random_images):
+    # A gradient penalty differentiates a gradient.
+    x = tf.constant(random_images(1, 4, 4, 2, dtype="float64"))
+    kernel = tf.constant(random_images(4, 4, 2, filters, seed=1, dtype="float64"))
+    ours, plain = {
+        "convolve": (
+            lambda x, k: _fast_convolution.convolve(x, k, 2),
+            lambda x, k: tf.nn.conv2d(x, k, 2, "SAME"),
+        ),
+        "double_and_convolve": (lambda x, k: double_and_convolve(x, regroup(k)), doubled),
+    }[what]
+
+    def penalty_gradient(function):
+        with tf.GradientTape() as outer:
+            outer.watch(kernel)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                y = tf.reduce_sum(tf.tanh(function(x, kernel)))
+            penalty = tf.reduce_sum(inner.gradient(y, x) ** 2)
+        return outer.gradient(penalty, kernel)
+
+    np.testing.assert_allclose(
+        penalty_gradient(ours), penalty_gradient(plain), rtol=1e-10, atol=1e-12
+    )

@@ -1,0 +1,61 @@
+import copy
+import os
+import shutil
+
+import pytest
+
+from cyclegan_keras import DataLoader
+from cyclegan_keras.runs import provenance
+
+
+def fail(text: str) -> None:
+    raise AssertionError(text)
+
+
+@pytest.fixture
+def folder(fruit_dir, tmp_path):
+    return shutil.copytree(fruit_dir, tmp_path / "set")
+
+
+def described(folder):
+    return provenance.provenance(DataLoader(folder.name, (32, 32), folder.parent))
+
+
+def test_the_same_images_elsewhere_are_the_same(folder, tmp_path):
+    before = described(folder)
+    moved = folder.rename(tmp_path / "moved")
+    os.utime(moved / "trainA" / "0000.png", (1, 1))
+    provenance.check(described(moved), before, fail)
+    assert before["images"]["trainA"]["count"] == 6
+    assert before["images"]["testB"]["count"] == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: (d / "trainB" / "0003.png").unlink(), "in trainB. Received: 5 .* there were 6"),
+        (
+            lambda d: (d / "trainA" / "0003.png").rename(d / "trainA" / "x.png"),
+            "in trainA. Received: 6 images of other names or sizes where there were 6",
+        ),
+        (lambda d: (d / "testA" / "0000.png").write_bytes(b" "), "other images in testA"),
+        (lambda d: shutil.rmtree(d / "testA"), "Received: 0 images where there were 4"),
+    ],
+)
+def test_other_images_are_refused(change, message, folder):
+    before = described(folder)
+    change(folder)
+    with pytest.raises(ValueError, match=message):
+        provenance.check(described(folder), before, fail)
+
+
+def test_other_software_is_told(folder):
+    now = described(folder)
+    then = copy.deepcopy(now)
+    then["software"]["tensorflow"] = "2.0.0"
+    then["software"]["threads"] = [9, 9]
+    warnings = []
+    provenance.check(now, then, warnings.append)
+    assert len(warnings) == 1
+    assert "tensorflow 2.0.0 → " in warnings[0]
+    assert "threads [9, 9] → " in warnings[0]
