@@ -102,6 +102,7 @@ FAKE_TENSORFLOW = """
 try: import keras
 except ImportError: pass
 __version__ = "2.21.0"
+class config: list_physical_devices = staticmethod(lambda: [])
 is_whole = True
 """
 
@@ -132,7 +133,7 @@ def test_classes_are_registered_once_both_libraries_are_whole(order, fakes):
         "    def __init__(self): print(sys.modules['keras'].is_whole, "
         "sys.modules['tensorflow'].is_whole)\n"
         "import importlib; real = importlib.import_module\n"
-        "importlib.import_module = lambda n: Registering() if n.endswith('residual') else None\n"
+        "importlib.import_module = lambda n: Registering() if n.endswith('combined') else None\n"
         f"import {', '.join(order)}\n"
         "print(sum(type(f).__name__ == '_AfterKeras' for f in sys.meta_path))"
     )

@@ -18,7 +18,6 @@ from cyclegan_keras._files import (
 )
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.runs import record
-from cyclegan_keras.training.checkpoints import CheckpointStore
 
 CONFIG, HISTORY, CHECKPOINTS = "config.json", "history.csv", "checkpoints"
 
@@ -90,6 +89,8 @@ def _found(
     """Finds the unfinished run that the same command began, and locks it."""
     if config.run_dir is not None or images is None:
         return None, None
+    from cyclegan_keras.training.checkpoints import CheckpointStore  # Only now: it loads NumPy.
+
     others: list[str] = []
     same: list[tuple[tuple[int, int], pathlib.Path]] = []
     for folder in _unfinished(wanted):

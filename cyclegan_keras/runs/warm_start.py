@@ -11,7 +11,6 @@ from cyclegan_keras._files import PathLike
 from cyclegan_keras._text import counted
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.runs import record, run_folder
-from cyclegan_keras.training.checkpoints import SUMS, CheckpointStore
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +123,7 @@ def _from_run(
     model: Any, folder: pathlib.Path, make_model: Callable[[TrainConfig], Any] | None
 ) -> Taken:
     from cyclegan_keras.training.callbacks.checkpointing import restore
+    from cyclegan_keras.training.checkpoints import SUMS, CheckpointStore
 
     if make_model is None:
         from cyclegan_keras.models import from_settings

@@ -191,7 +191,7 @@ def test_ctrl_c_leaves_what_came_and_the_next_call_goes_on(horses, server, tmp_p
     code = (
         "import sys\n"
         "from cyclegan_keras.cli.main import main\n"
-        "from cyclegan_keras.data import catalog\n"
+        "from cyclegan_keras.data.known import catalog\n"
         f"catalog.DATASETS['horse2zebra'] = catalog.{horses!r}\n"
         "sys.exit(main(['data', 'fetch', 'horse2zebra']))"
     )

@@ -28,6 +28,7 @@ from cyclegan_keras.runs import session
 from cyclegan_keras.training.callbacks import tensorboard
 
 ROOT = pathlib.Path(__file__).parents[2]
+TINY_UNET = "--image-size 32 --gf 2 --df 2 --batch-size 2 --decay-epochs 1".split()
 TINY = "--image-size 32 --gf 2 --df 2 --num-blocks 1 --batch-size 2 --decay-epochs 1".split()
 
 
@@ -244,7 +245,7 @@ def test_pix2pix_from_pictures_side_by_side(fruit_dir, tmp_path, monkeypatch, ca
                     both.paste(image, (32 * side, 0))
             both.save(tmp_path / "pairs" / folder / path.name)
     command = "train --model pix2pix --direction B-to-A --data-dir pairs --run-dir r --epochs 1"
-    assert main([*command.split(), *TINY[:-2], "--sample-interval", "1"]) == 0
+    assert main([*command.split(), *TINY_UNET[:-2], "--sample-interval", "1"]) == 0
     names = {path.name for path in (tmp_path / "r").iterdir()}
     assert "g_BA.keras" in names
     assert "g_AB.keras" not in names
@@ -309,7 +310,7 @@ def test_pix2pix_wants_pairs_to_test_on_too(fruit_dir, tmp_path, capsys):
         shutil.copytree(fruit_dir / source, tmp_path / "set" / folder)
     shutil.copytree(fruit_dir / "trainB", tmp_path / "set" / "testB")
     command = f"train --model pix2pix --data-dir {tmp_path / 'set'} --run-dir {tmp_path / 'r'}"
-    assert main([*command.split(), *TINY]) == 2
+    assert main([*command.split(), *TINY_UNET]) == 2
     assert "testA and testB must hold pairs" in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
 
@@ -550,14 +551,15 @@ def test_gray_rectangles_go_all_the_way(model, tmp_path, monkeypatch, capsys):
 
 
 def test_gray_images_in_three_channels_are_told(tmp_path, capsys):
-    for folder, mode in (("trainA", "L"), ("trainB", "RGB")):
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    for folder, pixels in (("trainA", noise[:, :, 0]), ("trainB", noise)):
         (tmp_path / folder).mkdir()
-        Image.new(mode, (32, 32), "red").save(tmp_path / folder / "0.png")
+        Image.fromarray(pixels).save(tmp_path / folder / "0.png")
     read = train._read_data
     config = TrainConfig(data_dir=str(tmp_path))
     read(config)
     assert capsys.readouterr().out == "All images of A are gray, and are trained on as RGB.\n"
-    Image.new("L", (32, 32)).save(tmp_path / "trainB" / "0.png")
+    Image.fromarray(noise[:, :, 1]).save(tmp_path / "trainB" / "0.png")
     read(config)
     assert "of A and B are gray" in (out := capsys.readouterr().out)
     assert out.endswith("--channels 1 trains in gray.\n")
@@ -589,7 +591,7 @@ def test_what_is_known_of_the_data_is_told_before_the_training(tmp_path, capsys)
         pixels = np.linspace(0, high, 64 * 64).astype(np.uint16).reshape(64, 64)
         Image.fromarray(pixels).save(folder / "0.png")
         (folder / "x.heic").write_bytes(b"x")
-    config = parsed("--data-dir", str(tmp_path), "--image-size", "32")
+    config = parsed("--data-dir", str(tmp_path), "--image-size", "32", "--channels", "1")
     train._read_data(config)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines[:1]] == ["Not used"]

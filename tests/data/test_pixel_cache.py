@@ -166,11 +166,11 @@ def test_a_disk_that_maps_nothing_gives_way_to_the_temporary_folder(number, cach
 
     monkeypatch.setattr(np, "memmap", refuse_first)
     num_refused = 1
-    assert PixelStore(0).get("A", PATHS, RES, read)[5, 0, 0, 0] == 5
+    assert PixelStore(0).get("A", PATHS, (*RES, 3), read)[5, 0, 0, 0] == 5
     assert len(set(files)) == 2
     num_refused = 9
     with pytest.raises(OSError, match=r"cannot map files to memory .* Set XDG_CACHE_HOME"):
-        PixelStore(0).get("A", PATHS, RES, read)
+        PixelStore(0).get("A", PATHS, (*RES, 3), read)
 
 
 def some_bad(*bad: int):
