@@ -23,6 +23,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+import cyclegan_keras
 from cyclegan_keras import build_unet_generator
 from cyclegan_keras.cli import main as cli
 from cyclegan_keras.cli import train
@@ -149,6 +150,12 @@ def test_links_of_the_readme_lead_somewhere():
     links = LINK.findall((ROOT / "README.md").read_text("utf-8"))
     assert len(links) > 8
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_api_page_has_every_public_name():
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    shown = re.findall(r"^::: cyclegan_keras\.(?:\w+\.)*(\w+)$", page, re.M)
+    assert set(cyclegan_keras.__all__) <= set(shown)
 
 
 @pytest.fixture(scope="module")
