@@ -49,9 +49,13 @@ def flags(verb: str) -> str:
     Returns:
         Markdown.
     """
+    return "\n".join(_tables(_parser(verb)))
+
+
+def _parser(verb: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"cyclegan {verb}")
     importlib.import_module(f"cyclegan_keras.cli.{verb}").add_arguments(parser)
-    return "\n".join(_tables(parser))
+    return parser
 
 
 def _tables(parser: argparse.ArgumentParser) -> list[str]:
@@ -93,24 +97,33 @@ def recipes() -> str:
     """Sets the recipes side by side, in the settings in which they differ.
 
     Returns:
-        A Markdown table.
+        A Markdown table, with a dash where a setting has no effect.
     """
-    columns = {
-        f"`--recipe {name}`": dataclasses.asdict(TrainConfig.make(recipe=name))
-        for name in SETTINGS["recipe"].metadata["choices"]
-    }
-    columns["`--model pix2pix`"] = dataclasses.asdict(TrainConfig.make(model="pix2pix"))
+    # argparse has no public list of what a parser takes.
+    actions = {action.dest: action for action in _parser("train")._actions}
+    columns = {f"`--recipe {name}`": {"recipe": name} for name in actions["recipe"].choices or ()}
+    columns["`--model pix2pix`"] = {"model": "pix2pix"}
+    found = [dataclasses.asdict(TrainConfig.make(**chosen)) for chosen in columns.values()]
     lines = [f"| | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
-    for name, setting in SETTINGS.items():
-        values = [settings[name] for settings in columns.values()]
+    for name in SETTINGS:
+        values = [settings[name] for settings in found]
         if name in ("recipe", "model") or len({repr(value) for value in values}) == 1:
             continue
         cells = [
-            _plain(settings[name]) if settings["model"] in setting.metadata["models"] else "–"
-            for settings in columns.values()
+            _plain(value) if _matters(chosen, name, value) else "–"
+            for chosen, value in zip(columns.values(), values, strict=True)
         ]
         lines.append(f"| `--{name.replace('_', '-')}` | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _matters(chosen: dict[str, Any], name: str, value: Any) -> bool:
+    """Whether a setting may be given beside a recipe or model, without which it does nothing."""
+    try:
+        TrainConfig.make(**chosen, **{name: value})
+    except ValueError:
+        return False
+    return True
 
 
 def _plain(value: Any) -> str:
