@@ -3,12 +3,13 @@
 #   make test    the everyday tests
 #   make check   formatting, lint, types
 #   make bench   times the step, the loader, translation and whole runs (a quarter of an hour)
+#   make docs    the documentation, as a site in build/docs; a warning is an error
 #   make notebook   run the notebook and keep its outputs
 # Variables: DATA=DIR gives `make bench` real images to run on.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench notebook clean
+.PHONY: demo test check bench docs notebook clean
 
 demo: .venv/run
 	$(BIN)/python train.py
@@ -23,6 +24,10 @@ check: .venv/dev
 
 bench: .venv/bench
 	$(BIN)/python benchmarks/report.py $(if $(DATA),--data-dir $(DATA))
+
+# Without the variable, the theme advertises its successor before each build.
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 notebook: .venv/dev
 	$(BIN)/python notebooks/execute.py
@@ -40,6 +45,10 @@ $(BIN)/python:
 
 .venv/dev: .venv/run requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv/docs: .venv/run requirements-docs.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
 	@touch $@
 
 .venv/bench: .venv/run benchmarks/requirements.txt

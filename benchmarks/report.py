@@ -1,4 +1,4 @@
-"""Runs all benchmarks and writes their figures into the README, as `make bench` does.
+"""Runs all benchmarks and writes their figures into docs and README, as `make bench` does.
 
     python benchmarks/report.py [--data-dir DIR]
 
@@ -11,14 +11,12 @@ import os
 import pathlib
 import platform
 
+import pages
 import train_step
 import training_run
 
 import data_loader
 from cyclegan_keras._quiet import without_startup_notes
-
-README = pathlib.Path(__file__).resolve().parents[1] / "README.md"
-BEGIN, END = "<!-- written by `make bench` -->", "<!-- until here -->"
 
 
 def machine() -> str:
@@ -81,9 +79,8 @@ def main() -> None:
         ]
     )
     print(text)
-    readme = README.read_text("utf-8")
-    before, after = readme.split(BEGIN)[0], readme.split(END)[1]
-    README.write_text(f"{before}{BEGIN}\n{text}{END}{after}", "utf-8")
+    pages.replace(pages.BENCHMARKS, text)
+    pages.replace(pages.README, pages.seconds(steps))
 
 
 if __name__ == "__main__":

@@ -72,3 +72,9 @@ def test_a_name_that_is_public_is_listed_and_one_that_is_listed_is_there():
     assert public - submodules - {"lazy_loader"} <= {*cyclegan_keras.__all__}
     for name in cyclegan_keras.__all__:
         assert getattr(cyclegan_keras, name).__name__ == name
+
+
+def test_contributing_shows_the_order():
+    page = (ROOT.parent / "CONTRIBUTING.md").read_text("utf-8")
+    shown = page.split("```text\n")[1].split("```")[0]
+    assert [tuple(line.split()) for line in shown.splitlines()] == [*ORDER]

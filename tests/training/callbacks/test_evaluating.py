@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from tests.training.test_history import Break, rows_of, without_seconds
 
 from cyclegan_keras.cli.train import make_loader, make_model
 from cyclegan_keras.config.train_config import TrainConfig
@@ -24,6 +23,7 @@ from cyclegan_keras.training.callbacks.evaluating import Evaluation, Judging
 from cyclegan_keras.training.callbacks.history import HistoryCSV
 from cyclegan_keras.training.faults import NotFinite, NotFiniteGuard
 from cyclegan_keras.training.progress import Progress
+from tests.training.callbacks.test_history import Break, rows_of, without_seconds
 
 STEPS = 3
 
