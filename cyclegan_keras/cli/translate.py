@@ -113,8 +113,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     print(f"Translated {counted(outcome.num_written, 'image')} into {arguments.output}")
     if outcome.left_out:
-        parts = (f"{what}: {count:,}" for what, count in sorted(outcome.left_out.items()))
-        print(f"Left aside: {'; '.join(parts)}.")
+        parts = (counted(count, what) for what, count in sorted(outcome.left_out.items()))
+        print(f"Left aside: {', '.join(parts)}.")
     if not outcome.failed:
         return 0
     sys.stdout.flush()

@@ -107,6 +107,25 @@ def test_the_learning_rate_rises_again_where_more_epochs_come(train):
         np.testing.assert_allclose(np.array(rest.rates)[:, 0] / first, shares, rtol=1e-6)
 
 
+def test_after_a_break_at_the_end_of_an_epoch_the_rate_is_that_of_its_last_step(train):
+    progress, seen = Progress(), []
+    progress.epoch, progress.step = 1, 3
+
+    class Looks(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(float(self.model.optimizers[0].learning_rate))
+
+    class Done(Model):
+        def load_batch(self, batch_size, seed, first_batch=0):
+            return iter(())
+
+    loop.run(
+        model := Done(), model, 2, 1, [callbacks.LearningRateDecay(1), Looks()], None, progress
+    )
+    assert model.step == 0
+    assert seen == [0.5 / 4]
+
+
 @pytest.mark.parametrize("broken_off", [False, True])
 def test_each_training_begins_with_the_rates_that_were_set(broken_off):
     model, decay = Model(), callbacks.LearningRateDecay(2)

@@ -10,8 +10,6 @@ import numpy as np
 from cyclegan_keras.training.checkpoints import Checkpoint, CheckpointStore
 from cyclegan_keras.training.faults import NotFinite, NotFiniteGuard, tolerated
 
-RATE = "learning_rate"  # As Keras names an optimizer's variable.
-
 
 def variables_of(model: Any) -> dict[str, Any]:
     """Names everything in a model that changes when it is trained.
@@ -22,7 +20,7 @@ def variables_of(model: Any) -> dict[str, Any]:
     Returns:
         Keras variables by name: the weights of the networks, what image pools hold, the state of
         every random stream and of dropout, and for each optimizer its moments, moving averages,
-        loss scale and step. Learning rates are not among them: they follow from the step.
+        loss scale, learning rate and step.
     """
     # By place, since Keras's own names count up over all models that a process has made.
     found = {f"model/{place:04d}": v for place, v in enumerate(model.variables)}
@@ -30,18 +28,8 @@ def variables_of(model: Any) -> dict[str, Any]:
         named = {
             f"optimizer_{number}/{place:04d}": v for place, v in enumerate(optimizer.variables)
         }
-        found.update({name: v for name, v in named.items() if v.name != RATE})
+        found.update(named)
     return found
-
-
-def _rates_of(model: Any) -> set[str]:
-    """The names of the learning rates, which earlier versions kept."""
-    return {
-        f"optimizer_{number}/{place:04d}"
-        for number, optimizer in enumerate(model.optimizers)
-        for place, v in enumerate(optimizer.variables)
-        if v.name == RATE
-    }
 
 
 def restore(model: Any, checkpoint: Checkpoint) -> None:
@@ -57,8 +45,6 @@ def restore(model: Any, checkpoint: Checkpoint) -> None:
     variables = variables_of(model)
     shapes = {name: tuple(v.shape) for name, v in variables.items()}
     found = {name: array.shape for name, array in checkpoint.variables.items()}
-    for name in _rates_of(model):
-        found.pop(name, None)
     if shapes != found:
         odd = sorted(
             name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name)

@@ -59,8 +59,11 @@ class LearningRateDecay(keras.callbacks.Callback):
             self._rates = list(state["rates"])
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Remembers the epoch."""
+        """Remembers the epoch and, where it goes on, sets the rates of the last step done."""
         self._epoch = epoch
+        # All steps may be done, and the row and the checkpoint of the epoch yet to be written.
+        if done := self.params["progress"].step:
+            self.on_train_batch_begin(done - 1)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Sets the rates for this step."""
