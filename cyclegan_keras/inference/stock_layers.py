@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from cyclegan_keras.inference.rebuilding import Call, is_rebuildable, operations_of, rebuilt
 from cyclegan_keras.layers import (
     InstanceNormalization,
     LeanConv2D,
@@ -20,8 +21,6 @@ from cyclegan_keras.layers import (
 )
 from cyclegan_keras.layers.residual_output import ChangeImage
 
-# Called on tensors, as a layer is.
-Call = Callable[..., Any]
 # One row and one column, above and on the left: what Keras's transposed convolution has too many.
 _CROPPING = ((1, 0), (1, 0))
 
@@ -33,58 +32,29 @@ def to_stock_layers(model: keras.Model) -> keras.Model:
     is `ContribNormalization`, which Keras has nothing like.
 
     Args:
-        model: A functional model; a model of any other kind is returned as it is.
+        model: A functional or sequential model, with others in it or without; a model of any other
+            kind is returned as it is.
 
     Returns:
-        A new model of the same name and weights, not compiled.
+        A new model of the same name and weights, functional and not compiled.
     """
-    return _rebuilt(model, _stock_form)
+    return rebuilt(model, _stock_form)
 
 
 def to_fast_layers(model: keras.Model) -> keras.Model:
     """Undoes `to_stock_layers`: finds what this package computes faster.
 
     Args:
-        model: A functional model, such as one from a file; a model of any other kind is returned as
-            it is.
+        model: A functional or sequential model, such as one from a file; a model of any other kind
+            is returned as it is.
 
     Returns:
         A new model of the same name and weights; `model` itself if there is nothing to replace.
     """
-    if not _is_functional(model):
+    if not is_rebuildable(model):
         return model
-    found = {id(op): form for op in model.operations if (form := _fast_form(op)) is not None}
-    return _rebuilt(model, lambda op: found.get(id(op))) if found else model
-
-
-def _is_functional(model: Any) -> bool:
-    return isinstance(model, keras.Model) and type(model).__name__ == "Functional"
-
-
-def _rebuilt(model: keras.Model, form_of: Callable[[Any], Call | None]) -> keras.Model:
-    """Copies a functional model, with other forms of some of its operations."""
-    if not _is_functional(model):
-        return model
-    made: dict[int, Call] = {}
-
-    def form(op: Any) -> Call:
-        if id(op) not in made:  # A layer that is called twice stays one layer.
-            replacement = form_of(op)
-            made[id(op)] = _copy(op) if replacement is None else replacement
-        return made[id(op)]
-
-    copy = keras.models.clone_model(
-        model, clone_function=form, call_function=lambda call, *args, **kwargs: call(*args)
-    )
-    by_name = {layer.name: layer for layer in copy.layers}
-    for layer in model.layers:
-        if layer.weights:
-            by_name[layer.name].set_weights(layer.get_weights())
-    return copy
-
-
-def _copy(op: Any) -> Call:
-    return type(op).from_config(op.get_config())
+    found = {id(op): form for op in operations_of(model) if (form := _fast_form(op)) is not None}
+    return rebuilt(model, lambda op: found.get(id(op))) if found else model
 
 
 def _stock_form(op: Any) -> Call | None:
