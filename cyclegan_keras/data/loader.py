@@ -141,7 +141,7 @@ class DataLoader(Domains):
         """
         if not hasattr(batch_size, "__index__") or batch_size < 1:
             raise ValueError(
-                "`batch_size` must be a whole number of at least 1. "
+                "`batch_size` must be at least 1, a whole number. "
                 f"Received: batch_size={batch_size!r}"
             )
         paths_A, paths_B = self.paths("A", is_testing), self.paths("B", is_testing)

@@ -101,7 +101,7 @@ def check_epochs(epochs: int) -> None:
     """
     if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 1:
         raise ValueError(
-            f"`epochs` must be a whole number of at least 1. Received: epochs={epochs!r}"
+            f"`epochs` must be at least 1, a whole number. Received: epochs={epochs!r}"
         )
 
 

@@ -352,7 +352,7 @@ def test_what_a_gan_does_not_take_is_told(data, tmp_path):
     with pytest.raises(TypeError, match="must be a DataLoader"):
         gan.data_loader = "apple2orange"
     for epochs in (0, 1.5, "2", True):
-        with pytest.raises(ValueError, match="`epochs` must be a whole number of at least 1"):
+        with pytest.raises(ValueError, match="`epochs` must be at least 1, a whole number"):
             gan.train(epochs)
 
 
