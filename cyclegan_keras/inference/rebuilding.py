@@ -37,7 +37,7 @@ def rebuilt(model: keras.Model, form_of: Callable[[Any], Call | None]) -> keras.
     Args:
         model: A functional or sequential model.
         form_of: Called with a layer or an operation. Returns what is to be in its place: another
-            layer with the same weights, or a function of tensors; `None` for a plain copy.
+            layer with as many weights, or a function of tensors; `None` for a plain copy.
 
     Returns:
         A functional model of the same name and weights, not compiled; a model of any other kind is
@@ -64,7 +64,9 @@ def _rebuilt(
     by_name = {layer.name: layer for layer in copy.layers}
     for layer in model.layers:
         if layer.weights:
-            by_name[layer.name].set_weights(layer.get_weights())
+            weights = by_name[layer.name].weights
+            values = zip(weights, layer.get_weights(), strict=True)
+            by_name[layer.name].set_weights([value.reshape(w.shape) for w, value in values])
     return copy
 
 

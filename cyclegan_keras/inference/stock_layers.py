@@ -11,8 +11,10 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from cyclegan_keras.inference import stock_contrib
 from cyclegan_keras.inference.rebuilding import Call, is_rebuildable, operations_of, rebuilt
 from cyclegan_keras.layers import (
+    ContribNormalization,
     InstanceNormalization,
     LeanConv2D,
     ReflectionPadding2D,
@@ -28,8 +30,7 @@ _CROPPING = ((1, 0), (1, 0))
 def to_stock_layers(model: keras.Model) -> keras.Model:
     """Rebuilds a network with layers and operations of Keras alone.
 
-    Outputs are the same but for rounding. What this package does not know is left as it is, and so
-    is `ContribNormalization`, which Keras has nothing like.
+    Outputs are the same but for rounding. What this package does not know is left as it is.
 
     Args:
         model: A functional or sequential model, with others in it or without; a model of any other
@@ -53,7 +54,10 @@ def to_fast_layers(model: keras.Model) -> keras.Model:
     """
     if not is_rebuildable(model):
         return model
-    found = {id(op): form for op in operations_of(model) if (form := _fast_form(op)) is not None}
+    operations = [*operations_of(model)]
+    found = {id(op): form for op in operations if (form := _fast_form(op)) is not None}
+    for op in operations:
+        found |= stock_contrib.found(op)
     return rebuilt(model, lambda op: found.get(id(op))) if found else model
 
 
@@ -85,15 +89,18 @@ def _pad(op: Any) -> Call:
 
 def _double_and_convolve(op: Any) -> Call:
     settings = op.get_config()
-    double = layers.UpSampling2D(2, name=f"{op.name}_double", dtype=settings["dtype"])
-    convolve = layers.Conv2D.from_config({**settings, "padding": "same"})
+    # Whatever Keras is set to: a network of this package can be loaded under any setting.
+    last = {"data_format": "channels_last"}
+    double = layers.UpSampling2D(2, name=f"{op.name}_double", dtype=settings["dtype"], **last)
+    convolve = layers.Conv2D.from_config({**settings, "padding": "same", **last})
     return lambda x: convolve(double(x))
 
 
 def _transposed(op: Any) -> Call:
-    settings = {**op.get_config(), "kernel_size": 3, "strides": 2, "padding": "valid"}
+    last = {"data_format": "channels_last"}
+    settings = {**op.get_config(), "kernel_size": 3, "strides": 2, "padding": "valid", **last}
     convolve = layers.Conv2DTranspose.from_config(settings)
-    crop = layers.Cropping2D(_CROPPING, name=f"{op.name}_crop", dtype=settings["dtype"])
+    crop = layers.Cropping2D(_CROPPING, name=f"{op.name}_crop", dtype=settings["dtype"], **last)
     return lambda x: crop(convolve(x))
 
 
@@ -103,6 +110,7 @@ def _change_image(op: Any) -> Call:
 
 _STOCK: dict[type, Callable[[Any], Call]] = {
     ChangeImage: _change_image,
+    ContribNormalization: stock_contrib.to_stock,
     InstanceNormalization: _group_norm,
     LeanConv2D: _conv,
     ReflectionPadding2D: _pad,

@@ -6,13 +6,14 @@ import sys
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 import cyclegan_keras
 from cyclegan_keras.inference import saving
 from cyclegan_keras.inference.rebuilding import operations_of
 from cyclegan_keras.inference.stock_layers import to_fast_layers, to_stock_layers
 from cyclegan_keras.layers import (
+    ContribNormalization,
     InstanceNormalization,
     LeanConv2D,
     ReflectionPadding2D,
@@ -27,6 +28,7 @@ from cyclegan_keras.networks import (
 
 NETWORKS = {
     "unet": lambda: build_unet_generator((32, 32, 3), 2, dropout=0.5, seed=0),
+    "contrib": lambda: build_unet_generator((32, 32, 3), 2, norm="contrib", seed=0),
     "any_size": lambda: build_unet_generator((None, None, 3), 2, seed=0),
     "deep_unet": lambda: build_deep_unet_generator((64, 64, 3), 1, seed=0),
     "resnet": lambda: build_resnet_generator((16, 16, 3), 2, 1, seed=0),
@@ -183,6 +185,47 @@ def test_networks_of_ones_own_there_and_back(name, random_images, float64):
     kinds = {type(op) for op in operations_of(to_fast_layers(stock))}
     assert InstanceNormalization in kinds
     assert name == "called with settings" or kinds > {LeanConv2D, TransposedConv2D, UpsampleConv2D}
+
+
+def contrib_but(x, axes=(1, 2, 3), share=0.0, of_another=False, activation=None):
+    x = ops.cast(x, "float32")
+    other = ops.cast(2.0 * x, "float32") if of_another else x
+    centred = ops.subtract(x, ops.mean(other, axis=axes, keepdims=True))
+    variance = ops.mean(ops.square(centred), axis=axes, keepdims=True)
+    y = ops.divide(centred, ops.add(ops.sqrt(variance), 0.25))
+    y = layers.Dense(1, activation=activation)(ops.expand_dims(y, axis=-1))
+    y = ops.squeeze(y, axis=-1)
+    return layers.Add()([y, share * centred]) if share else y
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_found"),
+    [
+        ({}, True),
+        ({"axes": (1, 2)}, False),
+        ({"share": 0.5}, False),
+        ({"of_another": True}, False),
+        ({"activation": "relu"}, False),
+    ],
+)
+def test_only_the_books_norm_is_taken_for_it(settings, is_found, random_images):
+    model = functional(lambda x: contrib_but(x, **settings))
+    again = to_fast_layers(model)
+    assert (ContribNormalization in {type(op) for op in operations_of(again)}) == is_found
+    x = random_images(2, 16, 16, 3)
+    np.testing.assert_allclose(np.asarray(again(x)), np.asarray(model(x)), atol=1e-5)
+
+
+def test_files_are_the_same_under_any_setting_of_channels(random_images):
+    model, x = keras.Sequential(small_parts()), random_images(1, 16, 16, 3)
+    keras.config.set_image_data_format("channels_first")
+    try:
+        stock = to_stock_layers(model)
+        fast = to_fast_layers(stock)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    for other in (stock, fast):
+        np.testing.assert_allclose(np.asarray(other(x)), np.asarray(model(x)), atol=1e-5)
 
 
 def test_dropout_that_is_always_on_stays_on(random_images):
