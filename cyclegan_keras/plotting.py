@@ -135,12 +135,13 @@ def grid_of(
     return one_way_grid(translators["g_BA"], imgs_B, imgs_A)
 
 
-def loss_curves(history: Mapping[str, Sequence[float]]) -> Any:
+def loss_curves(history: Any) -> Any:
     """Draws how the losses went, epoch by epoch.
 
     Args:
-        history: From a `History`: a list of means for each loss. Other columns, such as figures and
-            the learning rate, are not drawn, except `step`, which is then what is counted.
+        history: What `train` returns, or its `history`: a list of means for each loss. Other
+            columns, such as figures and the learning rate, are not drawn, except `step`, which is
+            then what is counted.
 
     Returns:
         A matplotlib figure: the discriminators' losses beside those of the generators. The axis is
@@ -148,6 +149,7 @@ def loss_curves(history: Mapping[str, Sequence[float]]) -> Any:
     """
     from matplotlib.figure import Figure
 
+    history = getattr(history, "history", history)
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     panels = figure.subplots(1, 2)
     # The weighted sum, `g_loss`, is of another size than its terms.

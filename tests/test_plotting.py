@@ -48,6 +48,13 @@ def test_loss_curves_show_every_loss_once():
     assert list(figure.axes[1].lines[0].get_ydata()) == [2.0, 1.0]
 
 
+def test_loss_curves_of_what_train_returns():
+    history = keras.callbacks.History()
+    history.history = {"d_loss": [2.0, 1.0]}
+    (line,) = plotting.loss_curves(history).axes[0].lines
+    assert list(line.get_ydata()) == [2.0, 1.0]
+
+
 def test_loss_curves_of_pix2pix_and_of_a_history_with_other_columns():
     history = {
         **{"step": [100, 200], "d_loss": [2.0, 1.0], "d_acc": [0.5, 0.7], "g_loss": [9.0, 8.0]},

@@ -139,8 +139,11 @@ class DataLoader(Domains):
             ValueError: If there are fewer images than one batch takes, or they should be pairs and
                 are not.
         """
-        if batch_size < 1:
-            raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+        if not hasattr(batch_size, "__index__") or batch_size < 1:
+            raise ValueError(
+                "`batch_size` must be at least 1, a whole number. "
+                f"Received: batch_size={batch_size!r}"
+            )
         paths_A, paths_B = self.paths("A", is_testing), self.paths("B", is_testing)
         if self.paired and not is_testing:
             self._layout.check_train_pairs(paths_A, paths_B)

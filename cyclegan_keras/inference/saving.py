@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from cyclegan_keras._files import PathLike, write_text, written_whole
+from cyclegan_keras.inference.rebuilding import rebuilt
 from cyclegan_keras.inference.stock_layers import to_stock_layers
 
 
@@ -17,22 +18,21 @@ def in_full_precision(model: keras.Model) -> keras.Model:
     So that a translator is as fast and as exact where there are no 16-bit units.
 
     Args:
-        model: A model of inputs and outputs, trained in any precision.
+        model: A model of inputs and outputs, with others in it or without, trained in any
+            precision; a model of any other kind is returned as it is.
 
     Returns:
         The copy, with the same name and weights; `model` itself if it computes in float32.
     """
-    if all(layer.compute_dtype == layer.variable_dtype for layer in model.layers):
+    if all(layer.compute_dtype == layer.variable_dtype for layer in model._flatten_layers()):
         return model
-    copy = keras.models.clone_model(
-        model,
-        clone_function=lambda layer: type(layer).from_config(
-            {**layer.get_config(), "dtype": layer.variable_dtype}
-        ),
-    )
-    copy.set_weights(model.get_weights())
-    copy.name = model.name
-    return copy
+    return rebuilt(model, _in_full_precision)
+
+
+def _in_full_precision(op: Any) -> Any:
+    if not isinstance(op, keras.layers.Layer):
+        return None
+    return type(op).from_config({**op.get_config(), "dtype": op.variable_dtype})
 
 
 def save_whole(model: Any, path: PathLike) -> None:

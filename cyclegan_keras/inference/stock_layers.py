@@ -11,7 +11,10 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from cyclegan_keras.inference import stock_contrib
+from cyclegan_keras.inference.rebuilding import Call, is_rebuildable, operations_of, rebuilt
 from cyclegan_keras.layers import (
+    ContribNormalization,
     InstanceNormalization,
     LeanConv2D,
     ReflectionPadding2D,
@@ -20,8 +23,6 @@ from cyclegan_keras.layers import (
 )
 from cyclegan_keras.layers.residual_output import ChangeImage
 
-# Called on tensors, as a layer is.
-Call = Callable[..., Any]
 # One row and one column, above and on the left: what Keras's transposed convolution has too many.
 _CROPPING = ((1, 0), (1, 0))
 
@@ -29,62 +30,35 @@ _CROPPING = ((1, 0), (1, 0))
 def to_stock_layers(model: keras.Model) -> keras.Model:
     """Rebuilds a network with layers and operations of Keras alone.
 
-    Outputs are the same but for rounding. What this package does not know is left as it is, and so
-    is `ContribNormalization`, which Keras has nothing like.
+    Outputs are the same but for rounding. What this package does not know is left as it is.
 
     Args:
-        model: A functional model; a model of any other kind is returned as it is.
+        model: A functional or sequential model, with others in it or without; a model of any other
+            kind is returned as it is.
 
     Returns:
-        A new model of the same name and weights, not compiled.
+        A new model of the same name and weights, functional and not compiled.
     """
-    return _rebuilt(model, _stock_form)
+    return rebuilt(model, _stock_form)
 
 
 def to_fast_layers(model: keras.Model) -> keras.Model:
     """Undoes `to_stock_layers`: finds what this package computes faster.
 
     Args:
-        model: A functional model, such as one from a file; a model of any other kind is returned as
-            it is.
+        model: A functional or sequential model, such as one from a file; a model of any other kind
+            is returned as it is.
 
     Returns:
         A new model of the same name and weights; `model` itself if there is nothing to replace.
     """
-    if not _is_functional(model):
+    if not is_rebuildable(model):
         return model
-    found = {id(op): form for op in model.operations if (form := _fast_form(op)) is not None}
-    return _rebuilt(model, lambda op: found.get(id(op))) if found else model
-
-
-def _is_functional(model: Any) -> bool:
-    return isinstance(model, keras.Model) and type(model).__name__ == "Functional"
-
-
-def _rebuilt(model: keras.Model, form_of: Callable[[Any], Call | None]) -> keras.Model:
-    """Copies a functional model, with other forms of some of its operations."""
-    if not _is_functional(model):
-        return model
-    made: dict[int, Call] = {}
-
-    def form(op: Any) -> Call:
-        if id(op) not in made:  # A layer that is called twice stays one layer.
-            replacement = form_of(op)
-            made[id(op)] = _copy(op) if replacement is None else replacement
-        return made[id(op)]
-
-    copy = keras.models.clone_model(
-        model, clone_function=form, call_function=lambda call, *args, **kwargs: call(*args)
-    )
-    by_name = {layer.name: layer for layer in copy.layers}
-    for layer in model.layers:
-        if layer.weights:
-            by_name[layer.name].set_weights(layer.get_weights())
-    return copy
-
-
-def _copy(op: Any) -> Call:
-    return type(op).from_config(op.get_config())
+    operations = [*operations_of(model)]
+    found = {id(op): form for op in operations if (form := _fast_form(op)) is not None}
+    for op in operations:
+        found |= stock_contrib.found(op)
+    return rebuilt(model, lambda op: found.get(id(op))) if found else model
 
 
 def _stock_form(op: Any) -> Call | None:
@@ -115,15 +89,18 @@ def _pad(op: Any) -> Call:
 
 def _double_and_convolve(op: Any) -> Call:
     settings = op.get_config()
-    double = layers.UpSampling2D(2, name=f"{op.name}_double", dtype=settings["dtype"])
-    convolve = layers.Conv2D.from_config({**settings, "padding": "same"})
+    # Whatever Keras is set to: a network of this package can be loaded under any setting.
+    last = {"data_format": "channels_last"}
+    double = layers.UpSampling2D(2, name=f"{op.name}_double", dtype=settings["dtype"], **last)
+    convolve = layers.Conv2D.from_config({**settings, "padding": "same", **last})
     return lambda x: convolve(double(x))
 
 
 def _transposed(op: Any) -> Call:
-    settings = {**op.get_config(), "kernel_size": 3, "strides": 2, "padding": "valid"}
+    last = {"data_format": "channels_last"}
+    settings = {**op.get_config(), "kernel_size": 3, "strides": 2, "padding": "valid", **last}
     convolve = layers.Conv2DTranspose.from_config(settings)
-    crop = layers.Cropping2D(_CROPPING, name=f"{op.name}_crop", dtype=settings["dtype"])
+    crop = layers.Cropping2D(_CROPPING, name=f"{op.name}_crop", dtype=settings["dtype"], **last)
     return lambda x: crop(convolve(x))
 
 
@@ -133,6 +110,7 @@ def _change_image(op: Any) -> Call:
 
 _STOCK: dict[type, Callable[[Any], Call]] = {
     ChangeImage: _change_image,
+    ContribNormalization: stock_contrib.to_stock,
     InstanceNormalization: _group_norm,
     LeanConv2D: _conv,
     ReflectionPadding2D: _pad,

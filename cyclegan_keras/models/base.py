@@ -13,7 +13,7 @@ from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.layers.random_stream import RandomStream
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.models.discriminator_updates import update_jointly, update_separately
-from cyclegan_keras.models.several_networks import SeveralNetworks, two_domains
+from cyclegan_keras.models.several_networks import SeveralNetworks, check_callbacks, two_domains
 from cyclegan_keras.networks import build_discriminator, build_generator
 from cyclegan_keras.optimizers import FusedAdam, build_optimizer, keep_optimizers_apart
 from cyclegan_keras.training import loop
@@ -74,7 +74,8 @@ class GAN(SeveralNetworks):
         height, width, channels = img_shape
         self.img_shape = (height, width, channels)
         self.img_rows, self.img_cols, self.channels = self.img_shape
-        self._data_loader = data_loader
+        self._data_loader: DataLoader | None = None
+        self.data_loader = data_loader
         self.objective = objective
         self.lambda_penalty = lambda_penalty
         self.discriminator_update = discriminator_update
@@ -152,6 +153,11 @@ class GAN(SeveralNetworks):
 
     @data_loader.setter
     def data_loader(self, data_loader: DataLoader | None) -> None:
+        if data_loader is not None and not hasattr(data_loader, "load_batch"):
+            raise TypeError(
+                "`data_loader` must be a DataLoader, such as `DataLoader('apple2orange', "
+                f"img_res={self.img_shape[:2]})`. Received: {data_loader!r}"
+            )
         self._data_loader = data_loader
 
     @property
@@ -187,8 +193,16 @@ class GAN(SeveralNetworks):
         if not averaging.use_ema or not int(averaging.iterations):
             return self.generators
         copies = self._averaged.of(self.generators, self._copy_of)
-        variables = [v for copy in copies.values() for v in copy.trainable_variables]
-        averaging.finalize_variable_values(variables)
+        # Where generators share variables, there is one average for several variables of copies.
+        places: dict[int, list[Any]] = {}
+        for name, g in self.generators.items():
+            pairs = zip(g.trainable_variables, copies[name].trainable_variables, strict=True)
+            for variable, copy in pairs:
+                places.setdefault(id(variable), []).append(copy)
+        averaging.finalize_variable_values([copy for copy, *_ in places.values()])
+        for average, *others in places.values():
+            for copy in others:
+                copy.assign(average)
         return copies
 
     def _copy_of(self, g: keras.Model) -> keras.Model:
@@ -198,11 +212,28 @@ class GAN(SeveralNetworks):
         copy(keras.Input(self.img_shape))
         return copy
 
+    def _network(self, network: keras.Model, name: str) -> keras.Model:
+        """Names a network that `build_generator` or `build_discriminator` has made.
+
+        Raises:
+            TypeError: If it is none.
+            ValueError: If it makes of an image what cannot be trained on.
+        """
+        named(network, name)
+        is_generator = name.startswith("g_")
+        received = self.img_shape if is_generator else self._judged_shape
+        shape = _shape_of_output(network, received)
+        if shape is None or (is_generator and not _is_like(shape, self.img_shape)):
+            wanted = "images of the same shape" if is_generator else "one tensor of scores"
+            raise ValueError(
+                f"{name!r} must make {wanted} from images of shape {received}. Received: "
+                + ("several outputs" if shape is None else f"an output of shape {shape}")
+            )
+        return network
+
     def _disc_patch(self, d: keras.Model) -> tuple[int, ...]:
         """Shape of a discriminator's scores for one image."""
-        if _is_functional(d):
-            return tuple(d.output_shape[1:])
-        return tuple(d(keras.Input(self._judged_shape)).shape[1:])
+        return _shape_of_output(d, self._judged_shape) or ()
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Returns the outputs of `combined`."""
@@ -312,6 +343,7 @@ class GAN(SeveralNetworks):
 
         Raises:
             FileNotFoundError: If there is no such data set.
+            NotImplementedError: If a callback wants one optimizer.
             ValueError: If its images have another size, or there are too few or broken ones.
 
         Reference:
@@ -326,6 +358,8 @@ class GAN(SeveralNetworks):
             )
         if callbacks is None:
             callbacks = book_callbacks(self.data_loader, sample_interval)
+        callbacks = keras.tree.flatten(callbacks)
+        check_callbacks(callbacks)
         return loop.run(self, self.data_loader, epochs, batch_size, callbacks, seed=seed)
 
     def sample_images(self, epoch: int, batch_i: int) -> Image.Image:
@@ -371,14 +405,37 @@ def named(model: keras.Model, name: str) -> keras.Model:
     """Gives a network the name that `combined`, its summary and its file will show.
 
     Args:
-        model: The network.
+        model: The network, as a subclass may have built it.
         name: "g_AB", "d_A" and so on.
 
     Returns:
         The network itself.
+
+    Raises:
+        TypeError: If it is no network.
     """
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            "`build_generator` and `build_discriminator` must return a keras.Model. "
+            f"Received: {model!r} for {name!r}"
+        )
     model.name = name
     return model
+
+
+def _shape_of_output(network: keras.Model, img_shape: tuple[int, ...]) -> tuple[Any, ...] | None:
+    """Shape of what a network makes of one image; `None` if that is not one tensor."""
+    output = network.outputs if _is_functional(network) else network(keras.Input(img_shape))
+    if isinstance(output, list) and len(output) == 1:
+        (output,) = output
+    return tuple(output.shape[1:]) if hasattr(output, "shape") else None
+
+
+def _is_like(shape: tuple[int | None, ...], img_shape: tuple[int, ...]) -> bool:
+    """Whether a shape may be an image's; what is not known may be anything."""
+    return len(shape) == len(img_shape) and all(
+        size in (None, wanted) for size, wanted in zip(shape, img_shape, strict=True)
+    )
 
 
 def _is_functional(network: keras.Model) -> bool:

@@ -75,7 +75,9 @@ class Combined(keras.Model):
         """The variables of `g_AB` and `g_BA`, or of the one that there is."""
         by_name = {layer.name: layer for layer in self.layers}
         generators = [by_name[name] for name in GENERATORS if name in by_name]
-        return [variable for g in generators for variable in g.trainable_variables]
+        # Each once: generators that share layers must not move these twice in a step.
+        variables = {id(v): v for g in generators for v in g.trainable_variables}
+        return list(variables.values())
 
     @property
     def trainable_weights(self) -> list[Any]:

@@ -9,7 +9,7 @@ from keras import ops
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.layers import kernels_regrouped_once
 from cyclegan_keras.losses import OBJECTIVES
-from cyclegan_keras.models.base import GAN, check_choice, named
+from cyclegan_keras.models.base import GAN, check_choice
 from cyclegan_keras.models.combined import Combined
 from cyclegan_keras.models.diffaugment import RandomView
 from cyclegan_keras.models.discriminator_updates import Calls
@@ -174,10 +174,10 @@ class CycleGAN(GAN):
         self.update_first = update_first
         self.d_source = d_source
 
-        self.d_A = named(self.build_discriminator(), "d_A")
-        self.d_B = named(self.build_discriminator(), "d_B")
-        self.g_AB = named(self.build_generator(), "g_AB")
-        self.g_BA = named(self.build_generator(), "g_BA")
+        self.d_A = self._network(self.build_discriminator(), "d_A")
+        self.d_B = self._network(self.build_discriminator(), "d_B")
+        self.g_AB = self._network(self.build_generator(), "g_AB")
+        self.g_BA = self._network(self.build_generator(), "g_BA")
         self.combined = Combined.connect(self.img_shape, self.g_AB, self.g_BA, self.d_A, self.d_B)
         self.disc_patch = self._disc_patch(self.d_A)
         for d in (self.d_A, self.d_B):

@@ -9,7 +9,7 @@ from keras import ops
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.layers import kernels_regrouped_once
 from cyclegan_keras.losses import OBJECTIVES
-from cyclegan_keras.models.base import GAN, check_choice, named
+from cyclegan_keras.models.base import GAN, check_choice
 from cyclegan_keras.models.combined import Combined
 from cyclegan_keras.models.discriminator_updates import Calls
 
@@ -131,8 +131,8 @@ class Pix2Pix(GAN):
         self.df = df
         self.direction = direction
 
-        self.d = named(self.build_discriminator(), "d")
-        self.g = named(self.build_generator(), "g_AB" if direction == "A-to-B" else "g_BA")
+        self.d = self._network(self.build_discriminator(), "d")
+        self.g = self._network(self.build_generator(), "g_AB" if direction == "A-to-B" else "g_BA")
         self.combined = Combined.connect_pair(self.img_shape, self.g, self.d)
         self.disc_patch = self._disc_patch(self.d)
         self._compile_discriminator(self.d)

@@ -8,6 +8,10 @@ import keras
 
 from cyclegan_keras.training.progress import MeanLogs
 
+_NO_WEIGHTS = (
+    "Images have no weights of their own here: leave `sample_weight` out, and `class_weight`."
+)
+
 
 class SeveralNetworks(keras.Model):
     """A model of several networks, each compiled by itself, with a `train_step` for all of them.
@@ -90,11 +94,16 @@ class SeveralNetworks(keras.Model):
             A `History` of the means of each epoch.
 
         Raises:
-            NotImplementedError: If there are data to validate with.
+            NotImplementedError: If there are data to validate with, or a callback wants one
+                optimizer.
+            ValueError: If images are to have weights.
         """
         given = inspect.signature(super().fit).bind(*args, **kwargs).arguments
         if given.get("validation_data") is not None or given.get("validation_split"):
             self._refuse_to_evaluate()
+        if given.get("class_weight") or given.get("sample_weight") is not None:
+            raise ValueError(_NO_WEIGHTS)
+        check_callbacks(given.get("callbacks"))
         x = given.get("x")
         if "shuffle" not in given and not (isinstance(x, list | tuple) or hasattr(x, "shape")):
             kwargs["shuffle"] = False  # Keras warns that it does not shuffle a data set.
@@ -144,6 +153,16 @@ class SeveralNetworks(keras.Model):
             NotImplementedError: Always.
         """
         self._refuse_to_save()
+
+    def export(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuses: what is exported is the translators.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError(
+            "Export the translators: `gan.g_AB.export('g_AB')`, and likewise `g_BA`."
+        )
 
     def get_compile_config(self) -> NoReturn:
         """Refuses: Keras wants it to save the whole. Each network has one of its own.
@@ -213,6 +232,33 @@ def _arguments(
     return arguments
 
 
+def check_callbacks(callbacks: Any) -> None:
+    """Raises an error that teaches if a callback of Keras cannot work with several optimizers.
+
+    Args:
+        callbacks: A callback, several of them, or `None`.
+
+    Raises:
+        NotImplementedError: If there is one.
+    """
+    for callback in keras.tree.flatten(callbacks):
+        if isinstance(callback, _WITH_ONE_OPTIMIZER):
+            raise NotImplementedError(
+                f"{type(callback).__name__} wants one `model.optimizer`, and here are several, in "
+                "`gan.optimizers`. For rates, take `training.callbacks.LearningRateDecay`, compile "
+                "with a schedule, or set each optimizer's `learning_rate` in a callback of your "
+                "own; for averages of weights, take `ema=` and `gan.translators`."
+            )
+
+
+# Told before the training: they would fail at the end of its first epoch, or do nothing.
+_WITH_ONE_OPTIMIZER = (
+    keras.callbacks.LearningRateScheduler,
+    keras.callbacks.ReduceLROnPlateau,
+    keras.callbacks.SwapEMAWeights,
+)
+
+
 def _number(name: str) -> int:
     return int(name.rpartition("_")[2])
 
@@ -231,7 +277,7 @@ def two_domains(data: Any) -> tuple[Any, Any]:
     """
     imgs_A, imgs_B, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     if sample_weight is not None:
-        raise ValueError("Images have no weights of their own here: leave `sample_weight` out.")
+        raise ValueError(_NO_WEIGHTS)
     pair = imgs_A if imgs_B is None else (imgs_A, imgs_B)
     if len(pair) != 2:
         raise ValueError(

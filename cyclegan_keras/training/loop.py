@@ -97,10 +97,12 @@ def check_epochs(epochs: int) -> None:
         epochs: Passes over the data.
 
     Raises:
-        ValueError: If it is less than one.
+        ValueError: If it is less than one, or no whole number.
     """
-    if epochs < 1:
-        raise ValueError(f"`epochs` must be at least 1. Received: epochs={epochs}")
+    if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 1:
+        raise ValueError(
+            f"`epochs` must be at least 1, a whole number. Received: epochs={epochs!r}"
+        )
 
 
 class _Callbacks:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from cyclegan_keras.inference import saving
+from cyclegan_keras.inference.rebuilding import operations_of
 from cyclegan_keras.networks import build_unet_generator
 
 
@@ -39,6 +40,16 @@ def test_a_copy_in_full_precision_has_the_same_weights(dtype_policy, random_imag
     x = random_images(2, 32, 32, 3)
     np.testing.assert_array_equal(np.asarray(copy(x)), np.asarray(full(x)))
     assert not np.array_equal(np.asarray(half(x)), np.asarray(full(x)))
+
+
+def test_networks_in_a_network_are_in_full_precision_too(dtype_policy):
+    dtype_policy("mixed_float16")
+    inner = build_unet_generator((32, 32, 3), gf=2)
+    img = keras.Input((32, 32, 3))
+    whole = keras.Model(img, inner(img), name="g_AB")
+    copy = saving.in_full_precision(whole)
+    assert {op.compute_dtype for op in operations_of(whole) if op.weights} == {"float16"}
+    assert {op.compute_dtype for op in operations_of(copy) if op.weights} == {"float32"}
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

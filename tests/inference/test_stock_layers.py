@@ -6,11 +6,20 @@ import sys
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 import cyclegan_keras
 from cyclegan_keras.inference import saving
+from cyclegan_keras.inference.rebuilding import operations_of
 from cyclegan_keras.inference.stock_layers import to_fast_layers, to_stock_layers
+from cyclegan_keras.layers import (
+    ContribNormalization,
+    InstanceNormalization,
+    LeanConv2D,
+    ReflectionPadding2D,
+    TransposedConv2D,
+    UpsampleConv2D,
+)
 from cyclegan_keras.networks import (
     build_deep_unet_generator,
     build_resnet_generator,
@@ -19,6 +28,7 @@ from cyclegan_keras.networks import (
 
 NETWORKS = {
     "unet": lambda: build_unet_generator((32, 32, 3), 2, dropout=0.5, seed=0),
+    "contrib": lambda: build_unet_generator((32, 32, 3), 2, norm="contrib", seed=0),
     "any_size": lambda: build_unet_generator((None, None, 3), 2, seed=0),
     "deep_unet": lambda: build_deep_unet_generator((64, 64, 3), 1, seed=0),
     "resnet": lambda: build_resnet_generator((16, 16, 3), 2, 1, seed=0),
@@ -120,7 +130,118 @@ def test_layers_that_only_look_alike_are_left(random_images):
         np.testing.assert_allclose(np.asarray(one), np.asarray(other), atol=1e-6)
 
 
-def test_what_is_no_functional_model_is_left_as_it_is():
-    model = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(3, 1)])
+def functional(build, name="g_AB"):
+    img = keras.Input((16, 16, 3))
+    return keras.Model(img, build(img), name=name)
+
+
+def small_parts():
+    """One after the other, as a network by itself is made, or a part of one."""
+    return [
+        keras.Input((16, 16, 3)),
+        LeanConv2D(4, 3, padding="same", activation=layers.LeakyReLU(0.3)),
+        InstanceNormalization(),
+        ReflectionPadding2D(2),
+        TransposedConv2D(4, activation="tanh", use_bias=False),
+        layers.AveragePooling2D(2),
+        UpsampleConv2D(3, 5),
+        layers.CenterCrop(16, 16),
+    ]
+
+
+def twice_in_each_other(img):
+    inner = functional(keras.Sequential(small_parts()), name="inner")
+    outer = functional(lambda x: InstanceNormalization()(inner(x)), name="outer")
+    return outer(outer(inner(img)))
+
+
+def with_settings_of_calls(img):
+    x = layers.BatchNormalization()(img, training=True)
+    x = InstanceNormalization()(inputs=x)
+    rows = layers.Reshape((64, 12))(x)
+    rows = layers.MultiHeadAttention(1, 4)(query=rows, value=rows)
+    return layers.Add()([layers.Reshape((16, 16, 3))(rows), x])
+
+
+BUILT_OTHERWISE = {
+    "sequential": lambda: keras.Sequential(small_parts(), name="g_AB"),
+    "nested": lambda: functional(twice_in_each_other),
+    "called with settings": lambda: functional(with_settings_of_calls),
+}
+
+
+@pytest.mark.parametrize("name", BUILT_OTHERWISE)
+def test_networks_of_ones_own_there_and_back(name, random_images, float64):
+    model = BUILT_OTHERWISE[name]()
+    model.compile("sgd", loss=lambda y, y_pred: 0.0)  # Not a part of what is to be saved.
+    x = random_images(2, 16, 16, 3).astype("float64")
+    stock = to_stock_layers(model)
+    found = {type(op).__module__.partition(".")[0] for op in operations_of(stock)}
+    assert found == {"keras"}
+    assert stock.name == "g_AB"
+    assert not stock.compiled
+    for other in (stock, to_fast_layers(stock)):
+        np.testing.assert_allclose(np.asarray(other(x)), np.asarray(model(x)), atol=1e-12)
+    kinds = {type(op) for op in operations_of(to_fast_layers(stock))}
+    assert InstanceNormalization in kinds
+    assert name == "called with settings" or kinds > {LeanConv2D, TransposedConv2D, UpsampleConv2D}
+
+
+def contrib_but(x, axes=(1, 2, 3), share=0.0, of_another=False, activation=None):
+    x = ops.cast(x, "float32")
+    other = ops.cast(2.0 * x, "float32") if of_another else x
+    centred = ops.subtract(x, ops.mean(other, axis=axes, keepdims=True))
+    variance = ops.mean(ops.square(centred), axis=axes, keepdims=True)
+    y = ops.divide(centred, ops.add(ops.sqrt(variance), 0.25))
+    y = layers.Dense(1, activation=activation)(ops.expand_dims(y, axis=-1))
+    y = ops.squeeze(y, axis=-1)
+    return layers.Add()([y, share * centred]) if share else y
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_found"),
+    [
+        ({}, True),
+        ({"axes": (1, 2)}, False),
+        ({"share": 0.5}, False),
+        ({"of_another": True}, False),
+        ({"activation": "relu"}, False),
+    ],
+)
+def test_only_the_books_norm_is_taken_for_it(settings, is_found, random_images):
+    model = functional(lambda x: contrib_but(x, **settings))
+    again = to_fast_layers(model)
+    assert (ContribNormalization in {type(op) for op in operations_of(again)}) == is_found
+    x = random_images(2, 16, 16, 3)
+    np.testing.assert_allclose(np.asarray(again(x)), np.asarray(model(x)), atol=1e-5)
+
+
+def test_files_are_the_same_under_any_setting_of_channels(random_images):
+    model, x = keras.Sequential(small_parts()), random_images(1, 16, 16, 3)
+    keras.config.set_image_data_format("channels_first")
+    try:
+        stock = to_stock_layers(model)
+        fast = to_fast_layers(stock)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    for other in (stock, fast):
+        np.testing.assert_allclose(np.asarray(other(x)), np.asarray(model(x)), atol=1e-5)
+
+
+def test_dropout_that_is_always_on_stays_on(random_images):
+    model = functional(lambda x: layers.Dropout(0.5)(InstanceNormalization()(x), training=True))
+    x = random_images(1, 16, 16, 3)
+    for other in (to_stock_layers(model), to_fast_layers(to_stock_layers(model))):
+        assert not np.asarray(other(x)).all()
+
+
+def test_a_subclass_is_left_as_it_is():
+    class Mine(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    model = Mine()
     assert to_stock_layers(model) is model
     assert to_fast_layers(model) is model
+    plain = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(3, 1)])
+    assert to_fast_layers(plain) is plain

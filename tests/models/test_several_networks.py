@@ -317,3 +317,47 @@ def test_regularisers_count_as_in_the_three_models(update, d_source, lambda_id, 
         for name, weight in zip(gan.combined.output_names, gan.combined.loss_weights, strict=True)
     )
     assert logs["g_loss"] > 1.1 * plain  # They do count.
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        keras.callbacks.ReduceLROnPlateau("d_loss", mode="min"),
+        keras.callbacks.LearningRateScheduler(lambda epoch: 0.1),
+        keras.callbacks.SwapEMAWeights(),
+    ],
+)
+def test_callbacks_that_want_one_optimizer_are_told_first(callback, data, fruit_dir):
+    loader = DataLoader(fruit_dir.name, SHAPE[:2], fruit_dir.parent)
+    gan = small(data_loader=loader)
+    told = f"{type(callback).__name__} wants one `model.optimizer`, and here are several"
+    for run in (
+        lambda: gan.fit(*data, callbacks=callback),
+        lambda: gan.fit(*data, callbacks=[keras.callbacks.TerminateOnNaN(), callback]),
+        lambda: gan.train(1, 2, callbacks=[callback]),
+    ):
+        with pytest.raises(NotImplementedError, match=told):
+            run()
+    assert [int(optimizer.iterations) for optimizer in gan.optimizers] == [0, 0, 0]
+
+
+def test_what_a_gan_does_not_take_is_told(data, tmp_path):
+    gan = small()
+    with pytest.raises(ValueError, match="no weights of their own"):
+        gan.fit(*data, class_weight={0: 1.0})
+    with pytest.raises(NotImplementedError, match=r"gan\.g_AB\.export"):
+        gan.export(tmp_path / "gan")
+    with pytest.raises(TypeError, match=r"must be a DataLoader, .* Received: 'apple2orange'"):
+        small(data_loader="apple2orange")
+    with pytest.raises(TypeError, match="must be a DataLoader"):
+        gan.data_loader = "apple2orange"
+    for epochs in (0, 1.5, "2", True):
+        with pytest.raises(ValueError, match="`epochs` must be at least 1, a whole number"):
+            gan.train(epochs)
+
+
+def test_one_callback_needs_no_list(fruit_dir, untraced):
+    gan = small(data_loader=DataLoader(fruit_dir.name, SHAPE[:2], fruit_dir.parent))
+    stopping = keras.callbacks.EarlyStopping("d_loss", patience=0, mode="max")
+    stopping.baseline = float("inf")
+    assert gan.train(3, 4, callbacks=stopping).epoch == [0, 1]

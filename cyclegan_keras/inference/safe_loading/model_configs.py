@@ -35,9 +35,9 @@ CLASSES = {
     "keras.constraints": "MaxNorm MinMaxNorm NonNeg UnitNorm",
     # What arithmetic on the outputs of layers becomes.
     "keras.src.ops.numpy": """
-        Absolute Add Arctanh Clip Concatenate Divide Exp GetItem Less Log Maximum Mean Minimum
-        Multiply Negative Pad Power Reshape Sqrt Square Squeeze Subtract Tanh Transpose TrueDivide
-        Where""",
+        Absolute Add Arctanh Clip Concatenate Divide Exp ExpandDims GetItem Less Log Maximum
+        Mean Minimum Multiply Negative Pad Power Reshape Sqrt Square Squeeze Subtract Tanh
+        Transpose TrueDivide Where""",
     "keras.src.ops.core": "Cast",
     "keras.src.ops.nn": "Relu Sigmoid Softmax",
 }
