@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.metrics.round_trip import WAYS
 
 # Below this share of real images told right, what the classifier says of translations is not worth
@@ -152,6 +154,21 @@ def _faults_of(figures: Mapping[str, Any], way: str) -> list[str]:
             f"are as they stand (kernel distance {kernel:.4f}, untranslated {plain:.4f})."
         )
     return found
+
+
+def blind_loss(config: TrainConfig) -> float | None:
+    """The loss of a discriminator that gives all images the same score.
+
+    Args:
+        config: The settings of a run.
+
+    Returns:
+        That of the objective; `None` if it is not known, since the scores have no right side, or
+        the model has losses of its own.
+    """
+    if "objective" not in config.info.settings:
+        return None
+    return OBJECTIVES[config.objective].blind_loss
 
 
 def faults_of_discriminators(

@@ -1,6 +1,7 @@
 """The `CycleGAN` class of *GANs in Action*, chapter 9, on Keras 3."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -101,6 +102,12 @@ class CycleGAN(GAN):
     Reference:
         *GANs in Action*, listings 9.3 to 9.6; [Zhu et al., 2017](https://arxiv.org/abs/1703.10593).
     """
+
+    shown_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "adv": ("valid_A_loss", "valid_B_loss"),
+        "cycle": ("reconstr_A_loss", "reconstr_B_loss"),
+        "id": ("img_A_id_loss", "img_B_id_loss"),
+    }
 
     def __init__(
         self,

@@ -11,7 +11,6 @@ from cyclegan_keras import _extras, plotting
 from cyclegan_keras._files import PathLike
 from cyclegan_keras.config import scale
 from cyclegan_keras.config.train_config import TrainConfig
-from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.metrics import diagnostics, evaluator
 from cyclegan_keras.metrics.round_trip import WAYS
 from cyclegan_keras.reports import metric_table, pages, pictures
@@ -111,12 +110,11 @@ def faults(figures: evaluator.Figures, history: Curves, config: TrainConfig) -> 
     found = diagnostics.faults(figures)
     if of_scale := scale.warning(config.enlarge, config.image_size):
         found.append(of_scale)
-    blind_loss = OBJECTIVES[config.objective].blind_loss
-    names = ["d"] if config.model == "pix2pix" else ["d_A", "d_B"]
+    blind_loss = diagnostics.blind_loss(config)
     if blind_loss is None:
         return found
     accuracies, losses = {}, {}
-    for name in names:
+    for name in config.info.discriminators:
         shares, of_loss = (
             dict(zip(*history.plain.get(f"{name}_{what}", ([], [])), strict=True))
             for what in ("acc", "loss")
@@ -200,7 +198,7 @@ def settings(config: TrainConfig) -> dict[str, list[Setting]]:
                 field.name,
                 _in_words(value),
                 None if value == other else _in_words(other),
-                config.model in field.metadata["models"],
+                config.info.has(field),
             )
         )
     return groups

@@ -1,6 +1,7 @@
 """The folder of a run: found or made, locked, and only ever used for one run."""
 
 import contextlib
+import logging
 import pathlib
 import re
 import shlex
@@ -18,7 +19,8 @@ from cyclegan_keras._files import (
 )
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.runs import record
-from cyclegan_keras.training.checkpoints import CheckpointStore
+
+_log = logging.getLogger(__name__)
 
 CONFIG, HISTORY, CHECKPOINTS = "config.json", "history.csv", "checkpoints"
 
@@ -90,6 +92,8 @@ def _found(
     """Finds the unfinished run that the same command began, and locks it."""
     if config.run_dir is not None or images is None:
         return None, None
+    from cyclegan_keras.training.checkpoints import CheckpointStore  # It loads NumPy.
+
     others: list[str] = []
     same: list[tuple[tuple[int, int], pathlib.Path]] = []
     for folder in _unfinished(wanted):
@@ -104,10 +108,10 @@ def _found(
             same.append(((state["progress"]["epoch"], state["progress"]["step"]), folder))
     for _, folder in sorted(same, reverse=True):
         if (lock := _locked(folder)) is not None:
-            print(f"Going on with {folder}: it is unfinished, of the same settings and images.")
+            _log.info(f"Going on with {folder}: it is unfinished, of the same settings and images.")
             return folder, lock
     if others:
-        print(f"Another run is unfinished: `python train.py --run-dir {others[-1]}.")
+        _log.info(f"Another run is unfinished: `python train.py --run-dir {others[-1]}.")
     return None, None
 
 

@@ -8,10 +8,11 @@ import shutil
 import numpy as np
 import pytest
 
-from cyclegan_keras.cli.train import make_loader, make_model
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.runs import session
+from cyclegan_keras.runs.run_data import make_loader
 from cyclegan_keras.runs.session import MAX_ATTEMPTS, Attempts, Session
+from cyclegan_keras.runs.trainer import make_model
 from cyclegan_keras.training import faults
 from cyclegan_keras.training.callbacks.checkpointing import Checkpointing, variables_of
 from cyclegan_keras.training.checkpoints import CheckpointStore

@@ -10,8 +10,8 @@ from PIL import Image
 from cyclegan_keras.training import callbacks, loop
 from cyclegan_keras.training.faults import NotFinite
 from cyclegan_keras.training.progress import Progress
+from tests.training.callbacks.test_history import Break
 from tests.training.conftest import Model
-from tests.training.test_history import Break
 
 
 def test_the_bar_shows_losses_and_the_time_left(train):

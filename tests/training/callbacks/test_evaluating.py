@@ -6,16 +6,16 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from tests.training.test_history import Break, rows_of, without_seconds
 
-from cyclegan_keras.cli.train import make_loader, make_model
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.inference import saving
 from cyclegan_keras.inference.translate import load_generator
 from cyclegan_keras.metrics import diagnostics, evaluator
 from cyclegan_keras.metrics.features import Extractor
 from cyclegan_keras.runs.judging import make_judge
+from cyclegan_keras.runs.run_data import make_loader
 from cyclegan_keras.runs.session import Session
+from cyclegan_keras.runs.trainer import make_model
 from cyclegan_keras.training import loop
 from cyclegan_keras.training.callbacks import evaluating
 from cyclegan_keras.training.callbacks.best import Ruler
@@ -24,6 +24,7 @@ from cyclegan_keras.training.callbacks.evaluating import Evaluation, Judging
 from cyclegan_keras.training.callbacks.history import HistoryCSV
 from cyclegan_keras.training.faults import NotFinite, NotFiniteGuard
 from cyclegan_keras.training.progress import Progress
+from tests.training.callbacks.test_history import Break, rows_of, without_seconds
 
 STEPS = 3
 
@@ -50,6 +51,7 @@ class Model:
 
     def __init__(self, names=("g_AB", "g_BA"), logs=None):
         self.translators = {name: generator(name) for name in names}
+        self.discriminators = ("d_A", "d_B") if len(names) == 2 else ("d",)
         self.step = 0
         self.logs = logs or (lambda step: game(0.75, 0.75))
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
-from tests.training.test_history import Break, Measures
 
 from cyclegan_keras.training.callbacks import tensorboard
 from cyclegan_keras.training.callbacks.history import HistoryCSV
 from cyclegan_keras.training.callbacks.tensorboard import TensorBoardLog
 from cyclegan_keras.training.progress import Progress
+from tests.training.callbacks.test_history import Break, Measures
 
 
 def read(folder: pathlib.Path) -> dict[str, list[tuple[int, np.ndarray]]]:
