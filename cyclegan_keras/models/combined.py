@@ -33,6 +33,10 @@ class Combined(keras.Model):
         super().__init__(*args, **kwargs)
         self._trains = tuple(trains)
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` makes it of."""
+        return {**super().get_config(), "trains": list(self._trains)}
+
     @classmethod
     def of(cls, inputs: Any, outputs: dict[str, Any], trains: Sequence[keras.Model]) -> "Combined":
         """Makes one of networks that are connected already.

@@ -214,7 +214,11 @@ def faults(runs: Sequence[Run]) -> list[str]:
     Returns:
         Sentences, each behind the name of its run.
     """
-    return [f"{run.name}: {fault}" for run in runs for fault in diagnostics.faults(run.figures)]
+    return [
+        f"{run.name}: {fault}"
+        for run in runs
+        for fault in diagnostics.faults(run.figures, run.config.info.settings)
+    ]
 
 
 def markdown(runs: Sequence[Run]) -> str:

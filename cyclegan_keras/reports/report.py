@@ -107,7 +107,7 @@ def faults(figures: evaluator.Figures, history: Curves, config: TrainConfig) -> 
     Returns:
         A sentence for each fault, none if there are none.
     """
-    found = diagnostics.faults(figures)
+    found = diagnostics.faults(figures, config.info.settings)
     if of_scale := scale.warning(config.enlarge, config.image_size):
         found.append(of_scale)
     blind_loss = diagnostics.blind_loss(config)
@@ -123,7 +123,10 @@ def faults(figures: evaluator.Figures, history: Curves, config: TrainConfig) -> 
         if steps := sorted(shares.keys() & of_loss.keys()):
             accuracies[name] = [shares[step] for step in steps]
             losses[name] = [of_loss[step] for step in steps]
-    return found + diagnostics.faults_of_discriminators(accuracies, losses, blind_loss)
+    of_discriminators = diagnostics.faults_of_discriminators(
+        accuracies, losses, blind_loss, config.info.settings
+    )
+    return found + of_discriminators
 
 
 def loss_drawings(history: Curves) -> list[markupsafe.Markup]:

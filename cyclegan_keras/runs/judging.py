@@ -46,12 +46,14 @@ def make_judge(config: TrainConfig, loader: Any) -> tuple[Any, Any]:
     of_discriminators = None
     if (blind_loss := diagnostics.blind_loss(config)) is not None:
         of_discriminators = functools.partial(
-            diagnostics.faults_of_discriminators, blind_loss=blind_loss
+            diagnostics.faults_of_discriminators,
+            blind_loss=blind_loss,
+            settings=config.info.settings,
         )
     return judge, Judging(
         measure=lambda translators: judge.measure(translators).figures,
         ruler=ruler,
-        faults=diagnostics.faults,
+        faults=functools.partial(diagnostics.faults, settings=config.info.settings),
         faults_of_discriminators=of_discriminators,
     )
 

@@ -258,6 +258,14 @@ def test_all_networks_are_trained_and_taken_over(trained, fruit_dir):
     assert not np.array_equal(gan.g_AB.get_weights()[0], saved[0])
 
 
+def test_what_is_trained_is_still_so_after_loading(trained, fruit_dir, tmp_path):
+    gan = make_model(config(trained[0], fruit_dir))
+    gan.combined.save(tmp_path / "combined.keras")
+    again = keras.saving.load_model(tmp_path / "combined.keras")
+    assert list(again.trained_networks) == ["encoder", "g_AB"]
+    assert len(again.trainable_variables) == len(gan.combined.trainable_variables)
+
+
 def test_an_average_is_that_of_its_own_variable(untraced):
     gan = OneSided((32, 32, 3), ema=0.75, learning_rate=1e-2, seed=0)
     batch = np.random.default_rng(0).uniform(-1, 1, (2, 2, 32, 32, 3)).astype("float32")
