@@ -67,7 +67,7 @@ class CycleGAN(GAN):
         d_shift: Up to which share of their size images are shifted at random before a
             discriminator sees them, real and translated ones alike, in [0, 1); 0 for not at all.
         d_colour: How much they are recoloured at random before that; 0 for not at all, and 1 for
-            as much as in the paper. See `random_view.RandomView`.
+            as much as in the paper. See `diffaugment.RandomView`.
         d_source: Share of what discriminators learn to call translated that real images of the
             other domain have, in [0, 1), and translations the rest; 0 for translations alone. A
             discriminator then never forgets, and knows from the first step, what is to be changed.

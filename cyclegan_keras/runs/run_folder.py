@@ -77,9 +77,7 @@ def _locked(folder: pathlib.Path) -> filelock.BaseFileLock | None:
     except (OSError, NotImplementedError) as error:
         if not is_unsupported(error):
             raise
-        from cyclegan_keras.training.faults import warn  # Only now, for it loads TensorFlow.
-
-        warn(
+        _log.warning(
             f"The disk of {str(folder)!r} knows no locks ({error}). See to it that no other "
             "process trains in that folder."
         )

@@ -1,3 +1,5 @@
+import collections
+
 import pytest
 
 from cyclegan_keras.cli.main import main
@@ -50,7 +52,8 @@ def test_translating_warns_by_the_settings_beside_the_translator(
     text, warns, fruit_dir, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(translate, "load_generator", lambda path: None)
-    monkeypatch.setattr(translate, "translate_files", lambda *given: None)
+    outcome = translate.Outcome(1, {}, collections.Counter())
+    monkeypatch.setattr(translate, "translate_files", lambda *given, **more: outcome)
     if text is not None:
         (tmp_path / "config.json").write_text(text)
     words = ["translate", "--model", str(tmp_path / "g_AB.keras"), str(fruit_dir / "testA")]

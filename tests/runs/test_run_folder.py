@@ -69,8 +69,8 @@ def test_one_process_at_a_time(tmp_path):
     folder = tmp_path / "r"
     script = (
         "from cyclegan_keras.config.train_config import TrainConfig\n"
-        "from cyclegan_keras.training import runs\n"
-        f"with runs.opened(TrainConfig(run_dir={str(folder)!r}), 'fruit'):\n"
+        "from cyclegan_keras.runs import run_folder\n"
+        f"with run_folder.opened(TrainConfig(run_dir={str(folder)!r}), 'fruit'):\n"
         "    print('in', flush=True); input()\n"
     )
     other = subprocess.Popen(
