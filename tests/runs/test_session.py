@@ -26,11 +26,11 @@ TINY = {
 SETTINGS = {
     "much": {
         **{"generator": "unet", "dropout": 0.5, "pool_size": 3, "ema": 0.9, "enlarge": 1.2},
-        "decay_epochs": 2,
+        **{"decay_epochs": 2, "num_blocks": None},
         **{"precision": "mixed_float16"},
     },
     "the paper's": {"recipe": "paper", "num_blocks": 1, "epochs": 3, "discriminator": "patch16"},
-    "pix2pix": {"model": "pix2pix", "dropout": 0.5, "generator": "unet"},
+    "pix2pix": {"model": "pix2pix", "dropout": 0.5, "generator": "unet", "num_blocks": None},
 }
 
 
