@@ -134,6 +134,23 @@ def own_copy(optimizer: Any) -> Any:
     return copy
 
 
+def moving_averages(optimizer: Any) -> dict[int, Any]:
+    """Finds the moving averages that an optimizer takes of what it trains.
+
+    Args:
+        optimizer: Any of Keras's.
+
+    Returns:
+        The average of each variable, by the variable's `id`; nothing without `use_ema`, or before
+        the first step.
+    """
+    inner = _innermost(optimizer)
+    if not inner.use_ema or not int(inner.iterations):
+        return {}
+    variables, averages = inner._trainable_variables, inner._model_variables_moving_average
+    return {id(v): average for v, average in zip(variables, averages, strict=True)}
+
+
 def _innermost(optimizer: Any) -> Any:
     """The optimizer that moves variables: mixed precision puts one around it that scales losses."""
     while hasattr(optimizer, "inner_optimizer"):

@@ -98,18 +98,19 @@ def truth_grid(g_AB: Any, g_BA: Any, imgs_A: np.ndarray, imgs_B: np.ndarray) -> 
     return image_grid([imgs_A, fake_B, imgs_B, imgs_B, fake_A, imgs_A], TRUTH_TITLES, gap_before=3)
 
 
-def one_way_grid(g: Any, imgs: np.ndarray, truths: np.ndarray) -> np.ndarray:
-    """Shows what one generator makes of some images, beside the truth.
+def one_way_grid(g: Any, imgs: np.ndarray, truths: np.ndarray | None = None) -> np.ndarray:
+    """Shows what one generator makes of some images, beside the truth where it is known.
 
     Args:
         g: The generator.
         imgs: Images of its source, `(rows, height, width, 3)`, float32 in [-1, 1].
-        truths: Their true translations, in the same order.
+        truths: Their true translations, in the same order; `None` if they are not known.
 
     Returns:
         A picture, uint8, `(height, width, 3)`.
     """
-    return image_grid([imgs, translate_images(g, imgs), truths], ONE_WAY_TITLES)
+    columns = [imgs, translate_images(g, imgs)] + ([] if truths is None else [truths])
+    return image_grid(columns, ONE_WAY_TITLES[: len(columns)])
 
 
 def grid_of(
@@ -121,8 +122,7 @@ def grid_of(
         translators: Generators by name, `g_AB`, `g_BA` or both.
         imgs_A: Images of A, `(rows, height, width, 3)`, float32 in [-1, 1].
         imgs_B: As many images of B.
-        are_pairs: Whether they are the true translations of each other; with one generator they
-            must be.
+        are_pairs: Whether they are the true translations of each other.
 
     Returns:
         A picture, uint8, `(height, width, 3)`.
@@ -130,9 +130,10 @@ def grid_of(
     if len(translators) == 2:
         grid = truth_grid if are_pairs else cycle_grid
         return grid(translators["g_AB"], translators["g_BA"], imgs_A, imgs_B)
+    truth_A, truth_B = (imgs_A, imgs_B) if are_pairs else (None, None)
     if "g_AB" in translators:
-        return one_way_grid(translators["g_AB"], imgs_A, imgs_B)
-    return one_way_grid(translators["g_BA"], imgs_B, imgs_A)
+        return one_way_grid(translators["g_AB"], imgs_A, truth_B)
+    return one_way_grid(translators["g_BA"], imgs_B, truth_A)
 
 
 def loss_curves(history: Any) -> Any:

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_keras import CycleGAN, DataLoader
+from cyclegan_keras.cli import log
 from cyclegan_keras.data.fruit.sets import write_fruit
 
 # A shell has what it starts in the background (`make test &`) ignore Ctrl-C, and so would every
@@ -22,6 +23,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 SIZE = 32
 REAL_IMAGES = pathlib.Path(__file__).parents[2] / "shared" / "data"
+
+
+# What the library logs is shown as `cyclegan` shows it, where a test calls the library itself.
+log.show()
 
 
 @pytest.fixture(scope="session")

@@ -155,3 +155,16 @@ def test_a_drawing_has_every_convolution_and_skip(tiny_gan):
     assert [text.get_text() for text in axes.texts][:2] == ["32×32\n×3", "16×16\n×2"]
     (axes,) = plotting.network_drawing(tiny_gan.d_A).axes
     assert [type(patch) for patch in axes.patches] == [Rectangle] * 6
+
+
+def test_one_way_shows_the_truth_where_it_is_known():
+    imgs_A, imgs_B = np.full((1, 128, 128, 3), -0.5), np.full((1, 128, 128, 3), 0.0)
+    for name, are_pairs, expected in (
+        ("g_AB", False, [-0.5, -0.25]),
+        ("g_AB", True, [-0.5, -0.25, 0.0]),
+        ("g_BA", True, [0.0, 0.25, -0.5]),
+    ):
+        grid = plotting.grid_of({name: plus(0.25)}, imgs_A, imgs_B, are_pairs)
+        assert grid.shape[1] == 4 + len(expected) * 132
+        shades = [int(grid[80, 8 + 132 * place, 0]) for place in range(len(expected))]
+        assert np.abs(np.array(shades) - (np.array(expected) + 1) * 127.5).max() <= 0.5

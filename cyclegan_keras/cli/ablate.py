@@ -4,36 +4,13 @@ import argparse
 import dataclasses
 import pathlib
 from collections.abc import Collection
-from typing import Any
 
 from cyclegan_keras.cli import train
+from cyclegan_keras.config.models import MODELS, ModelInfo, Variant
 from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.runs import run_data, trainer
 
 HELP = "train with parts of the losses left out, and compare"
-FIVE: dict[str, dict[str, Any]] = {
-    "cycle_alone": {"lambda_gan": 0.0},
-    "gan_alone": {"lambda_cycle": 0.0, "lambda_cycle_A": 0.0, "lambda_cycle_B": 0.0},
-    "gan_forward": {"lambda_cycle_B": 0.0},
-    "gan_backward": {"lambda_cycle_A": 0.0},
-    "all": {},
-}
-BASELINES: dict[str, dict[str, Any]] = {
-    "book": {"recipe": "book"},
-    "paper": {"recipe": "paper"},
-    "pix2pix_AB": {"model": "pix2pix", "direction": "A-to-B"},
-    "pix2pix_BA": {"model": "pix2pix", "direction": "B-to-A"},
-}
-TITLES = {
-    "cycle_alone": "cycle alone",
-    "gan_alone": "GAN alone",
-    "gan_forward": "GAN + forward cycle",
-    "gan_backward": "GAN + backward cycle",
-    "all": "GAN + both cycles",
-    "book": "the book's recipe",
-    "paper": "the paper's recipe",
-    "pix2pix_AB": "pix2pix, A to B, from true pairs",
-    "pix2pix_BA": "pix2pix, B to A, from true pairs",
-}
 # What all have alike, so that they see the same images for as many steps.
 SHARED = ("image_size", "flip", "epoch_length", "batch_size", "epochs", "decay_epochs")
 # Whoever trains the baseline of a recipe means its networks, its losses, and its way of playing.
@@ -52,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--settings",
         nargs="+",
-        choices=(*FIVE, *BASELINES),
-        default=list(FIVE),
-        help="which to train (default: the five of the ablation table)",
+        choices=[*dict.fromkeys(name for info in MODELS.values() for name in _variants(info))],
+        help="which to train: parts of the model left out (default: all of these, for CycleGAN the "
+        "five of the ablation table), or a baseline",
     )
 
 
@@ -84,36 +61,59 @@ def configs(arguments: argparse.Namespace) -> dict[str, TrainConfig]:
             f"Received: --from {' '.join(arguments.start_from)}"
         )
     base = train.config_from(arguments)
-    if base.model != "cyclegan":
+    ablations = base.info.ablations
+    if not ablations:
+        able = " or ".join(info.title for info in MODELS.values() if info.ablations)
         raise ValueError(
-            "What is ablated is a CycleGAN; for pix2pix beside it, give --settings pix2pix_AB. "
-            f"Received: model={base.model!r}"
+            f"What is ablated is a {able}; for {base.info.title} beside it, give --settings "
+            f"{' '.join(base.info.baselines) or 'of it'}. Received: model={base.model!r}"
         )
+    names = arguments.settings or list(ablations)
     parent = pathlib.Path(base.run_dir or "runs/ablation")
     # One that somebody asked for, and not that of a recipe.
-    lambda_id = base.lambda_id if "lambda_id" in base.chosen else 0.0
+    without = {
+        name: value for name, value in base.info.ablated_without.items() if name not in base.chosen
+    }
     found = {}
-    for name in arguments.settings:
+    for name in names:
         place = {"run_dir": str(parent / name)}
-        if name in FIVE:
+        if name in ablations:
             # All values are known, and who zeroes a weight need not answer for those beside it.
-            values = {**dataclasses.asdict(base), "lambda_id": lambda_id, **FIVE[name], **place}
+            values = {**dataclasses.asdict(base), **without, **ablations[name].settings, **place}
             found[name] = TrainConfig(**values)
             continue
-        model = BASELINES[name].get("model", "cyclegan")
-        taken = {key: getattr(base, key) for key in _shared(base, model)}
-        if model == "pix2pix" and base.data_dir is None and base.dataset == "fruit":
+        info = _of_baseline(name)
+        taken = {key: getattr(base, key) for key in _shared(base, info)}
+        if info.data == "paired" and base.data_dir is None and base.dataset == "fruit":
             taken["dataset"] = "fruit_pairs"
-        found[name] = TrainConfig(**{**BASELINES[name], **taken, **place})
+        settings = {"model": info.name, **info.baselines[name].settings}
+        found[name] = TrainConfig(**{**settings, **taken, **place})
     return found
 
 
-def _shared(base: TrainConfig, model: str) -> list[str]:
+def _variants(info: ModelInfo) -> dict[str, Variant]:
+    return {**info.ablations, **info.baselines}
+
+
+def _of_baseline(name: str) -> ModelInfo:
+    """The model that a baseline is of."""
+    found = [info for info in MODELS.values() if name in info.baselines]
+    if not found:
+        able = [info.title for info in MODELS.values() if name in info.ablations]
+        raise ValueError(f"{name} is a part of {' or '.join(able)} left out. Leave it out.")
+    return found[0]
+
+
+def _title(name: str) -> str:
+    return next(_variants(i)[name].title for i in MODELS.values() if name in _variants(i))
+
+
+def _shared(base: TrainConfig, info: ModelInfo) -> list[str]:
     """Names the settings that a baseline has from the command line."""
     return [
         field.name
         for field in dataclasses.fields(base)
-        if model in field.metadata["models"]
+        if info.has(field)
         and (field.name in SHARED or (field.name in base.chosen and not _is_of_recipe(field)))
     ]
 
@@ -137,7 +137,7 @@ def dropped(base: TrainConfig, names: Collection[str]) -> str | None:
         for field in dataclasses.fields(base)
         if field.name in base.chosen and _is_of_recipe(field) and field.metadata["group"] != "model"
     ]
-    baselines = [TITLES[name] for name in names if name in BASELINES]
+    baselines = [_title(name) for name in names if name not in base.info.ablations]
     if not (flags and baselines):
         return None
     return (
@@ -166,18 +166,19 @@ def run(arguments: argparse.Namespace) -> int:
     """
     found = configs(arguments)
     base = next(iter(found.values()))
-    if not train.make_loader(base).test_pairs:
+    loader = run_data.make_loader(base)
+    if not loader.test_pairs:
         raise ValueError(
             "An ablation is measured against true translations, so testA and testB must be pairs: "
             'images of equal names, and "test_pairs": true in dataset.json. '
-            f"Received: {str(train.make_loader(base).directory)!r}"
+            f"Received: {str(loader.directory)!r}"
         )
-    if note := dropped(train.config_from(arguments), arguments.settings):
+    if note := dropped(train.config_from(arguments), found):
         print(note, flush=True)
     results = {}
     for name, config in found.items():
-        print(f"\n{TITLES[name]}", flush=True)
-        results[name] = train.train(config)
+        print(f"\n{_title(name)}", flush=True)
+        results[name] = trainer.train_run(config)
         _forget_models()
     page = table(results)
     (pathlib.Path(base.run_dir or ".").parent / "ablation.md").write_text(page, "utf-8")
@@ -205,5 +206,5 @@ def table(results: dict[str, dict[str, float]]) -> str:
     rows.append(["(untranslated)", f"{untranslated:.2f}", f"{untranslated:.2f}", "", ""])
     for name, figures in results.items():
         cells = [f"{figures[key]:.2f}" if key in figures else "" for key in COLUMNS]
-        rows.append([TITLES[name], *cells])
+        rows.append([_title(name), *cells])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)

@@ -6,7 +6,8 @@ from typing import Any
 
 from cyclegan_keras._files import check_can_be_folder
 from cyclegan_keras._quiet import without_startup_notes
-from cyclegan_keras.cli import evaluate, train
+from cyclegan_keras.cli import evaluate
+from cyclegan_keras.runs import run_data
 
 HELP = "set runs side by side, settings and figures"
 
@@ -90,7 +91,7 @@ def _pictures(runs: list[Any]) -> tuple[list[Any], str | None]:
 
     if (why_none := comparison.why_no_pictures(runs)) is not None:
         return [], why_none
-    loaders = [train.make_loader(run.config) for run in runs]
+    loaders = [run_data.make_loader(run.config) for run in runs]
     there = [
         loader
         for loader in loaders

@@ -8,10 +8,9 @@ from typing import Any
 
 from cyclegan_keras._files import check_can_be_folder
 from cyclegan_keras._quiet import without_startup_notes
-from cyclegan_keras.cli import train
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.data import palettes
-from cyclegan_keras.runs import record, run_folder
+from cyclegan_keras.runs import record, run_data, run_folder
 
 HELP = "measure how good the translators of a run are, and write a report"
 
@@ -130,9 +129,7 @@ def _settings(run_dir: pathlib.Path) -> TrainConfig:
 
 def _translators(run_dir: pathlib.Path, config: TrainConfig, best: bool) -> dict[str, pathlib.Path]:
     """Finds the files of a run's translators, all that its model has."""
-    names = ["g_AB", "g_BA"]
-    if config.model == "pix2pix":
-        names = ["g_AB"] if config.direction == "A-to-B" else ["g_BA"]
+    names = [f"g_{way}" for way in config.ways]
     files = {name: run_dir / f"{name}{'.best' if best else ''}.keras" for name in names}
     for path in files.values():
         if not path.is_file():
@@ -200,10 +197,10 @@ def _data(
     config: TrainConfig, data_dir: str | None, labels: dict[str, palettes.Palette] | None
 ) -> Any:
     """Finds the run's data set; where it is named by a relative path, it may be elsewhere now."""
-    targets = {"A", "B"} if config.model == "cyclegan" else {config.direction[-1]}
+    targets = {way[1] for way in config.ways}
     if data_dir is not None:
         config = dataclasses.replace(config, data_dir=data_dir)
-    loader = train.make_loader(config)
+    loader = run_data.make_loader(config)
     is_drawn = config.data_dir is None and config.dataset in ("fruit", "fruit_pairs")
     if is_drawn and not loader.directory.exists():
         print(f"Drawing the data set {config.dataset} into {loader.directory} …", flush=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 import cyclegan_keras
 from cyclegan_keras._backend import SetupError
+from cyclegan_keras.cli import log
 
 VERBS = ("train", "ablate", "evaluate", "compare", "translate", "data")
 
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | 
     # TensorFlow's notes on how it was built tell a user nothing; its errors are still shown.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     _print_any_name()
+    log.show()
     try:
         return arguments.run(arguments)
     except KeyboardInterrupt as interrupt:

@@ -2,23 +2,16 @@
 
 import argparse
 import dataclasses
-import functools
 import os
 import pathlib
-import shlex
-import sys
 import typing
 from typing import Any
 
-from cyclegan_keras import _backend
-from cyclegan_keras._quiet import without_startup_notes
-from cyclegan_keras._text import counted
-from cyclegan_keras.config import scale, value_range
-from cyclegan_keras.config.fields import value_type
+from cyclegan_keras.config import models, value_range
+from cyclegan_keras.config.fields import choices_of, value_type
 from cyclegan_keras.config.train_config import TrainConfig
-from cyclegan_keras.runs import judging, record, run_folder, warm_start
+from cyclegan_keras.runs import trainer
 
-NUM_SHOWN = 6
 HELP = "train translators between two folders of images"
 
 
@@ -50,11 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 source = groups["data"].add_mutually_exclusive_group()
         group = source if field.name in ("dataset", "data_dir") else groups[about["group"]]
         kind = value_type(kinds[field.name])
-        only = f" (of {about['models'][0]})" if len(about["models"]) == 1 else ""
+        having = [info.name for info in models.MODELS.values() if info.has(field)]
+        only = "" if len(having) == len(models.MODELS) else f" (of {', '.join(having)})"
         default = "" if field.default is None else f" (default: {field.default})"
         if field.name == "image_size":
             kind = str  # A number, or two; `TrainConfig` tells what is wrong with it.
-        options: dict[str, Any] = {"type": kind, "choices": about["choices"]}
+        options: dict[str, Any] = {"type": kind, "choices": choices_of(field)}
         if kind is bool:
             options = {"action": argparse.BooleanOptionalAction}
             default = "" if field.default else default
@@ -144,257 +138,5 @@ def run(arguments: argparse.Namespace) -> int:
         KeyboardInterrupt: If SIGINT or SIGTERM asked to stop.
         ValueError: If a setting or an image is wrong.
     """
-    train(config_from(arguments))
+    trainer.train_run(config_from(arguments))
     return 0
-
-
-def train(config: TrainConfig) -> dict[str, float]:
-    """Trains as the settings say, from where the run in its folder stands if there is one.
-
-    Args:
-        config: The settings.
-
-    Returns:
-        The figures at the end.
-
-    Raises:
-        FileExistsError: If the run's folder is in use.
-        FileNotFoundError: If there is no such data.
-        KeyboardInterrupt: If SIGINT or SIGTERM asked to stop. All is saved then.
-        ValueError: If an image is wrong, the data does not fit the settings, the run was begun with
-            other ones, or a loss is no number.
-    """
-    config = _with_whole_paths(config)
-    if config.data_dir is not None and not pathlib.Path(config.data_dir).is_dir():
-        raise FileNotFoundError(
-            f"No folder {config.data_dir!r}. --data-dir must name one with trainA and trainB in it."
-        )
-    run_folder.check_folder(config)
-    if (figures := record.figures_if_finished(config)) is not None:
-        print(
-            f"{_finished(config, figures)} To train it further, give more --epochs than "
-            f"{figures['epochs']}."
-        )
-        return figures
-    goes_on = config.run_dir is not None and run_folder.has_checkpoints(config.run_dir)
-    if config.run_dir is not None and not goes_on:
-        record.check_nothing_is_lost(config.run_dir)
-    if config.start_from is not None and not goes_on:
-        warm_start.check(config.start_from)
-    if of_scale := scale.warning(config.enlarge, config.image_size):
-        print(f"Warning: {of_scale}", file=sys.stderr, flush=True)
-    print("Loading TensorFlow …", flush=True)
-    # Only now: this takes seconds, and wrong flags should be told at once.
-    with without_startup_notes():
-        from cyclegan_keras.data.images import write_image
-        from cyclegan_keras.inference import saving
-        from cyclegan_keras.metrics import diagnostics
-        from cyclegan_keras.runs import provenance, session
-        from cyclegan_keras.training import devices
-        from cyclegan_keras.training.callbacks import tensorboard
-
-        _backend.check_settings()
-        devices.use_threads()
-        devices.compute_the_same(config.deterministic)
-        found = devices.devices_in_words()
-
-    if config.tensorboard:
-        tensorboard.check_installed()
-    loader = _read_data(config)
-    config = dataclasses.replace(
-        config, value_range=value_range.with_found(config.value_range, loader.value_ranges)
-    )
-    judge, judged_in_training = judging.make_judge(config, loader)
-    images = provenance.images(loader)
-    with run_folder.opened(config, loader.dataset_name, images) as run_dir:
-        print(
-            f"Data    {loader.directory}: {counted(len(loader.paths('A')), 'image')} of A, "
-            f"{len(loader.paths('B')):,} of B; {_size_in_words(config)}"
-            f"\nDevice  {found}"
-            f"\nRun     {run_dir}: {counted(config.epochs, 'epoch')} of "
-            f"{counted(loader.num_batches(config.batch_size), 'step')}",
-            flush=True,
-        )
-        gan = make_model(config)
-        start = None
-        if config.start_from is not None:
-            start = functools.partial(
-                warm_start.start_from, source=config.start_from, make_model=make_model
-            )
-        training = session.Session(gan, loader, config, run_dir, judged_in_training, start)
-        stopped_at = training.train()
-        translators = gan.translators
-        record.set_aside(run_dir)  # Of an evaluation on the way.
-        saved = saving.save_translators(translators, run_dir)
-        print(f"Saved   {' and '.join(map(str, saved))}", flush=True)
-        write_image(run_dir / "translations.png", picture(translators, loader))
-        figures = {
-            "epochs": config.epochs,
-            **({} if stopped_at is None else {"stopped_at_step": stopped_at}),
-            **judge.measure(translators).figures,
-            "weights": record.weights_of(saved),
-        }
-        saving.save_figures(figures, run_dir / record.FIGURES)
-        print(diagnostics.in_words(figures))
-        if not config.evaluate_every:
-            place = shlex.quote(str(run_dir))
-            print(f"How good is it? cyclegan evaluate --run-dir {place} writes a report.")
-        return figures
-
-
-def _with_whole_paths(config: TrainConfig) -> TrainConfig:
-    """Makes paths absolute, so that the run can be gone on with from any folder."""
-    changes: dict[str, Any] = {}
-    if config.data_dir is not None:
-        changes["data_dir"] = os.path.abspath(data_place(config))
-    if config.start_from is not None:
-        parts = config.start_from.split(os.pathsep)
-        changes["start_from"] = os.pathsep.join(map(os.path.abspath, parts))
-    return dataclasses.replace(config, **changes) if changes else config
-
-
-def data_place(config: TrainConfig) -> pathlib.Path:
-    """Finds the folder of a run's images.
-
-    A relative path is one from the folder that the process is in or, if there is nothing, from the
-    one that has the run's `runs` in it, where the run was begun.
-
-    Args:
-        config: The settings.
-
-    Returns:
-        The folder, which need not exist.
-    """
-    place = pathlib.Path(config.data_dir or pathlib.Path("data") / config.dataset)
-    if place.exists() or config.run_dir is None:
-        return place
-    parent = pathlib.Path(config.run_dir).resolve().parent
-    begun = parent.parent / place
-    return begun if parent.name == "runs" and begun.exists() else place
-
-
-def _size_in_words(config: TrainConfig) -> str:
-    height, width = config.img_res
-    return f"trained at {height}×{width} pixels (height×width){', gray' * (config.channels == 1)}"
-
-
-def _finished(config: TrainConfig, figures: dict[str, float]) -> str:
-    if (step := figures.get("stopped_at_step")) is None:
-        return f"The run in {config.run_dir} is finished."
-    return (
-        f"The run in {config.run_dir} is finished: it came no further and stopped at step {step:,}."
-    )
-
-
-def _read_data(config: TrainConfig) -> Any:
-    """Makes the loader of a run and reads its images, so that what is wrong with them is told."""
-    loader = make_loader(config)
-    if not loader.directory.exists() and config.dataset in ("fruit", "fruit_pairs"):
-        print(f"Drawing the data set {config.dataset} into {loader.directory} …", flush=True)
-    _check_data(loader)
-    if loader.skipped:
-        path, reason = next(iter(loader.skipped.items()))
-        print(
-            f"Skipped {counted(len(loader.skipped), 'image')} that cannot be used, "
-            f"such as {str(path)!r}: {reason}",
-            flush=True,
-        )
-    if gray := [domain for domain in "AB" if loader.channels == 3 and loader.is_gray(domain)]:
-        print(
-            f"All images of {' and '.join(gray)} are gray, and are trained on as RGB."
-            + (" --channels 1 trains in gray." if len(gray) == 2 else ""),
-            flush=True,
-        )
-    if config.value_range == value_range.AUTO:
-        print(
-            "Range   "
-            + ", ".join(
-                f"{one.low:g} to {one.high:g} in {domain}"
-                for domain, one in loader.value_ranges.items()
-            ),
-            flush=True,
-        )
-    for note in loader.notes():
-        print(note, flush=True)
-    return loader
-
-
-def _check_data(loader: Any) -> None:
-    """All that can be wrong with the data is told now, and not after hours."""
-    from cyclegan_keras.metrics import paired
-
-    for domain in "AB":
-        loader.pixels(domain)
-        if loader.has_test_images:
-            loader.pixels(domain, is_testing=True)
-    paired.check_pairs(loader)
-    if loader.paired and loader.has_test_images and not loader.test_pairs:
-        raise ValueError(
-            "pix2pix shows test images beside the truth, so testA and testB must hold pairs, that "
-            f"is, images of equal names. Those in {str(loader.directory)!r} are none. Rename them, "
-            "or take both folders away."
-        )
-
-
-def make_model(config: TrainConfig) -> Any:
-    """Makes the model of a run, with its initial weights.
-
-    Args:
-        config: The settings.
-
-    Returns:
-        A `CycleGAN` or a `Pix2Pix`.
-    """
-    from cyclegan_keras.models import from_settings
-
-    return from_settings.make_model(config)
-
-
-def make_loader(config: TrainConfig) -> Any:
-    """Makes the `DataLoader` of a run; nothing is read yet.
-
-    Args:
-        config: The settings.
-
-    Returns:
-        The loader.
-    """
-    from cyclegan_keras.data.loader import DataLoader
-
-    directory = pathlib.Path(os.path.abspath(data_place(config)))
-    height, width = config.img_res
-    return DataLoader(
-        directory.name,
-        config.img_res,
-        directory.parent,
-        load_res=(
-            (round(height * config.enlarge), round(width * config.enlarge))
-            if config.enlarge > 1
-            else None
-        ),
-        channels=config.channels,
-        flip=config.flip,
-        epoch_length="longer" if config.epoch_length == "longer" else "shorter",
-        paired=config.model == "pix2pix",
-        cache_memory=config.cache_memory,
-        skip_bad_images=config.skip_bad_images,
-        value_range=config.value_range,
-    )
-
-
-def picture(translators: dict[str, Any], loader: Any) -> Any:
-    """Shows a few test images at the end of a run, beside the truth where it is known.
-
-    Args:
-        translators: Generators by name, `g_AB`, `g_BA` or both.
-        loader: The `DataLoader`.
-
-    Returns:
-        A picture, uint8, `(height, width, 3)`.
-    """
-    from cyclegan_keras import plotting
-
-    testing = loader.has_test_images
-    count = min(NUM_SHOWN, *(len(loader.paths(domain, testing)) for domain in "AB"))
-    imgs_A, imgs_B = (loader.load_data(domain, count, testing, seed=0) for domain in "AB")
-    return plotting.grid_of(translators, imgs_A, imgs_B, are_pairs=loader.test_pairs)

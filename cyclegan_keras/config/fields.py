@@ -4,10 +4,11 @@ import dataclasses
 import re
 import types
 import typing
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
-BOTH, CYCLEGAN, PIX2PIX = ("cyclegan", "pix2pix"), ("cyclegan",), ("pix2pix",)
+# The groups whose settings a model is made with; each model says which of them it has.
+GROUPS_OF_MODELS = ("networks", "losses")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +45,10 @@ def setting(
     group: str,
     default: Any,
     help_text: str,
-    choices: tuple[Any, ...] | None = None,
+    choices: tuple[Any, ...] | Callable[[], tuple[Any, ...]] | None = None,
     least: float | None = None,
-    models: tuple[str, ...] = BOTH,
+    of_model: bool | None = None,
+    data: str | None = None,
     may_change: bool = False,
     needs: Needs | None = None,
     flag: str | None = None,
@@ -58,9 +60,12 @@ def setting(
         group: Under which heading it is shown.
         default: Its value when nothing is said.
         help_text: What it does.
-        choices: What there is to choose from, if it is a choice.
+        choices: What there is to choose from, if it is a choice; a function, if that grows.
         least: The least value, if it is a number.
-        models: Which models have it.
+        of_model: Whether models are made with it, so that each says whether it has it; `None` goes
+            by the group.
+        data: The kind of data that a model must want to have it, "unpaired" or "paired"; `None` for
+            any.
         may_change: Whether a run may go on with another value than it was begun with.
         needs: What else must be so for it to do anything.
         flag: The name of its flag, if that is not its own; "" if it has none.
@@ -71,13 +76,20 @@ def setting(
     """
     about: dict[str, Any] = {"group": group, "help": help_text, "choices": choices, "least": least}
     about |= {
-        "models": models,
+        "of_model": group in GROUPS_OF_MODELS if of_model is None else of_model,
+        "data": data,
         "may_change": may_change,
         "needs": needs,
         "flag": flag,
         "words": words,
     }
     return dataclasses.field(default=default, metadata=about)
+
+
+def choices_of(field: dataclasses.Field) -> tuple[Any, ...] | None:
+    """What there is to choose from now, if a setting is a choice."""
+    choices = field.metadata["choices"]
+    return choices() if callable(choices) else choices
 
 
 def check_range(field: dataclasses.Field, value: Any) -> None:
@@ -90,7 +102,7 @@ def check_range(field: dataclasses.Field, value: Any) -> None:
     Raises:
         ValueError: If it is too small, infinite, or no choice.
     """
-    least, choices = field.metadata["least"], field.metadata["choices"]
+    least, choices = field.metadata["least"], choices_of(field)
     if value is None:
         return
     if least is not None and not least <= value < float("inf"):
@@ -116,7 +128,7 @@ def check_needs(config: Any, new: Collection[str], chosen: Collection[str]) -> N
     """
     for field in dataclasses.fields(config):
         name, needs = field.name, field.metadata["needs"]
-        if name in new and config.model not in field.metadata["models"]:
+        if name in new and not config.info.has(field):
             raise ValueError(
                 f"`{name}` is no setting of {config.model}. Leave it out. "
                 f"Received: {name}={getattr(config, name)!r}, model={config.model!r}"

@@ -46,9 +46,9 @@ _PIX2PIX = {
     "epochs": 9,
     "decay_epochs": None,
 }
-# By model and recipe; see `TrainConfig` for what they mean.
-RECIPES: dict[tuple[str, str | None], dict[str, Any]] = {
-    ("cyclegan", "book"): {
+# By name; see `TrainConfig` for what they mean.
+CYCLEGAN: dict[str | None, dict[str, Any]] = {
+    "book": {
         **_ALIKE,
         "image_size": 128,
         "generator": "unet",
@@ -70,7 +70,7 @@ RECIPES: dict[tuple[str, str | None], dict[str, Any]] = {
         "epochs": 100,
         "decay_epochs": 0,
     },
-    ("cyclegan", "paper"): {
+    "paper": {
         **_ALIKE,
         "image_size": 256,
         "generator": "resnet",
@@ -97,7 +97,7 @@ RECIPES: dict[tuple[str, str | None], dict[str, Any]] = {
     # is worse than a blind one for long; without any norm, generators can saturate for good. Wider
     # networks hardly learn more in a step, and take longer for it. Narrower discriminators lead on
     # to as strong a change, but on drawn images they win soon, as they do when the rate falls.
-    ("cyclegan", "fast"): {
+    "fast": {
         **_ALIKE,
         "image_size": 64,
         "generator": "resnet",
@@ -128,12 +128,14 @@ RECIPES: dict[tuple[str, str | None], dict[str, Any]] = {
         "epochs": 8,
         "decay_epochs": None,
     },
-    ("pix2pix", None): _PIX2PIX,
-    ("pix2pix", "paper"): {
+}
+PIX2PIX: dict[str | None, dict[str, Any]] = {
+    None: _PIX2PIX,
+    "paper": {
         **_PIX2PIX,
         "image_size": 256,
         "epochs": 200,
     },
 }
-# All that a recipe of any model decides.
-DECIDED_BY_RECIPES = frozenset().union(*RECIPES.values())
+# All that a recipe may decide.
+DECIDED_BY_RECIPES = frozenset().union(*CYCLEGAN.values(), *PIX2PIX.values())

@@ -9,11 +9,8 @@ import typing
 from collections.abc import Callable
 from typing import Any, Self
 
-from cyclegan_keras.config import norms, value_range
+from cyclegan_keras.config import models, norms, value_range
 from cyclegan_keras.config.fields import (
-    BOTH,
-    CYCLEGAN,
-    PIX2PIX,
     Needs,
     check_needs,
     check_range,
@@ -22,10 +19,10 @@ from cyclegan_keras.config.fields import (
     setting,
     sides_of,
 )
-from cyclegan_keras.config.recipes import DECIDED_BY_RECIPES, RECIPES
+from cyclegan_keras.config.recipes import CYCLEGAN, DECIDED_BY_RECIPES
 
 # What is not said is as in the fast recipe.
-_FAST = types.SimpleNamespace(**RECIPES["cyclegan", "fast"])
+_FAST = types.SimpleNamespace(**CYCLEGAN["fast"])
 _OF_A_RESNET = Needs("generator", ("resnet",))
 _OF_A_UNET = Needs("generator", ("unet", "deep_unet"))
 _WHILE_TRAINING = Needs("evaluate_every")
@@ -56,7 +53,7 @@ class TrainConfig:
         "cyclegan",
         "cyclegan, from two sets of images, or pix2pix, from pairs (its settings are then those "
         "of its paper)",
-        choices=BOTH,
+        choices=models.names,
     )
     recipe: str | None = setting(
         "model",
@@ -64,14 +61,14 @@ class TrainConfig:
         "sets networks, losses, training, size and epochs as the book or the paper have them, or "
         "for good pictures in little time, which is the default (pix2pix has its paper's, on small "
         "images and for few epochs); other flags come on top",
-        choices=("book", "paper", "fast"),
+        choices=models.recipe_names,
     )
     direction: str = setting(
         "model",
         "A-to-B",
         "which way pix2pix translates",
         choices=("A-to-B", "B-to-A"),
-        models=PIX2PIX,
+        of_model=True,
     )
     dataset: str = setting(
         "data",
@@ -111,7 +108,7 @@ class TrainConfig:
         _FAST.epoch_length,
         "whether an epoch is as long as the smaller or as the larger of the two sets",
         choices=("shorter", "longer"),
-        models=CYCLEGAN,
+        data="unpaired",
     )
     cache_memory: float = setting(
         "data",
@@ -224,31 +221,27 @@ class TrainConfig:
         _FAST.lambda_cycle,
         "weight of each cycle-consistency loss",
         least=0,
-        models=CYCLEGAN,
     )
     lambda_cycle_A: float | None = setting(
         "losses",
         _FAST.lambda_cycle_A,
         "weight of the cycle from A to B and back, if it is to be another one",
         least=0,
-        models=CYCLEGAN,
     )
     lambda_cycle_B: float | None = setting(
         "losses",
         _FAST.lambda_cycle_B,
         "weight of the cycle from B to A and back, if it is to be another one",
         least=0,
-        models=CYCLEGAN,
     )
     lambda_id: float = setting(
         "losses",
         _FAST.lambda_id,
         "weight of each identity loss, absolute (not a share of --lambda-cycle)",
         least=0,
-        models=CYCLEGAN,
     )
     lambda_l1: float = setting(
-        "losses", 100.0, "weight of the error to the true translation", least=0, models=PIX2PIX
+        "losses", 100.0, "weight of the error to the true translation", least=0
     )
     lambda_penalty: float = setting(
         "losses",
@@ -262,20 +255,21 @@ class TrainConfig:
         _FAST.update_first,
         "who is updated first in a step",
         choices=("discriminators", "generators"),
-        models=CYCLEGAN,
+        of_model=True,
     )
     discriminator_update: str = setting(
         "training",
         _FAST.discriminator_update,
         "one update on real images and one on translations, or one on the mean of both losses",
         choices=("separate", "joint"),
+        of_model=True,
     )
     pool_size: int = setting(
         "training",
         _FAST.pool_size,
         "how many earlier translations each discriminator's pool holds",
         least=0,
-        models=CYCLEGAN,
+        of_model=True,
     )
     d_shift: float = setting(
         "training",
@@ -283,14 +277,14 @@ class TrainConfig:
         "share of their size by which images are shifted at random before a discriminator sees "
         "them, such as 0.125",
         least=0,
-        models=CYCLEGAN,
+        of_model=True,
     )
     d_colour: float = setting(
         "training",
         _FAST.d_colour,
         "how much images are recoloured at random before a discriminator sees them, such as 1",
         least=0,
-        models=CYCLEGAN,
+        of_model=True,
     )
     d_source: float = setting(
         "training",
@@ -298,7 +292,7 @@ class TrainConfig:
         "share of what discriminators learn to call translated that real images of the other "
         "domain have, such as 0.5, below 1",
         least=0,
-        models=CYCLEGAN,
+        of_model=True,
     )
     ema: float = setting(
         "training",
@@ -306,6 +300,7 @@ class TrainConfig:
         "share that a moving average of the generators' weights keeps at each step, such as "
         "0.999; the averages are then what is saved",
         least=0,
+        of_model=True,
     )
     batch_size: int = setting(
         "training", _FAST.batch_size, "images of each domain in one step", least=1
@@ -322,7 +317,9 @@ class TrainConfig:
         may_change=True,
     )
     learning_rate: float = setting("training", _FAST.learning_rate, "of the Adam optimizers")
-    beta_1: float = setting("training", _FAST.beta_1, "of the Adam optimizers, below 1", least=0)
+    beta_1: float = setting(
+        "training", _FAST.beta_1, "of the Adam optimizers, below 1", least=0, of_model=True
+    )
     precision: str = setting(
         "training",
         "float32",
@@ -491,7 +488,7 @@ class TrainConfig:
         """Takes all values of the recipe but those that are given, if it is new."""
         if base is not None and not {"model", "recipe"} & new:
             return
-        if base is not None and "recipe" not in new and (self.model, self.recipe) not in RECIPES:
+        if base is not None and "recipe" not in new and self.recipe not in self.info.recipes:
             self._set({"recipe": None})  # It was of the other model.
         values = _usual(self.model, self.recipe)
         if base is not None:
@@ -503,7 +500,7 @@ class TrainConfig:
             values |= {
                 field.name: field.default
                 for field in dataclasses.fields(self)
-                if self.model not in field.metadata["models"]
+                if not self.info.has(field)
             }
         self._set({name: value for name, value in values.items() if name not in new})
 
@@ -532,6 +529,16 @@ class TrainConfig:
             object.__setattr__(self, name, value)
 
     @property
+    def info(self) -> models.ModelInfo:
+        """What the model says of itself."""
+        return models.MODELS[self.model]
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """Which ways the model translates: `"AB"`, `"BA"` or both."""
+        return self.info.ways_of(self)
+
+    @property
     def img_res(self) -> tuple[int, int]:
         """Height and width that are trained at, in pixels."""
         return sides_of(self.image_size)
@@ -544,16 +551,21 @@ class TrainConfig:
     def _check_image_size(self) -> None:
         """The networks look closer; this is told before anything is loaded."""
         size, shorter = self.image_size, min(self.img_res)
-        if self.discriminator == "patch286" and shorter < 96:
+        # A model that does not choose among these networks looks for itself.
+        generator, discriminator = (
+            getattr(self, name) if name in self.info.settings else ""
+            for name in ("generator", "discriminator")
+        )
+        if discriminator == "patch286" and shorter < 96:
             raise ValueError(
                 "`image_size` must be at least 96, because discriminator=patch286 leaves nothing "
                 f"to score of smaller images. Received: image_size={size}"
             )
-        factor, halvings = 4, "twice"
-        if self.generator == "deep_unet":
+        factor, halvings = 4 if generator else 1, "twice"
+        if generator == "deep_unet":
             factor = 2 ** min(8, shorter.bit_length() - 1)
             halvings = "until one pixel of the shorter side is left, or eight times"
-        elif "unet" in self.generator or self.discriminator == "book":
+        elif "unet" in generator or discriminator == "book":
             factor, halvings = 16, "four times"
         if any(side % factor for side in self.img_res):
             least = max(32, factor)
@@ -566,9 +578,9 @@ class TrainConfig:
 
     def _check_together(self, new: set[str]) -> None:
         """Looks for settings that do not go together."""
-        if (self.model, self.best_by) == ("pix2pix", "cycle"):
+        if self.best_by == "cycle" and len(self.ways) < 2:
             raise ValueError(
-                "pix2pix has no way back to take a cycle error of; `best_by` must be another "
+                f"{self.model} has no way back to take a cycle error of; `best_by` must be another "
                 "figure. Received: best_by='cycle'"
             )
         check_needs(self, new, self.chosen)
@@ -620,27 +632,16 @@ class TrainConfig:
         return cls(**settings) if base is None else dataclasses.replace(base, **settings)
 
     def model_settings(self) -> dict[str, Any]:
-        """Gives what `CycleGAN` or `Pix2Pix` is made with.
+        """Gives what the model's class is called with.
 
         Returns:
             Keyword arguments, `img_shape` included; all but the data loader.
         """
-        names = [
-            field.name
-            for field in dataclasses.fields(self)
-            if field.metadata["group"] in ("networks", "losses")
-            and self.model in field.metadata["models"]
-        ]
-        names += ["discriminator_update", "ema", "learning_rate", "beta_1", "seed"]
-        names += (
-            ["direction"]
-            if self.model == "pix2pix"
-            else ["update_first", "pool_size", "d_shift", "d_colour", "d_source"]
-        )
-        values = {name: getattr(self, name) for name in names}
+        values = {name: getattr(self, name) for name in sorted(self.info.settings)}
         # Another network's may have been left from the recipe.
-        values["norm"] = norms.fitting(self.norm, self.generator)
-        values["d_norm"] = norms.fitting(self.d_norm, self.discriminator)
+        for name, network in (("norm", self.generator), ("d_norm", self.discriminator)):
+            if name in values:
+                values[name] = norms.fitting(values[name], network)
         return {"img_shape": self.img_shape, **values}
 
     def differences(self, other: "TrainConfig") -> dict[str, tuple[Any, Any]]:
@@ -709,17 +710,19 @@ class TrainConfig:
 
 def _usual(model: str, recipe: str | None) -> dict[str, Any]:
     """All that a recipe decides, with the defaults for what is of another model."""
-    if (model, recipe) not in RECIPES and recipe is not None:
+    info = models.MODELS[model]
+    if recipe is not None and recipe not in info.recipes:
+        known = " or ".join(name for name in info.recipes if name is not None)
         raise ValueError(
-            "pix2pix has the recipe of its paper only. Leave --recipe out, or give paper. "
-            f"Received: recipe={recipe!r}, model={model!r}"
+            f"`recipe` must be {known or 'left out'} with model={model}"
+            f"{', or left out' if known else ''}. Received: recipe={recipe!r}"
         )
     defaults = {
         field.name: field.default
         for field in dataclasses.fields(TrainConfig)
         if field.name in DECIDED_BY_RECIPES
     }
-    return {**defaults, **RECIPES.get((model, recipe), {})}
+    return {**defaults, **info.recipes.get(recipe, {})}
 
 
 def _completed(settings: dict[str, Any]) -> dict[str, Any]:
@@ -748,7 +751,7 @@ _DECIDED: dict[str, Callable[[TrainConfig], Any]] = {
     "lambda_cycle_A": lambda config: config.lambda_cycle,
     "lambda_cycle_B": lambda config: config.lambda_cycle,
     "decay_epochs": lambda config: (
-        config.epochs // 2 if config.recipe == "paper" or config.model == "pix2pix" else 0
+        config.epochs // 2 if config.recipe in config.info.decaying_recipes else 0
     ),
     "num_blocks": lambda config: 6 if max(config.img_res) < 256 else 9,
 }

@@ -1,8 +1,10 @@
 """What figures mean, in plain words; and what goes wrong, by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.metrics.round_trip import WAYS
 
 # Below this share of real images told right, what the classifier says of translations is not worth
@@ -110,16 +112,17 @@ def left_out(figures: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def faults(figures: Mapping[str, Any]) -> list[str]:
+def faults(figures: Mapping[str, Any], settings: Collection[str] | None = None) -> list[str]:
     """Names what is wrong with translators.
 
     Args:
         figures: From `Judge.measure`; what is missing is not looked at.
+        settings: The names of the model's, so that no other one is advised; `None` means all.
 
     Returns:
         A sentence for each fault, none if there are none.
     """
-    found = [words for way in WAYS for words in _faults_of(figures, way)]
+    found = [words for way in WAYS for words in _faults_of(figures, way, settings)]
     accuracies = {d: figures[f"accuracy_{d}"] for d in "AB" if f"accuracy_{d}" in figures}
     if accuracies and min(accuracies.values()) < MIN_ACCURACY:
         shares = " and ".join(f"{share:.0%} of real {d}" for d, share in accuracies.items())
@@ -130,20 +133,35 @@ def faults(figures: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _faults_of(figures: Mapping[str, Any], way: str) -> list[str]:
+def _has(setting: str, settings: Collection[str] | None) -> bool:
+    return settings is None or setting in settings
+
+
+def _advice(text: str, flags: Sequence[str], settings: Collection[str] | None) -> str:
+    """A sentence with those flags in it that the model has; nothing if it has none of them."""
+    known = [f"--{flag.replace('_', '-')}" for flag in flags if _has(flag, settings)]
+    return f" {text.format(' or '.join(known))}" if known else ""
+
+
+def _faults_of(figures: Mapping[str, Any], way: str, settings: Collection[str] | None) -> list[str]:
     source, target = way[0], way[1]
     found = []
     change, diversity = figures.get(f"change_{way}"), figures.get(f"diversity_{way}")
     if change is not None and change < COPYING:
         found.append(
             f"g_{way} copies its input: it changes a pixel by {change:.1f} of 255 levels on "
-            f"average. A smaller --lambda-id or --lambda-cycle lets it change more."
+            "average."
+            + _advice("A smaller {} lets it change more.", ("lambda_id", "lambda_cycle"), settings)
         )
     if diversity is not None and diversity < COLLAPSE:
         found.append(
             f"g_{way} makes much the same of everything (mode collapse): its translations are "
-            f"{diversity:.0%} as far from each other as real images of {target} are. A larger "
-            "--lambda-cycle ties each translation to its image."
+            f"{diversity:.0%} as far from each other as real images of {target} are."
+            + _advice(
+                "A larger {} ties each translation to its image.",
+                ("lambda_cycle", "lambda_l1"),
+                settings,
+            )
         )
     kernel, plain = figures.get(f"kernel_{way}"), figures.get("kernel_untranslated")
     if kernel is not None and plain is not None and kernel >= plain:
@@ -154,10 +172,26 @@ def _faults_of(figures: Mapping[str, Any], way: str) -> list[str]:
     return found
 
 
+def blind_loss(config: TrainConfig) -> float | None:
+    """The loss of a discriminator that gives all images the same score.
+
+    Args:
+        config: The settings of a run.
+
+    Returns:
+        That of the objective; `None` if it is not known, since the scores have no right side, or
+        the model has losses of its own.
+    """
+    if "objective" not in config.info.settings:
+        return None
+    return OBJECTIVES[config.objective].blind_loss
+
+
 def faults_of_discriminators(
     accuracies: Mapping[str, Sequence[float]],
     losses: Mapping[str, Sequence[float]],
     blind_loss: float,
+    settings: Collection[str] | None = None,
 ) -> list[str]:
     """Names discriminators that the game is over for.
 
@@ -168,6 +202,7 @@ def faults_of_discriminators(
         losses: For the same names, the losses at these looks, each the mean over real and
             translated images.
         blind_loss: That of one that gives all images the same score; see `losses.Objective`.
+        settings: The names of the model's, so that no other one is advised; `None` means all.
 
     Returns:
         A sentence for each, none if there are none.
@@ -180,12 +215,15 @@ def faults_of_discriminators(
             found.append(
                 f"{name} always wins ({accuracy:.1%} right): the generator learns little from it "
                 "any more, and what it made before may be better. With few images, it has learned "
-                "them by heart; more images help, and --d-shift 0.125 may."
+                "them by heart; more images help"
+                + (", and --d-shift 0.125 may." if _has("d_shift", settings) else ".")
             )
         elif len(looks) == 2 and all(x <= CHANCE and y >= LOSES * blind_loss for x, y in looks):
             found.append(
                 f"{name} always loses (loss {loss:.2f}; one that does not look at images "
                 f"has {blind_loss:.2f}): it tells the generator nothing about real images. Is it "
-                "trained at all? A larger --df, or --update-first discriminators, help it."
+                "trained at all?"
+                + _advice("A larger {} helps it.", ("df",), settings)
+                + _advice("So does {} discriminators.", ("update_first",), settings)
             )
     return found

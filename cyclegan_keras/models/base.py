@@ -1,7 +1,7 @@
-"""What `CycleGAN` and `Pix2Pix` have in common: discriminators, tracing, averages, training."""
+"""What the models have in common: discriminators, tracing, averages, training."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -15,7 +15,12 @@ from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.models.discriminator_updates import update_jointly, update_separately
 from cyclegan_keras.models.several_networks import SeveralNetworks, check_callbacks, two_domains
 from cyclegan_keras.networks import build_discriminator, build_generator
-from cyclegan_keras.optimizers import FusedAdam, build_optimizer, keep_optimizers_apart
+from cyclegan_keras.optimizers import (
+    FusedAdam,
+    build_optimizer,
+    keep_optimizers_apart,
+    moving_averages,
+)
 from cyclegan_keras.training import loop
 from cyclegan_keras.training.callbacks import book_callbacks, sample_images
 
@@ -25,6 +30,9 @@ class GAN(SeveralNetworks):
 
     A subclass makes the networks, `combined` (through which the generators are trained), and
     `_step`. All are ordinary Keras models; what is compiled into them is what `train_step` uses.
+
+    `shown_losses` says what a progress bar calls the losses: for each word, the names that it is
+    the mean of.
 
     Args:
         img_shape: `(height, width, channels)`.
@@ -45,6 +53,8 @@ class GAN(SeveralNetworks):
     Raises:
         ValueError: If there is no such objective or update, or a number is out of range.
     """
+
+    shown_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def __init__(
         self,
@@ -176,6 +186,16 @@ class GAN(SeveralNetworks):
         raise NotImplementedError
 
     @property
+    def discriminators(self) -> dict[str, keras.Model]:
+        """The discriminators, by name."""
+        return {d.name: d for d in self.compiled_models if d is not self.combined}
+
+    @property
+    def networks(self) -> dict[str, keras.Model]:
+        """All networks that are trained, by name; the generators first, the discriminators last."""
+        return {**self.generators, **self.combined.trained_networks, **self.discriminators}
+
+    @property
     def optimizers(self) -> list[keras.optimizers.Optimizer]:
         """The optimizers of the discriminators and of `combined`, in this order."""
         return [model.optimizer for model in self.compiled_models]
@@ -187,22 +207,15 @@ class GAN(SeveralNetworks):
         With `ema`, these are copies that have the moving averages of the weights; else they are
         the generators themselves. The copies are brought up to date each time they are asked for.
         """
-        optimizer = self.combined.optimizer
-        # Mixed precision puts an optimizer that scales losses around the one that averages.
-        averaging = getattr(optimizer, "inner_optimizer", optimizer)
-        if not averaging.use_ema or not int(averaging.iterations):
+        # What is trained beside the generators has averages as well, and is no translator.
+        averages = moving_averages(self.combined.optimizer)
+        if not averages:
             return self.generators
         copies = self._averaged.of(self.generators, self._copy_of)
-        # Where generators share variables, there is one average for several variables of copies.
-        places: dict[int, list[Any]] = {}
-        for name, g in self.generators.items():
-            pairs = zip(g.trainable_variables, copies[name].trainable_variables, strict=True)
-            for variable, copy in pairs:
-                places.setdefault(id(variable), []).append(copy)
-        averaging.finalize_variable_values([copy for copy, *_ in places.values()])
-        for average, *others in places.values():
-            for copy in others:
-                copy.assign(average)
+        for name, copy in copies.items():
+            mine = self.generators[name].trainable_variables
+            for variable, own in zip(copy.trainable_variables, mine, strict=True):
+                variable.assign(averages[id(own)])
         return copies
 
     def _copy_of(self, g: keras.Model) -> keras.Model:

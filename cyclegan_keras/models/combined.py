@@ -9,20 +9,50 @@ from keras import layers, ops
 from cyclegan_keras._registration import PACKAGE
 
 OUTPUTS = ("valid_A", "valid_B", "reconstr_A", "reconstr_B", "img_A_id", "img_B_id")
-GENERATORS = ("g_AB", "g_BA")
+GENERATORS = ("g_AB", "g_BA")  # What is trained, where nothing else is said.
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Combined(keras.Model):
-    """A model of named outputs whose trainable variables are the generators' alone.
+    """A model of named outputs that trains some of its networks: the generators and their helpers.
 
     The classic way, `trainable = False` on the compiled discriminators, leaves them untrained for
     ever under Keras 3, which reads that flag when it traces and not when it compiles. So nothing is
     frozen here: this model just does not count the discriminators' variables among those it trains.
 
+    Args:
+        *args: Inputs and outputs, as of `keras.Model`; see `of`.
+        trains: The names of the networks that it trains; those that it has not are left out.
+        **kwargs: Of `keras.Model`.
+
     Reference:
         *GANs in Action*, listing 9.3.
     """
+
+    def __init__(self, *args: Any, trains: Sequence[str] = GENERATORS, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._trains = tuple(trains)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` makes it of."""
+        return {**super().get_config(), "trains": list(self._trains)}
+
+    @classmethod
+    def of(cls, inputs: Any, outputs: dict[str, Any], trains: Sequence[keras.Model]) -> "Combined":
+        """Makes one of networks that are connected already.
+
+        Args:
+            inputs: A `keras.Input`, or a list of them.
+            outputs: By the name of the loss that each will have.
+            trains: The networks that it trains, which must have names of their own: generators, and
+                what helps them, such as an encoder. Discriminators are trained by themselves.
+
+        Returns:
+            The model, to be compiled.
+        """
+        named = _named([*outputs.values()], tuple(outputs))
+        names = [network.name for network in trains]
+        return cls(inputs, named, trains=names, name="combined")
 
     @classmethod
     def connect(
@@ -49,7 +79,7 @@ class Combined(keras.Model):
         img_A, img_B = keras.Input(img_shape, name="img_A"), keras.Input(img_shape, name="img_B")
         fake_B, fake_A = g_AB(img_A), g_BA(img_B)
         outputs = [d_A(fake_A), d_B(fake_B), g_BA(fake_B), g_AB(fake_A), g_BA(img_A), g_AB(img_B)]
-        return cls([img_A, img_B], _named(outputs, OUTPUTS), name="combined")
+        return cls.of([img_A, img_B], dict(zip(OUTPUTS, outputs, strict=True)), [g_AB, g_BA])
 
     @classmethod
     def connect_pair(
@@ -67,17 +97,22 @@ class Combined(keras.Model):
         """
         source = keras.Input(img_shape, name="source")
         fake = g(source)
-        outputs = [d(layers.Concatenate()([source, fake])), fake]
-        return cls(source, _named(outputs, ("valid", "fake")), name="combined")
+        valid = d(layers.Concatenate()([source, fake]))
+        return cls.of(source, {"valid": valid, "fake": fake}, [g])
 
     @property
     def trainable_variables(self) -> list[Any]:
-        """The variables of `g_AB` and `g_BA`, or of the one that there is."""
-        by_name = {layer.name: layer for layer in self.layers}
-        generators = [by_name[name] for name in GENERATORS if name in by_name]
+        """The variables of the networks that it trains, in the order in which these were named."""
+        networks = self.trained_networks.values()
         # Each once: generators that share layers must not move these twice in a step.
-        variables = {id(v): v for g in generators for v in g.trainable_variables}
+        variables = {id(v): v for network in networks for v in network.trainable_variables}
         return list(variables.values())
+
+    @property
+    def trained_networks(self) -> dict[str, keras.Model]:
+        """The networks that it trains, by name."""
+        by_name = {layer.name: layer for layer in self.layers}
+        return {name: by_name[name] for name in self._trains if name in by_name}
 
     @property
     def trainable_weights(self) -> list[Any]:
@@ -86,7 +121,7 @@ class Combined(keras.Model):
 
     @property
     def non_trainable_variables(self) -> list[Any]:
-        """All others: those of `d_A` and `d_B`, which are trained elsewhere."""
+        """All others: those of discriminators, which are trained elsewhere."""
         trained = {id(variable) for variable in self.trainable_variables}
         return [variable for variable in self.variables if id(variable) not in trained]
 

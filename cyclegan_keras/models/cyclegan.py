@@ -1,6 +1,7 @@
 """The `CycleGAN` class of *GANs in Action*, chapter 9, on Keras 3."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -66,7 +67,7 @@ class CycleGAN(GAN):
         d_shift: Up to which share of their size images are shifted at random before a
             discriminator sees them, real and translated ones alike, in [0, 1); 0 for not at all.
         d_colour: How much they are recoloured at random before that; 0 for not at all, and 1 for
-            as much as in the paper. See `random_view.RandomView`.
+            as much as in the paper. See `diffaugment.RandomView`.
         d_source: Share of what discriminators learn to call translated that real images of the
             other domain have, in [0, 1), and translations the rest; 0 for translations alone. A
             discriminator then never forgets, and knows from the first step, what is to be changed.
@@ -101,6 +102,12 @@ class CycleGAN(GAN):
     Reference:
         *GANs in Action*, listings 9.3 to 9.6; [Zhu et al., 2017](https://arxiv.org/abs/1703.10593).
     """
+
+    shown_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "adv": ("valid_A_loss", "valid_B_loss"),
+        "cycle": ("reconstr_A_loss", "reconstr_B_loss"),
+        "id": ("img_A_id_loss", "img_B_id_loss"),
+    }
 
     def __init__(
         self,

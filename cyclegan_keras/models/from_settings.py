@@ -1,10 +1,9 @@
 """The model that settings describe."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from cyclegan_keras.config.train_config import TrainConfig
-from cyclegan_keras.models.cyclegan import CycleGAN
-from cyclegan_keras.models.pix2pix import Pix2Pix
 from cyclegan_keras.training import devices
 
 
@@ -15,8 +14,23 @@ def make_model(config: TrainConfig) -> Any:
         config: The settings.
 
     Returns:
-        A `CycleGAN` or a `Pix2Pix`.
+        A `CycleGAN`, a `Pix2Pix`, or another model that is registered.
+
+    Raises:
+        ValueError: If the model has other networks than its entry says.
     """
-    kind = Pix2Pix if config.model == "pix2pix" else CycleGAN
+    make = config.info.load()
     with devices.precision(config.precision):
-        return kind(**config.model_settings())
+        model = make(**config.model_settings())
+    _check_names("generators", model.generators, [f"g_{way}" for way in config.ways], config)
+    _check_names("discriminators", model.discriminators, config.info.discriminators, config)
+    return model
+
+
+def _check_names(what: str, found: dict[str, Any], wanted: Iterable[str], config: Any) -> None:
+    """Evaluating and reporting go by the entry, and would leave out in silence what it has not."""
+    if set(found) != set(wanted):
+        raise ValueError(
+            f"The model {config.model} must have the {what} {', '.join(wanted)}, as its entry in "
+            f"`config.models` says. Received: {', '.join(found)}"
+        )

@@ -1,6 +1,7 @@
 """pix2pix: what can be learned when each image has its true translation beside it."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -70,6 +71,11 @@ class Pix2Pix(GAN):
     Reference:
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004).
     """
+
+    shown_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "adv": ("valid_loss",),
+        "L1": ("fake_loss",),
+    }
 
     def __init__(
         self,

@@ -55,9 +55,8 @@ def settings(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     """
     found = []
     for field in dataclasses.fields(TrainConfig):
-        models = field.metadata["models"]
         values = [
-            _in_words(getattr(run.config, field.name)) if run.config.model in models else ""
+            _in_words(getattr(run.config, field.name)) if run.config.info.has(field) else ""
             for run in runs
         ]
         if field.name != "run_dir" and len(set(values) - {""}) > 1:
@@ -215,7 +214,11 @@ def faults(runs: Sequence[Run]) -> list[str]:
     Returns:
         Sentences, each behind the name of its run.
     """
-    return [f"{run.name}: {fault}" for run in runs for fault in diagnostics.faults(run.figures)]
+    return [
+        f"{run.name}: {fault}"
+        for run in runs
+        for fault in diagnostics.faults(run.figures, run.config.info.settings)
+    ]
 
 
 def markdown(runs: Sequence[Run]) -> str:

@@ -11,7 +11,6 @@ from cyclegan_keras import _extras, plotting
 from cyclegan_keras._files import PathLike
 from cyclegan_keras.config import scale
 from cyclegan_keras.config.train_config import TrainConfig
-from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.metrics import diagnostics, evaluator
 from cyclegan_keras.metrics.round_trip import WAYS
 from cyclegan_keras.reports import metric_table, pages, pictures
@@ -108,15 +107,14 @@ def faults(figures: evaluator.Figures, history: Curves, config: TrainConfig) -> 
     Returns:
         A sentence for each fault, none if there are none.
     """
-    found = diagnostics.faults(figures)
+    found = diagnostics.faults(figures, config.info.settings)
     if of_scale := scale.warning(config.enlarge, config.image_size):
         found.append(of_scale)
-    blind_loss = OBJECTIVES[config.objective].blind_loss
-    names = ["d"] if config.model == "pix2pix" else ["d_A", "d_B"]
+    blind_loss = diagnostics.blind_loss(config)
     if blind_loss is None:
         return found
     accuracies, losses = {}, {}
-    for name in names:
+    for name in config.info.discriminators:
         shares, of_loss = (
             dict(zip(*history.plain.get(f"{name}_{what}", ([], [])), strict=True))
             for what in ("acc", "loss")
@@ -125,7 +123,10 @@ def faults(figures: evaluator.Figures, history: Curves, config: TrainConfig) -> 
         if steps := sorted(shares.keys() & of_loss.keys()):
             accuracies[name] = [shares[step] for step in steps]
             losses[name] = [of_loss[step] for step in steps]
-    return found + diagnostics.faults_of_discriminators(accuracies, losses, blind_loss)
+    of_discriminators = diagnostics.faults_of_discriminators(
+        accuracies, losses, blind_loss, config.info.settings
+    )
+    return found + of_discriminators
 
 
 def loss_drawings(history: Curves) -> list[markupsafe.Markup]:
@@ -200,7 +201,7 @@ def settings(config: TrainConfig) -> dict[str, list[Setting]]:
                 field.name,
                 _in_words(value),
                 None if value == other else _in_words(other),
-                config.model in field.metadata["models"],
+                config.info.has(field),
             )
         )
     return groups

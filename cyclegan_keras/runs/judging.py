@@ -1,9 +1,12 @@
 """Puts together who judges the translators of a run, as its settings say."""
 
 import functools
+import logging
 from typing import Any
 
 from cyclegan_keras.config.train_config import TrainConfig
+
+_log = logging.getLogger(__name__)
 
 TAKE_FEATURES = ("kernel", "frechet")
 
@@ -25,7 +28,6 @@ def make_judge(config: TrainConfig, loader: Any) -> tuple[Any, Any]:
         ValueError: If there is no such figure as the best translators are to be kept by, or the
             images are too few.
     """
-    from cyclegan_keras.losses import OBJECTIVES
     from cyclegan_keras.metrics import diagnostics, evaluator
     from cyclegan_keras.training.callbacks.best import Ruler
     from cyclegan_keras.training.callbacks.evaluating import Judging
@@ -36,20 +38,22 @@ def make_judge(config: TrainConfig, loader: Any) -> tuple[Any, Any]:
     extractor = _extractor(config, loader, figure)
     judge = evaluator.Judge(loader, extractor)
     if extractor is not None:
-        print(f"Looking at the real images with {extractor.name} …", flush=True)
+        _log.info(f"Looking at the real images with {extractor.name} …")
         _ = judge.real  # Found out now, what is wrong with them is told now.
     takes_features = extractor is not None and figure in TAKE_FEATURES
     ruler = Ruler(figure, extractor.name if takes_features else None)
-    print(f"Judged  by {ruler}, every {config.evaluate_every:,} steps", flush=True)
+    _log.info(f"Judged  by {ruler}, every {config.evaluate_every:,} steps")
     of_discriminators = None
-    if (blind_loss := OBJECTIVES[config.objective].blind_loss) is not None:
+    if (blind_loss := diagnostics.blind_loss(config)) is not None:
         of_discriminators = functools.partial(
-            diagnostics.faults_of_discriminators, blind_loss=blind_loss
+            diagnostics.faults_of_discriminators,
+            blind_loss=blind_loss,
+            settings=config.info.settings,
         )
     return judge, Judging(
         measure=lambda translators: judge.measure(translators).figures,
         ruler=ruler,
-        faults=diagnostics.faults,
+        faults=functools.partial(diagnostics.faults, settings=config.info.settings),
         faults_of_discriminators=of_discriminators,
     )
 
@@ -87,5 +91,5 @@ def _extractor(config: TrainConfig, loader: Any, figure: str) -> Any:
                 f"`best_by` cannot be {figure}, which takes features. {error} Or leave --best-by "
                 f"out: the truth is known here. Received: best_by={figure!r}"
             ) from error
-        print(f"{error} Going on without distance, strength and diversity.", flush=True)
+        _log.info(f"{error} Going on without distance, strength and diversity.")
         return None

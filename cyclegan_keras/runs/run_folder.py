@@ -1,6 +1,7 @@
 """The folder of a run: found or made, locked, and only ever used for one run."""
 
 import contextlib
+import logging
 import pathlib
 import re
 import shlex
@@ -18,6 +19,8 @@ from cyclegan_keras._files import (
 )
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.runs import record
+
+_log = logging.getLogger(__name__)
 
 CONFIG, HISTORY, CHECKPOINTS = "config.json", "history.csv", "checkpoints"
 
@@ -74,9 +77,7 @@ def _locked(folder: pathlib.Path) -> filelock.BaseFileLock | None:
     except (OSError, NotImplementedError) as error:
         if not is_unsupported(error):
             raise
-        from cyclegan_keras.training.faults import warn  # Only now, for it loads TensorFlow.
-
-        warn(
+        _log.warning(
             f"The disk of {str(folder)!r} knows no locks ({error}). See to it that no other "
             "process trains in that folder."
         )
@@ -89,7 +90,7 @@ def _found(
     """Finds the unfinished run that the same command began, and locks it."""
     if config.run_dir is not None or images is None:
         return None, None
-    from cyclegan_keras.training.checkpoints import CheckpointStore  # Only now: it loads NumPy.
+    from cyclegan_keras.training.checkpoints import CheckpointStore  # It loads NumPy.
 
     others: list[str] = []
     same: list[tuple[tuple[int, int], pathlib.Path]] = []
@@ -105,10 +106,10 @@ def _found(
             same.append(((state["progress"]["epoch"], state["progress"]["step"]), folder))
     for _, folder in sorted(same, reverse=True):
         if (lock := _locked(folder)) is not None:
-            print(f"Going on with {folder}: it is unfinished, of the same settings and images.")
+            _log.info(f"Going on with {folder}: it is unfinished, of the same settings and images.")
             return folder, lock
     if others:
-        print(f"Another run is unfinished: `python train.py --run-dir {others[-1]}.")
+        _log.info(f"Another run is unfinished: `python train.py --run-dir {others[-1]}.")
     return None, None
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 import pathlib
 import shlex
 from collections.abc import Callable
@@ -31,6 +32,8 @@ from cyclegan_keras.training.faults import (
 )
 from cyclegan_keras.training.progress import Progress
 
+_log = logging.getLogger(__name__)
+
 # Of going back for one fault: after that, other images will not help either.
 MAX_ATTEMPTS = 3
 
@@ -39,7 +42,7 @@ class Session:
     """Trains a model, and can be broken off and gone on with at any step.
 
     Args:
-        model: A `CycleGAN` or a `Pix2Pix`, made with the settings.
+        model: A `CycleGAN`, a `Pix2Pix` or another `GAN`, made with the settings.
         loader: Where the images come from.
         config: The settings.
         run_dir: The folder of the run, which nobody else is using.
@@ -86,11 +89,11 @@ class Session:
         elif self._start is not None:
             taken = self._start(self._model)
             self._remember_start(taken.digest)
-            print(taken, flush=True)
+            _log.info(taken)
         # Only now: settings that are refused must not take the place of the right ones.
         run_folder.write_settings(self._run_dir, self._config)
         if checkpoint is not None:
-            print(f"Resumed {checkpoint.path}: {_in_words(progress)}", flush=True)
+            _log.info(f"Resumed {checkpoint.path}: {_in_words(progress)}")
         attempts = Attempts(self._loader.num_batches(self._config.batch_size))
         # One for all attempts, so that no signal is forgotten between two of them.
         with StopOnSignal() as stop:
@@ -188,10 +191,9 @@ class Session:
             record.set_aside(self._run_dir)
             saving.save_translators(self._model.translators, self._run_dir)
         with contextlib.suppress(OSError):  # The terminal may be gone.
-            print(
+            _log.info(
                 f"Stopped by {interrupted}, {_in_words(progress)}. To go on: "
-                f"python train.py --run-dir {shlex.quote(str(self._run_dir))} --resume",
-                flush=True,
+                f"python train.py --run-dir {shlex.quote(str(self._run_dir))} --resume"
             )
 
     def _after(

@@ -87,7 +87,7 @@ def start_from(
     such as rates, weights of losses, image pools or seeds, stays the model's own.
 
     Args:
-        model: A `CycleGAN` or a `Pix2Pix`, not trained yet.
+        model: A `CycleGAN`, a `Pix2Pix` or another `GAN`, not trained yet.
         source: A run's folder, a folder with `g_AB.keras` and `g_BA.keras` or one of them, or such
             files, joined by `os.pathsep`.
         make_model: Makes the model of a run from its settings; `None` means
@@ -113,12 +113,6 @@ def _is_run(folder: pathlib.Path) -> bool:
     return (folder / run_folder.CONFIG).is_file() and has_checkpoints
 
 
-def networks_of(model: Any) -> dict[str, Any]:
-    """The networks of a model that are trained, by name: generators and discriminators."""
-    judges = [part for part in model.compiled_models if part is not model.combined]
-    return {**model.generators, **{d.name: d for d in judges}}
-
-
 def _from_run(
     model: Any, folder: pathlib.Path, make_model: Callable[[TrainConfig], Any] | None
 ) -> Taken:
@@ -137,7 +131,7 @@ def _from_run(
         )
     trained = make_model(settings)
     restore(trained, checkpoint)
-    mine, theirs = networks_of(model), networks_of(trained)
+    mine, theirs = model.networks, trained.networks
     common = [name for name in mine if name in theirs]
     _check_any(model, common, str(folder))
     for name in common:
@@ -198,7 +192,7 @@ def _from_files(model: Any, paths: list[pathlib.Path]) -> Taken:
         digest.update((record.weights_of([path])[path.name] or "").encode())
     for name, generator in found.items():
         model.generators[name].set_weights(generator.get_weights())
-    names = [name for name in networks_of(model) if name not in found]
+    names = [name for name in model.networks if name not in found]
     return Taken([*found], [], names, digest.hexdigest(), " and ".join(map(str, paths)))
 
 

@@ -1,16 +1,17 @@
 """What can go wrong while a training runs: signals, full disks, losses that are no numbers."""
 
 import contextlib
+import logging
 import signal
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
-import tqdm
 
 from cyclegan_keras.training.intervals import EveryFewSteps
+
+_log = logging.getLogger(__name__)
 
 # Windows has no terminals that hang up.
 SIGNALS = [
@@ -21,12 +22,12 @@ NUM_NAMED = 4  # Of losses or weights; there are hundreds of these.
 
 
 def warn(text: str) -> None:
-    """Prints a warning, above the progress bar if there is one.
+    """Logs a warning.
 
     Args:
         text: A sentence or two.
     """
-    tqdm.tqdm.write(f"Warning: {text}", file=sys.stderr)
+    _log.warning(text)
 
 
 @contextlib.contextmanager

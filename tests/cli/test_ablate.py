@@ -1,10 +1,12 @@
 import argparse
 import json
+import pathlib
 import signal
 
 from cyclegan_keras.cli import ablate, train
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.runs import trainer
 from cyclegan_keras.training.faults import Interrupted
 
 TINY = "--image-size 32 --gf 2 --df 2 --num-blocks 1 --batch-size 6 --epochs 1".split()
@@ -130,11 +132,11 @@ def test_the_table_has_what_each_training_ends_with(fruit_dir, tmp_path, monkeyp
     trained = []
 
     def pretend(config):
-        train.pathlib.Path(config.run_dir).mkdir(parents=True)
+        pathlib.Path(config.run_dir).mkdir(parents=True)
         trained.append(config)
         return {"truth_untranslated": 20.0, "truth_AB": 4.0 + len(trained), "cycle_A": 1.0}
 
-    monkeypatch.setattr(train, "train", pretend)
+    monkeypatch.setattr(trainer, "train_run", pretend)
     command = ["ablate", "--data-dir", str(fruit_dir), *TINY, "--settings"]
     assert main([*command, "all", "gan_alone", "cycle_alone"]) == 0
     assert [weights(config)[:2] for config in trained] == [
@@ -154,7 +156,7 @@ def test_an_interrupted_ablation_ends_as_an_interrupted_run(fruit_dir, tmp_path,
     def interrupted(config):
         raise Interrupted(signal.SIGTERM)
 
-    monkeypatch.setattr(train, "train", interrupted)
+    monkeypatch.setattr(trainer, "train_run", interrupted)
     assert main(["ablate", "--data-dir", str(fruit_dir), *TINY]) == 143
 
 

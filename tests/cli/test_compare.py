@@ -10,9 +10,9 @@ import pytest
 from keras import layers
 
 from cyclegan_keras.cli.main import main
-from cyclegan_keras.cli.train import make_loader
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.metrics import round_trip
+from cyclegan_keras.runs.run_data import make_loader
 
 FIGURES = {"num_A": 4, "num_B": 4, "on_test_images": True, "change_AB": 30.0, "change_BA": 20.0}
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from cyclegan_keras.cli import train
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.metrics.backbones import efficientnet
+from cyclegan_keras.runs import trainer
 
 STEPS = 249  # an epoch
 
@@ -50,8 +50,8 @@ def test_a_training_that_works_is_told_from_one_that_cannot(
             discriminator.optimizer.learning_rate = 0.0
         return gan
 
-    make_model = train.make_model
-    monkeypatch.setattr(train, "make_model", frozen)
+    make_model = trainer.make_model
+    monkeypatch.setattr(trainer, "make_model", frozen)
     broken = train_and_evaluate(data_dir, tmp_path / "broken", epochs=2)
     said = capsys.readouterr()
     for domain in "AB":

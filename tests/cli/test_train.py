@@ -24,7 +24,7 @@ from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.inference.translate import load_generator
 from cyclegan_keras.metrics import features
 from cyclegan_keras.metrics.backbones import efficientnet
-from cyclegan_keras.runs import session
+from cyclegan_keras.runs import run_data, session, trainer
 from cyclegan_keras.training.callbacks import tensorboard
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -329,7 +329,7 @@ def eye(tmp_path_factory):
 def tiny_model():
     """Made once: making and tracing it takes most of the time."""
     # The book's makes something of each image from the start, and all of it with its last layer.
-    return train.make_model(TrainConfig(recipe="book", image_size=32, gf=2, df=2))
+    return trainer.make_model(TrainConfig(recipe="book", image_size=32, gf=2, df=2))
 
 
 @pytest.fixture
@@ -351,7 +351,7 @@ def quick(tiny_model, monkeypatch):
 
     first = [variable.numpy() for variable in tiny_model.variables]
     monkeypatch.setattr(tiny_model, "train_step", train_step)
-    monkeypatch.setattr(train, "make_model", lambda config: tiny_model)
+    monkeypatch.setattr(trainer, "make_model", lambda config: tiny_model)
     yield tiny_model, use
     for variable, value in zip(tiny_model.variables, first, strict=True):
         variable.assign(value)
@@ -555,7 +555,7 @@ def test_gray_images_in_three_channels_are_told(tmp_path, capsys):
     for folder, pixels in (("trainA", noise[:, :, 0]), ("trainB", noise)):
         (tmp_path / folder).mkdir()
         Image.fromarray(pixels).save(tmp_path / folder / "0.png")
-    read = train._read_data
+    read = run_data.read
     config = TrainConfig(data_dir=str(tmp_path))
     read(config)
     assert capsys.readouterr().out == "All images of A are gray, and are trained on as RGB.\n"
@@ -592,13 +592,13 @@ def test_what_is_known_of_the_data_is_told_before_the_training(tmp_path, capsys)
         Image.fromarray(pixels).save(folder / "0.png")
         (folder / "x.heic").write_bytes(b"x")
     config = parsed("--data-dir", str(tmp_path), "--image-size", "32", "--channels", "1")
-    train._read_data(config)
+    run_data.read(config)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines[:1]] == ["Not used"]
     assert "'trainA'; 1 .heic" in lines[0]
     assert len(lines) == 2
     assert "images of A are in levels 0 to 16 of 0 to 255" in lines[1]
-    train._read_data(dataclasses.replace(config, value_range="auto"))
+    run_data.read(dataclasses.replace(config, value_range="auto"))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Range   3 to 3996 in A, 64 to 65470 in B"
     assert len(lines) == 2

@@ -1,11 +1,13 @@
+import collections
+
 import pytest
 
-from cyclegan_keras.cli import train
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config import scale
-from cyclegan_keras.config.recipes import RECIPES
+from cyclegan_keras.config.recipes import CYCLEGAN, PIX2PIX
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.inference import translate
+from cyclegan_keras.runs import run_data
 
 
 @pytest.mark.parametrize(("enlarge", "warns"), [(1.0, False), (1.25, False), (1.3, True)])
@@ -14,7 +16,7 @@ def test_what_is_another_scale(enlarge, warns):
 
 
 def test_no_recipe_is_at_another_scale():
-    for recipe in RECIPES.values():
+    for recipe in (*CYCLEGAN.values(), *PIX2PIX.values()):
         assert scale.warning(recipe["enlarge"], recipe["image_size"]) is None
 
 
@@ -28,7 +30,7 @@ def test_training_warns_before_it_begins(fruit_dir, tmp_path, monkeypatch, capsy
     def stop(config):
         raise ValueError("begun")
 
-    monkeypatch.setattr(train, "_read_data", stop)
+    monkeypatch.setattr(run_data, "read", stop)
     words = ["train", "--data-dir", str(fruit_dir), "--image-size", "32"]
     assert main([*words, "--enlarge", "8"]) == 2
     error = capsys.readouterr().err
@@ -50,7 +52,8 @@ def test_translating_warns_by_the_settings_beside_the_translator(
     text, warns, fruit_dir, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(translate, "load_generator", lambda path: None)
-    monkeypatch.setattr(translate, "translate_files", lambda *given: None)
+    outcome = translate.Outcome(1, {}, collections.Counter())
+    monkeypatch.setattr(translate, "translate_files", lambda *given, **more: outcome)
     if text is not None:
         (tmp_path / "config.json").write_text(text)
     words = ["translate", "--model", str(tmp_path / "g_AB.keras"), str(fruit_dir / "testA")]

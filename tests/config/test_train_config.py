@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from cyclegan_keras import CycleGAN, Pix2Pix
-from cyclegan_keras.config.recipes import RECIPES
+from cyclegan_keras.config.models import MODELS
 from cyclegan_keras.config.train_config import TrainConfig
 
 
@@ -50,8 +50,8 @@ def test_settings_cannot_be_changed():
         ({"discriminator": "book", "image_size": 72}, "divisible by 16.*; 64 would do"),
         ({"generator": "unet", "image_size": 72}, "divisible by 16.*; 64 would do"),
         ({"discriminator": "patch286", "image_size": 64}, "`image_size` must be at least 96"),
-        ({"model": "pix2pix", "recipe": "book"}, "recipe of its paper only.*'book'"),
-        ({"model": "pix2pix", "recipe": "fast"}, "recipe of its paper only.*'fast'"),
+        ({"model": "pix2pix", "recipe": "book"}, "`recipe` must be paper .*'book'"),
+        ({"model": "pix2pix", "recipe": "fast"}, "`recipe` must be paper .*'fast'"),
         ({"keep": 0}, "`keep` must be at least 1"),
         ({"checkpoint_interval": -1.0}, "`checkpoint_interval` must be at least 0"),
         ({"on_nan": "ignore"}, "`on_nan` must be one of stop, rollback"),
@@ -279,7 +279,7 @@ PAIRS = [("cyclegan", "book"), ("cyclegan", "paper"), ("cyclegan", "fast"), ("pi
 def test_a_recipes_name_means_its_values_everywhere(model, recipe, tmp_path):
     named = {"model": model, "recipe": recipe}
     config = TrainConfig(**named)
-    values = RECIPES[model, recipe]
+    values = MODELS[model].recipes[recipe]
     decided = {"lambda_cycle_A", "lambda_cycle_B", "num_blocks", "decay_epochs"}
     assert {k: getattr(config, k) for k in values if k not in decided} == {
         k: v for k, v in values.items() if k not in decided

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from cyclegan_keras.config.models import MODELS
 from cyclegan_keras.layers.residual_output import ChangeImage
 from cyclegan_keras.metrics import diagnostics
 
@@ -91,6 +92,18 @@ def test_good_translators_have_no_faults():
 def test_each_fault_is_named(name, value, said):
     (fault,) = diagnostics.faults({**GOOD, name: value})
     assert fault.startswith(said)
+
+
+def test_only_settings_that_the_model_has_are_advised():
+    bad = {**GOOD, "change_AB": 2.9, "diversity_BA": 0.49}
+    assert all("--lambda-cycle" in fault for fault in diagnostics.faults(bad))
+    pix2pix = MODELS["pix2pix"].settings
+    copies, collapsed = diagnostics.faults(bad, pix2pix)
+    assert copies.endswith("levels on average.")
+    assert collapsed.endswith("A larger --lambda-l1 ties each translation to its image.")
+    shares, losses = {"d": [0.99]}, {"d": [0.01]}
+    (wins,) = diagnostics.faults_of_discriminators(shares, losses, 0.25, pix2pix)
+    assert wins.endswith("more images help.")
 
 
 def test_discriminators_that_win_or_lose():

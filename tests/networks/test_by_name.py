@@ -1,6 +1,6 @@
 import pytest
 
-from cyclegan_keras.config.recipes import RECIPES
+from cyclegan_keras.config.recipes import CYCLEGAN, PIX2PIX
 from cyclegan_keras.networks import build_discriminator, build_generator
 
 
@@ -45,6 +45,6 @@ def test_names_that_there_are_not():
 
 
 def test_every_recipe_names_networks_that_there_are():
-    for settings in RECIPES.values():
+    for settings in (*CYCLEGAN.values(), *PIX2PIX.values()):
         build_generator((256, 256, 3), 1, settings["generator"])
         build_discriminator((256, 256, 3), 1, settings["discriminator"])

@@ -9,6 +9,7 @@ import pytest
 
 from cyclegan_keras.cli import train
 from cyclegan_keras.cli.main import main
+from cyclegan_keras.runs import trainer
 from cyclegan_keras.training.callbacks.checkpointing import variables_of
 from tests.reliability import support
 
@@ -24,7 +25,7 @@ def fresh_model() -> Callable[[], Any]:
     """Gives one model with its first state: making and tracing it anew would take most time."""
     parser = argparse.ArgumentParser()
     train.add_arguments(parser)
-    model = train.make_model(train.config_from(parser.parse_args(support.ALL_SETTINGS)))
+    model = trainer.make_model(train.config_from(parser.parse_args(support.ALL_SETTINGS)))
     variables = variables_of(model)
     first = {name: variable.numpy().copy() for name, variable in variables.items()}
 
@@ -39,7 +40,7 @@ def fresh_model() -> Callable[[], Any]:
 @pytest.fixture
 def model(fresh_model: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     """That model, which every training in this process begins with."""
-    monkeypatch.setattr(train, "make_model", lambda config: fresh_model())
+    monkeypatch.setattr(trainer, "make_model", lambda config: fresh_model())
     return fresh_model()
 
 
@@ -63,7 +64,7 @@ def uninterrupted_here(
     """A run of two epochs in this process, whose threads may be others than `train.py` takes."""
     run_dir = tmp_path_factory.mktemp("uninterrupted_here") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "make_model", lambda config: fresh_model())
+        patch.setattr(trainer, "make_model", lambda config: fresh_model())
         words = support.command(run_dir, noise_dir, support.EPOCHS, *support.ALL_SETTINGS)
         assert main(["train", *words]) == 0
     return run_dir

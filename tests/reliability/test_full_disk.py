@@ -93,10 +93,11 @@ def test_what_cannot_be_saved_at_the_end_is_not_lost(
 DRIVER = """
 import pathlib, shutil, sys, threading
 import tensorflow as tf
-from cyclegan_keras.cli import main, train
+from cyclegan_keras.cli import main
+from cyclegan_keras.runs import trainer
 
 mount, copy = map(pathlib.Path, sys.argv[1:3])
-filler, make_model = mount / "filler", train.make_model
+filler, make_model = mount / "filler", trainer.make_model
 
 def wait_for_writing():
     for thread in threading.enumerate():
@@ -126,7 +127,7 @@ def make_quick_model(config):
     model.train_step = train_step
     return model
 
-train.make_model = make_quick_model
+trainer.make_model = make_quick_model
 status = main.main(sys.argv[3:], verb="train")
 shutil.copytree(mount / "run", copy / "end")
 sys.exit(status)

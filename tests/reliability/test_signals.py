@@ -14,10 +14,11 @@ from tests.reliability import support
 SLOW_STEP = """
 import pathlib, sys, time
 import tensorflow as tf
-from cyclegan_keras.cli import main, train
+from cyclegan_keras.cli import main
+from cyclegan_keras.runs import trainer
 
 begun, end = map(pathlib.Path, sys.argv[1:3])
-make_model = train.make_model
+make_model = trainer.make_model
 
 def make_quick_model(config):
     model = make_model(config)
@@ -34,7 +35,7 @@ def make_quick_model(config):
     model.train_step = train_step
     return model
 
-train.make_model = make_quick_model
+trainer.make_model = make_quick_model
 sys.exit(main.main(sys.argv[3:], verb="train"))
 """
 

@@ -9,16 +9,17 @@ from tests.reliability import support
 DRIVER = """
 import sys, time
 import tensorflow as tf
-from cyclegan_keras.cli import main, train
+from cyclegan_keras.cli import main
+from cyclegan_keras.runs import trainer
 
-make_model = train.make_model
+make_model = trainer.make_model
 
 def make_quick_model(config):
     model = make_model(config)
     model.train_step = lambda batch: time.sleep(0.05) or {"d_loss": tf.constant(1.0)}
     return model
 
-train.make_model = make_quick_model
+trainer.make_model = make_quick_model
 sys.exit(main.main(sys.argv[1:], verb="train"))
 """
 

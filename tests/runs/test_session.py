@@ -8,10 +8,11 @@ import shutil
 import numpy as np
 import pytest
 
-from cyclegan_keras.cli.train import make_loader, make_model
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.runs import session
+from cyclegan_keras.runs.run_data import make_loader
 from cyclegan_keras.runs.session import MAX_ATTEMPTS, Attempts, Session
+from cyclegan_keras.runs.trainer import make_model
 from cyclegan_keras.training import faults
 from cyclegan_keras.training.callbacks.checkpointing import Checkpointing, variables_of
 from cyclegan_keras.training.checkpoints import CheckpointStore
@@ -25,11 +26,11 @@ TINY = {
 SETTINGS = {
     "much": {
         **{"generator": "unet", "dropout": 0.5, "pool_size": 3, "ema": 0.9, "enlarge": 1.2},
-        "decay_epochs": 2,
+        **{"decay_epochs": 2, "num_blocks": None},
         **{"precision": "mixed_float16"},
     },
     "the paper's": {"recipe": "paper", "num_blocks": 1, "epochs": 3, "discriminator": "patch16"},
-    "pix2pix": {"model": "pix2pix", "dropout": 0.5, "generator": "unet"},
+    "pix2pix": {"model": "pix2pix", "dropout": 0.5, "generator": "unet", "num_blocks": None},
 }
 
 

@@ -10,11 +10,12 @@ import pytest
 import cyclegan_keras
 from cyclegan_keras import CycleGAN, Pix2Pix
 from cyclegan_keras.cli.main import main
-from cyclegan_keras.cli.train import make_loader, make_model
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.inference import saving
 from cyclegan_keras.runs import warm_start
+from cyclegan_keras.runs.run_data import make_loader
 from cyclegan_keras.runs.session import Session
+from cyclegan_keras.runs.trainer import make_model
 from cyclegan_keras.training.callbacks.checkpointing import variables_of
 from cyclegan_keras.training.checkpoints import CheckpointStore
 

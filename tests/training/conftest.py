@@ -3,6 +3,7 @@
 import keras
 import pytest
 
+from cyclegan_keras import CycleGAN
 from cyclegan_keras.training import loop
 
 LOSSES = "d_loss d_acc g_loss valid_A_loss valid_B_loss reconstr_A_loss reconstr_B_loss".split()
@@ -13,6 +14,7 @@ class Model:
 
     def __init__(self, gan=None, rates=(0.5, 0.25)):
         self.step, self.rates = 0, []
+        self.shown_losses = CycleGAN.shown_losses
         self.translators = gan and gan.translators
         self.optimizers = [keras.optimizers.SGD(rate) for rate in rates]
 

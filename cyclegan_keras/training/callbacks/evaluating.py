@@ -2,21 +2,22 @@
 
 import contextlib
 import dataclasses
+import logging
 import pathlib
 import re
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
 import numpy as np
-import tqdm
 
 from cyclegan_keras._text import counted
 from cyclegan_keras.training.callbacks.best import BestTranslators, Ruler
 from cyclegan_keras.training.faults import NotFinite, NotFiniteGuard
 from cyclegan_keras.training.intervals import EveryFewSteps
 from cyclegan_keras.training.progress import MeanLogs
+
+_log = logging.getLogger(__name__)
 
 Sink = Callable[[int, dict[str, float], str | None], None]
 _Looks = dict[str, list[float]]
@@ -96,7 +97,7 @@ class Evaluation(EveryFewSteps):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Takes in how the discriminators did, and looks if it is time, or the last step."""
         if self._judging.faults_of_discriminators:
-            self._means.add(_of_discriminators(logs or {}))
+            self._means.add(self._of_discriminators(logs or {}))
         super().on_train_batch_end(batch, logs)
         if self._is_last(batch) and self.num_steps % self.interval:
             self.act(batch)
@@ -186,6 +187,12 @@ class Evaluation(EveryFewSteps):
         else:
             self._best.count_anew()
 
+    def _of_discriminators(self, logs: dict[str, Any]) -> dict[str, Any]:
+        """Shares of right judgements, and losses."""
+        names = self.model.discriminators
+        wanted = [f"{name}_{what}" for name in names for what in ("acc", "loss")]
+        return {name: logs[name] for name in wanted if name in logs}
+
     def _is_last(self, batch: int) -> bool:
         params = self.params
         return self.epoch + 1 == params["epochs"] and batch + 1 == params["steps"]
@@ -207,13 +214,6 @@ def figures_of_translators(figures: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def _of_discriminators(logs: dict[str, Any]) -> dict[str, Any]:
-    """Shares of right judgements, and losses; pix2pix has one discriminator."""
-    names = ("d_A", "d_B") if "d_A_acc" in logs else ("d",)
-    wanted = [f"{name}_{what}" for name in names for what in ("acc", "loss")]
-    return {name: logs[name] for name in wanted if name in logs}
-
-
 def _kind_of(fault: str) -> str:
     """A fault without its numbers, which are others at each look."""
     return re.sub(r"-?\d[\d.,]*", "", fault)
@@ -221,5 +221,4 @@ def _kind_of(fault: str) -> str:
 
 def _say(text: str) -> None:
     with contextlib.suppress(OSError):  # Whoever read it may be gone; the training need not end.
-        tqdm.tqdm.write(text)
-        sys.stdout.flush()
+        _log.info(text)

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -56,24 +57,14 @@ class ProgressBar(keras.callbacks.Callback):
 
     def _words(self, means: dict[str, float]) -> str:
         """The losses as the book prints them, in short."""
+        shown = {"D": ("d_loss",), "acc": ("d_acc",), "G": ("g_loss",), **self._shown_losses()}
         losses = [
-            ("D", means.get("d_loss")),
-            ("acc", means.get("d_acc")),
-            ("G", means.get("g_loss")),
-            ("adv", _both(means, "valid")),
-            ("cycle", _both(means, "reconstr")),
-            ("id", _both(means, "img", "_id")),
-            ("L1", means.get("fake_loss")),
+            (word, float(np.mean([means[name] for name in names])))
+            for word, names in shown.items()
+            if all(name in means for name in names)
         ]
         epoch = f"epoch {self._epoch + 1}/{self.params['epochs']}"
-        return " ".join([epoch, *(f"{name} {x:.3f}" for name, x in losses if x is not None)])
+        return " ".join([epoch, *(f"{name} {x:.3f}" for name, x in losses)])
 
-
-def _both(means: dict[str, float], start: str, end: str = "") -> float | None:
-    """The mean of a loss over the two domains, or the loss itself, if there is such a one."""
-    pair = [means.get(f"{start}_{domain}{end}_loss") for domain in "AB"]
-    return (
-        means.get(f"{start}{end}_loss")
-        if None in pair
-        else float(np.mean([x for x in pair if x is not None]))
-    )
+    def _shown_losses(self) -> Mapping[str, tuple[str, ...]]:
+        return getattr(self.model, "shown_losses", {})

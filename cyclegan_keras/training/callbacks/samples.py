@@ -46,25 +46,34 @@ class SampleGrid(EveryFewSteps):
     ) -> None:
         super().__init__(interval)
         self._show = show
-        self._imgs_A, self._imgs_B = _samples(loader, num_images)
+        self._samples = _samples(loader, num_images)
 
     def act(self, batch: int) -> None:
         """Makes the picture and shows it."""
         try:
             with np.errstate(invalid="raise"):  # Of pixels that are no numbers.
-                grid = plotting.grid_of(self.model.translators, self._imgs_A, self._imgs_B)
+                grid = _grid(self.model, *self._samples)
         except FloatingPointError:
             raise NotFinite(["a translation"], self.epoch, batch) from None
         self._show(grid, self.epoch, batch)
 
 
-def _samples(loader: DataLoader, num_images: int) -> tuple[np.ndarray, np.ndarray]:
-    """The same few images of each domain each time; to train on, if there are none to test with."""
+def _grid(model: Any, imgs_A: np.ndarray, imgs_B: np.ndarray, are_pairs: bool) -> np.ndarray:
+    """Cycles, which show whether a training goes well; of one way, the truth if it is known."""
+    translators = model.translators
+    return plotting.grid_of(translators, imgs_A, imgs_B, are_pairs and len(translators) == 1)
+
+
+def _samples(loader: DataLoader, num_images: int) -> tuple[np.ndarray, np.ndarray, bool]:
+    """The same few images of each domain each time, and whether they are pairs.
+
+    They are images to train on, if there are none to test with.
+    """
     testing = loader.has_test_images
     count = min(num_images, *(len(loader.paths(domain, testing)) for domain in "AB"))
     # Where test images are pairs, the same places show the same scenes.
     imgs_A, imgs_B = (loader.load_data(domain, count, testing, seed=SAMPLE_SEED) for domain in "AB")
-    return imgs_A, imgs_B
+    return imgs_A, imgs_B, loader.test_pairs if testing else loader.paired
 
 
 def sample_images(model: Any, loader: DataLoader, epoch: int, batch: int) -> Image.Image:
@@ -82,7 +91,7 @@ def sample_images(model: Any, loader: DataLoader, epoch: int, batch: int) -> Ima
     Raises:
         OSError: If it cannot be written.
     """
-    grid = plotting.grid_of(model.translators, *_samples(loader, NUM_SAMPLES))
+    grid = _grid(model, *_samples(loader, NUM_SAMPLES))
     path = free_name(pathlib.Path("images") / loader.dataset_name / f"{epoch}_{batch}", ".png")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_image(path, grid)

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from keras import layers
 
-from cyclegan_keras.cli.train import make_loader, make_model
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.inference import saving
 from cyclegan_keras.inference.translate import load_generator
 from cyclegan_keras.metrics import diagnostics, evaluator
 from cyclegan_keras.metrics.features import Extractor
 from cyclegan_keras.runs.judging import make_judge
+from cyclegan_keras.runs.run_data import make_loader
 from cyclegan_keras.runs.session import Session
+from cyclegan_keras.runs.trainer import make_model
 from cyclegan_keras.training import loop
 from cyclegan_keras.training.callbacks import evaluating
 from cyclegan_keras.training.callbacks.best import Ruler
@@ -50,6 +51,7 @@ class Model:
 
     def __init__(self, names=("g_AB", "g_BA"), logs=None):
         self.translators = {name: generator(name) for name in names}
+        self.discriminators = ("d_A", "d_B") if len(names) == 2 else ("d",)
         self.step = 0
         self.logs = logs or (lambda step: game(0.75, 0.75))
 

@@ -1,0 +1,172 @@
+"""A whole training, from settings to translators, metrics and a picture in the folder of a run."""
+
+import dataclasses
+import functools
+import logging
+import os
+import pathlib
+import shlex
+from typing import Any
+
+from cyclegan_keras import _backend
+from cyclegan_keras._quiet import without_startup_notes
+from cyclegan_keras._text import counted
+from cyclegan_keras.config import scale, value_range
+from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.runs import judging, record, run_data, run_folder, warm_start
+
+NUM_SHOWN = 6
+
+_log = logging.getLogger(__name__)
+
+
+def train_run(config: TrainConfig) -> dict[str, Any]:
+    """Trains as the settings say, from where the run in its folder stands if there is one.
+
+    This is what `cyclegan train` does. What it tells goes to the logger `cyclegan_keras`.
+
+    Args:
+        config: The settings.
+
+    Returns:
+        The metrics at the end, which are also in the run's `metrics.json`.
+
+    Raises:
+        FileExistsError: If the run's folder is in use.
+        FileNotFoundError: If there is no such data.
+        KeyboardInterrupt: If SIGINT or SIGTERM asked to stop. All is saved then.
+        ValueError: If an image is wrong, the data does not fit the settings, the run was begun with
+            other ones, or a loss is no number.
+    """
+    config = _with_whole_paths(config)
+    if config.data_dir is not None and not pathlib.Path(config.data_dir).is_dir():
+        raise FileNotFoundError(
+            f"No folder {config.data_dir!r}. --data-dir must name one with trainA and trainB in it."
+        )
+    run_folder.check_folder(config)
+    if (figures := record.figures_if_finished(config)) is not None:
+        _log.info(
+            f"{_finished(config, figures)} To train it further, give more --epochs than "
+            f"{figures['epochs']}."
+        )
+        return figures
+    goes_on = config.run_dir is not None and run_folder.has_checkpoints(config.run_dir)
+    if config.run_dir is not None and not goes_on:
+        record.check_nothing_is_lost(config.run_dir)
+    if config.start_from is not None and not goes_on:
+        warm_start.check(config.start_from)
+    if of_scale := scale.warning(config.enlarge, config.image_size):
+        _log.warning(of_scale)
+    _log.info("Loading TensorFlow …")
+    # Only now: this takes seconds, and wrong flags should be told at once.
+    with without_startup_notes():
+        from cyclegan_keras.data.images import write_image
+        from cyclegan_keras.inference import saving
+        from cyclegan_keras.metrics import diagnostics
+        from cyclegan_keras.runs import provenance, session
+        from cyclegan_keras.training import devices
+        from cyclegan_keras.training.callbacks import tensorboard
+
+        _backend.check_settings()
+        devices.use_threads()
+        devices.compute_the_same(config.deterministic)
+        found = devices.devices_in_words()
+
+    if config.tensorboard:
+        tensorboard.check_installed()
+    loader = run_data.read(config)
+    config = dataclasses.replace(
+        config, value_range=value_range.with_found(config.value_range, loader.value_ranges)
+    )
+    judge, judged_in_training = judging.make_judge(config, loader)
+    images = provenance.images(loader)
+    with run_folder.opened(config, loader.dataset_name, images) as run_dir:
+        _log.info(
+            f"Data    {loader.directory}: {counted(len(loader.paths('A')), 'image')} of A, "
+            f"{len(loader.paths('B')):,} of B; {_size_in_words(config)}"
+            f"\nDevice  {found}"
+            f"\nRun     {run_dir}: {counted(config.epochs, 'epoch')} of "
+            f"{counted(loader.num_batches(config.batch_size), 'step')}"
+        )
+        gan = make_model(config)
+        start = None
+        if config.start_from is not None:
+            start = functools.partial(
+                warm_start.start_from, source=config.start_from, make_model=make_model
+            )
+        training = session.Session(gan, loader, config, run_dir, judged_in_training, start)
+        stopped_at = training.train()
+        translators = gan.translators
+        record.set_aside(run_dir)  # Of an evaluation on the way.
+        saved = saving.save_translators(translators, run_dir)
+        _log.info(f"Saved   {' and '.join(map(str, saved))}")
+        write_image(run_dir / "translations.png", _picture(translators, loader))
+        figures = {
+            "epochs": config.epochs,
+            **({} if stopped_at is None else {"stopped_at_step": stopped_at}),
+            **judge.measure(translators).figures,
+            "weights": record.weights_of(saved),
+        }
+        saving.save_figures(figures, run_dir / record.FIGURES)
+        _log.info(diagnostics.in_words(figures))
+        if not config.evaluate_every:
+            place = shlex.quote(str(run_dir))
+            _log.info(f"How good is it? cyclegan evaluate --run-dir {place} writes a report.")
+        return figures
+
+
+def _with_whole_paths(config: TrainConfig) -> TrainConfig:
+    """Makes paths absolute, so that the run can be gone on with from any folder."""
+    changes: dict[str, Any] = {}
+    if config.data_dir is not None:
+        changes["data_dir"] = os.path.abspath(run_data.place(config))
+    if config.start_from is not None:
+        parts = config.start_from.split(os.pathsep)
+        changes["start_from"] = os.pathsep.join(map(os.path.abspath, parts))
+    return dataclasses.replace(config, **changes) if changes else config
+
+
+def _size_in_words(config: TrainConfig) -> str:
+    height, width = config.img_res
+    return f"trained at {height}×{width} pixels (height×width){', gray' * (config.channels == 1)}"
+
+
+def _finished(config: TrainConfig, figures: dict[str, float]) -> str:
+    if (step := figures.get("stopped_at_step")) is None:
+        return f"The run in {config.run_dir} is finished."
+    return (
+        f"The run in {config.run_dir} is finished: it came no further and stopped at step {step:,}."
+    )
+
+
+def make_model(config: TrainConfig) -> Any:
+    """Makes the model of a run, with its initial weights.
+
+    Args:
+        config: The settings.
+
+    Returns:
+        A `CycleGAN`, a `Pix2Pix`, or another model that is registered.
+    """
+    from cyclegan_keras.models import from_settings
+
+    return from_settings.make_model(config)
+
+
+def _picture(translators: dict[str, Any], loader: Any) -> Any:
+    """Shows a few test images at the end of a run, beside the truth where it is known.
+
+    Args:
+        translators: Generators by name, `g_AB`, `g_BA` or both.
+        loader: The `DataLoader`.
+
+    Returns:
+        A picture, uint8, `(height, width, 3)`.
+    """
+    from cyclegan_keras import plotting
+
+    testing = loader.has_test_images
+    count = min(NUM_SHOWN, *(len(loader.paths(domain, testing)) for domain in "AB"))
+    imgs_A, imgs_B = (loader.load_data(domain, count, testing, seed=0) for domain in "AB")
+    are_pairs = loader.test_pairs if testing else loader.paired
+    return plotting.grid_of(translators, imgs_A, imgs_B, are_pairs)
