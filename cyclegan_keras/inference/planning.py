@@ -4,12 +4,12 @@ import collections
 import os
 import pathlib
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from PIL import Image, UnidentifiedImageError
 
 from cyclegan_keras._files import MAX_NAME_BYTES, check_can_be_folder
-from cyclegan_keras.data import images
+from cyclegan_keras.data import images, listing
 from cyclegan_keras.inference import formats
 
 # From where to where.
@@ -67,7 +67,8 @@ def plan(
             # A broken link is no image either; reading it would say where it leads.
             raise FileNotFoundError(f"No image or folder {str(path)!r}.")
         if path.is_dir():
-            sources |= {source: source.relative_to(path) for source in _walk(path, folder)}
+            found = listing.some(listing.listed(path, without=folder), path).paths
+            sources |= {source: source.relative_to(path) for source in found}
         else:
             sources[path] = pathlib.Path(path.name)
     if _is_file(output):
@@ -84,26 +85,22 @@ def plan(
     return jobs
 
 
-def _walk(folder: pathlib.Path, output: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields the images in a folder and those in it, sorted, but those that were translated."""
-    found, seen = False, {os.path.realpath(output)} - {os.path.realpath(folder)}
-    for place, names, file_names in os.walk(folder, followlinks=True):
-        names[:] = sorted(name for name in names if not name.startswith("."))
-        for name in list(names):
-            real = os.path.realpath(os.path.join(place, name))
-            if real in seen:  # A link may lead back to where it is.
-                names.remove(name)
-            seen.add(real)
-        for name in sorted(file_names):
-            path = pathlib.Path(place, name)
-            if path.suffix.lower() in images.SUFFIXES and not name.startswith("."):
-                found = True
-                yield path
-    if not found:
-        raise ValueError(
-            f"No images in {str(folder)!r}. Put some there, with one of the suffixes "
-            f"{' '.join(sorted(images.SUFFIXES))}."
-        )
+def left_out(paths: Iterable[images.PathLike], output: images.PathLike) -> list[str]:
+    """Tells what lies in folders of images and is not translated.
+
+    Args:
+        paths: As for `plan`.
+        output: Likewise.
+
+    Returns:
+        For each kind of file, how many and where, in words.
+    """
+    return [
+        f"{phrase} in {str(path)!r}"
+        for path in dict.fromkeys(map(pathlib.Path, paths))
+        if path.is_dir()
+        for phrase in listing.listed(path, without=output).in_words()
+    ]
 
 
 def _is_file(output: images.PathLike) -> bool:

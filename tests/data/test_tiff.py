@@ -44,6 +44,14 @@ def test_signed_numbers_take_a_value_range(kind, write):
     assert images.read_picture(path).pixels.dtype == np.dtype(kind)
 
 
+def test_a_picture_that_reaches_little_of_the_value_range_is_named(write):
+    """It would be all black among the others."""
+    path = write(np.full((4, 4), 255, np.uint8))
+    with pytest.raises(ValueError, match="0 to 255, and the value range is 0 to 4095"):
+        images.read_image(path, value_range=ValueRange(0, 4095))
+    assert gray(path, ValueRange(0, 1020)) == [64] * 16
+
+
 def test_hounsfield_units(write):
     path = write(np.array([[-1024, 3071, 5000, -3000, 1023]], np.int16))
     assert gray(path, ValueRange(-1024, 3071)) == [0, 255, 255, 0, 127]
