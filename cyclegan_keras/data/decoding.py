@@ -8,7 +8,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
-from cyclegan_keras.data import color, integrity, tiff
+from cyclegan_keras.data import color, integrity, jpeg2000, tiff
 from cyclegan_keras.data.formats import FORMATS
 from cyclegan_keras.data.picture import Picture
 
@@ -77,6 +77,18 @@ def decode(
         integrity.check(file, image)
         if exact and image.format == "PNG" and _is_deep_color(image):
             return _picture_of_png(file, image, left_out)
+        if image.format == "JPEG2000":
+            file.seek(0)
+            header = jpeg2000.header_of(data := file.read())
+            if header.profile:
+                image.info["icc_profile"] = header.profile
+            # Pillow makes all numbers of 9 bits and more 16, and lifts signed ones above 0.
+            is_deep = header.is_signed or (exact and header.bits > 8)
+            if is_deep and header.is_plain and image.mode != "P":
+                pixels = jpeg2000.read(data, header, (image.height, image.width))
+                parts = _parted(pixels)
+                return _finished(parts, header.bits, "JPEG2000", image.info, left_out)
+            file.seek(0)
         if at_least is not None:
             # The EXIF orientation may yet swap height and width, so both sides get the larger.
             # `None` keeps the mode. Formats other than JPEG know no draft and do nothing.

@@ -10,6 +10,7 @@ from PIL import Image
 from cyclegan_keras.cli import translate as verb
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config.value_range import ValueRange
+from cyclegan_keras.data import jpeg2000
 from cyclegan_keras.inference import files, formats, translate
 
 SIZE = (48, 64)
@@ -185,6 +186,9 @@ def test_twelve_bits_stay_twelve_bits_in_tiff_and_become_16_elsewhere(
     with tifffile.TiffFile(translated(source)) as tiff:
         assert np.max(tiff.pages[0].bitspersample) == 12
         assert np.abs(tiff.asarray() - numbers.astype(int)).max() <= 1
+    packed = translated(source, tmp_path / "jp2", file_format="jp2")
+    assert jpeg2000.header_of(packed.read_bytes()).bits == 12
+    assert np.abs(imagecodecs.imread(packed) - numbers.astype(int)).max() <= 1
     deep = imagecodecs.imread(translated(source, tmp_path / "png", file_format="png"))
     assert np.abs(deep / 65535 - smooth[..., :bands].squeeze()).max() < 2 / 4095
 
