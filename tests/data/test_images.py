@@ -1,5 +1,6 @@
 import pathlib
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -160,6 +161,20 @@ def test_what_is_no_image_is_named(content, tmp_path):
     path = tmp_path / "bad.png"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"Cannot read the image .*bad\.png'.*Replace it"):
+        images.read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("encode", "kind"),
+    [
+        (lambda pixels: imagecodecs.jpeg_encode(pixels >> 4, bitspersample=12), "12-bit"),
+        (imagecodecs.ljpeg_encode, "lossless"),
+    ],
+)
+def test_a_jpeg_that_is_not_read_is_named(encode, kind, tmp_path):
+    path = tmp_path / "x.jpg"
+    path.write_bytes(encode(np.arange(400, dtype=np.uint16).reshape(20, 20)))
+    with pytest.raises(ValueError, match=f"a {kind} JPEG.*PNG or TIFF"):
         images.read_image(path)
 
 

@@ -58,9 +58,11 @@ def test_signed_numbers_take_a_value_range(write):
 def test_a_color_profile_is_heeded(write):
     """Linear light of one half is the level 188 of sRGB."""
     linear = imagecodecs.cms_profile(
-        "rgb", whitepoint=(0.3127, 0.3290, 1.0), primaries=[0.64, 0.33, 1, 0.3, 0.6, 1, 0.15, 0.06, 1],
+        "rgb",
+        whitepoint=(0.3127, 0.3290, 1.0),
+        primaries=[0.64, 0.33, 1, 0.3, 0.6, 1, 0.15, 0.06, 1],
         gamma=1.0,
-    )  # fmt: skip
+    )
     path = write(np.full((8, 8, 3), 128, np.uint8))
     data = path.read_bytes()
     place = data.index(b"colr") - 4

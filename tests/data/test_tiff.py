@@ -137,6 +137,7 @@ def test_colors_that_were_multiplied_with_transparency(write):
         ({"photometric": "mask"}, "a mask"),
         ({"photometric": "icclab", "shape": (4, 4, 3)}, r"ICC L\*a\*b\*"),
         ({"dtype": np.complex64}, "sample format, 6"),
+        ({"compression": "webp", "photometric": "rgb", "shape": (16, 16, 3)}, "as WebP is"),
         (
             {"photometric": "miniswhite", "dtype": np.float32},
             "signed or float, and yet 0 is .*white",
