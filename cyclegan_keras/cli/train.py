@@ -292,13 +292,6 @@ def _read_data(config: TrainConfig) -> Any:
     if not loader.directory.exists() and config.dataset in ("fruit", "fruit_pairs"):
         print(f"Drawing the data set {config.dataset} into {loader.directory} …", flush=True)
     _check_data(loader)
-    if loader.skipped:
-        path, reason = next(iter(loader.skipped.items()))
-        print(
-            f"Skipped {counted(len(loader.skipped), 'image')} that cannot be used, "
-            f"such as {str(path)!r}: {reason}",
-            flush=True,
-        )
     if gray := [domain for domain in "AB" if loader.channels == 3 and loader.is_gray(domain)]:
         print(
             f"All images of {' and '.join(gray)} are gray, and are trained on as RGB."
