@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from cyclegan_keras._files import MAX_NAME_BYTES, check_can_be_folder
 from cyclegan_keras.data import images, listing
+from cyclegan_keras.data.formats import UNREADABLE
 from cyclegan_keras.inference import formats
 
 # From where to where.
@@ -105,7 +106,9 @@ def left_out(paths: Iterable[images.PathLike], output: images.PathLike) -> list[
 
 def _is_file(output: images.PathLike) -> bool:
     name = os.fspath(output)
-    is_named_so = pathlib.Path(name).suffix.lower() in formats.FORMATS
+    suffix = pathlib.Path(name).suffix.lower()
+    # Nobody calls a folder `out.heic`; that it cannot be written is told later.
+    is_named_so = suffix in formats.FORMATS or suffix in images.SUFFIXES or suffix in UNREADABLE
     return is_named_so and not name.endswith(os.sep) and not os.path.isdir(name)
 
 
@@ -113,6 +116,7 @@ def _only(
     sources: dict[pathlib.Path, pathlib.Path], output: images.PathLike, file_format: str | None
 ) -> pathlib.Path:
     name = os.fspath(output)
+    output_format = formats.format_of(name)
     if len(sources) != 1:
         raise ValueError(
             f"--output {name!r} is a file for one image. Give a folder. "
@@ -120,7 +124,7 @@ def _only(
         )
     if file_format is not None:
         wanted = formats.FORMATS[formats.SUFFIXES[file_format]]
-        if formats.format_of(name) != wanted:
+        if output_format != wanted:
             raise ValueError(
                 f"--output {name!r} has the suffix of another format than --format {file_format}. "
                 "Leave one out."

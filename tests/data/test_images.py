@@ -178,6 +178,21 @@ def test_a_jpeg_that_is_not_read_is_named(encode, kind, tmp_path):
         images.read_image(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("x.heic", b"none", "HEIC: convert it"),
+        # As phones and chats rename them.
+        ("x.jpg", bytes(4) + b"ftypheic" + bytes(20), "HEIC: convert it"),
+        ("x.DCM", b"none", "DICOM: convert it to TIFF"),
+    ],
+)
+def test_what_to_do_about_kinds_that_are_not_read(name, content, what, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"in none of the formats .*AVIF \({what}"):
+        images.read_image(tmp_path / name)
+
+
 def test_a_truncated_image_is_named(tmp_path):
     path = saved(tmp_path, Image.effect_noise((64, 64), 50), "cut.jpg")
     path.write_bytes(path.read_bytes()[:-400])

@@ -123,6 +123,9 @@ def test_links_that_lead_in_circles_end(pictures, targets, tmp_path):
 def test_a_file_is_for_one_image(pictures, tmp_path):
     folder = pictures("x.jpg", "y.jpg")
     target = tmp_path / "o" / "t.png"
+    for unwritten in ("t.heic", "t.j2c", "t.PPM"):
+        with pytest.raises(ValueError, match="Cannot write .*the suffix must be one of"):
+            plan([folder / "x.jpg"], tmp_path / "o" / unwritten)
     assert plan([folder / "x.jpg"], target) == [(folder / "x.jpg", target)]
     assert plan([folder / "x.jpg"], target, file_format="png") == [(folder / "x.jpg", target)]
     assert not target.parent.exists()
