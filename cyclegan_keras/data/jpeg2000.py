@@ -20,7 +20,7 @@ class Header:
         size: `(height, width)` in pixels.
         bits: Of each number.
         is_signed: Whether they can be below 0.
-        is_plain: Whether all bands are alike, each as large as the picture.
+        is_plain: Whether there are at most 4 bands, all alike, each as large as the picture.
         profile: An ICC profile, if there is one.
     """
 
@@ -55,7 +55,7 @@ def header_of(data: bytes) -> Header:
         (bottom - top, right - left),
         (parts[0] & 0x7F) + 1,
         bool(parts[0] & 0x80),
-        len(depths) == 1 and set(parts[1::3]) == set(parts[2::3]) == {1},
+        bands <= 4 and len(depths) == 1 and set(parts[1::3]) == set(parts[2::3]) == {1},
         _profile(data),
     )
 

@@ -124,7 +124,7 @@ def test_a_file_is_for_one_image(pictures, tmp_path):
     folder = pictures("x.jpg", "y.jpg")
     target = tmp_path / "o" / "t.png"
     for unwritten in ("t.heic", "t.j2c", "t.PPM"):
-        with pytest.raises(ValueError, match="Cannot write .*the suffix must be one of"):
+        with pytest.raises(ValueError, match=r"Cannot write .*the suffix must be one of"):
             plan([folder / "x.jpg"], tmp_path / "o" / unwritten)
     assert plan([folder / "x.jpg"], target) == [(folder / "x.jpg", target)]
     assert plan([folder / "x.jpg"], target, file_format="png") == [(folder / "x.jpg", target)]
