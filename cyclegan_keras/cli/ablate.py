@@ -105,7 +105,26 @@ def configs(arguments: argparse.Namespace) -> dict[str, TrainConfig]:
         if model == "pix2pix" and base.data_dir is None and base.dataset == "fruit":
             taken["dataset"] = "fruit_pairs"
         found[name] = TrainConfig(**{**BASELINES[name], **taken, **place})
+    _check_weights_count(
+        base, set(vars(arguments)), {name: found[name] for name in found if name in FIVE}
+    )
     return found
+
+
+def _check_weights_count(
+    base: TrainConfig, given: set[str], ablated: dict[str, TrainConfig]
+) -> None:
+    """Raises an error for a flag whose weight each of the settings takes away."""
+    for field in dataclasses.fields(base):
+        name, value = field.name, getattr(base, field.name)
+        if field.metadata["group"] != "losses" or name not in given or not ablated:
+            continue
+        if all(getattr(config, name) != value for config in ablated.values()):
+            raise ValueError(
+                f"`{name}` does nothing here: it is no part of "
+                f"{', '.join(repr(TITLES[each]) for each in ablated)}. Leave it out, or train other "
+                f"--settings. Received: {name}={value}, --settings {' '.join(ablated)}"
+            )
 
 
 def _shared(base: TrainConfig, model: str) -> list[str]:
