@@ -122,8 +122,8 @@ def _check_weights_count(
         if all(getattr(config, name) != value for config in ablated.values()):
             raise ValueError(
                 f"`{name}` does nothing here: it is no part of "
-                f"{', '.join(repr(TITLES[each]) for each in ablated)}. Leave it out, or train other "
-                f"--settings. Received: {name}={value}, --settings {' '.join(ablated)}"
+                f"{', '.join(repr(TITLES[each]) for each in ablated)}. Leave it out, or train "
+                f"other --settings. Received: {name}={value}, --settings {' '.join(ablated)}"
             )
 
 

@@ -484,6 +484,10 @@ class TrainConfig:
             for name, decide in _DECIDED.items()
             if name not in new | base.chosen and getattr(base, name) == decide(base)
         }
+        usual = RECIPES.get((self.model, self.recipe), {})
+        for name in ("norm", "d_norm"):
+            if name not in new | base.chosen:  # It may have been fitted to another network.
+                values[name] = usual.get(name, getattr(_FAST, name))
         if "dataset" in new and "data_dir" not in new:
             values["data_dir"] = None  # The one takes the other's place.
         self._set(values)

@@ -526,6 +526,10 @@ def test_what_is_written_is_the_norm_that_the_networks_have(tmp_path):
     )
     assert TrainConfig.from_json(tmp_path / "c.json") == config
     assert TrainConfig().norm == "pixel"
+    assert dataclasses.replace(config, generator="resnet", discriminator="patch70").norm == "pixel"
+    assert dataclasses.replace(config, gf=3).norm == "instance"
+    paper = TrainConfig(recipe="paper", generator="unet")
+    assert dataclasses.replace(paper, generator="resnet").norm == "instance"
     with pytest.raises(ValueError, match="`norm` does nothing here"):
         dataclasses.replace(TrainConfig(norm="pixel"), generator="unet")
 
