@@ -88,7 +88,25 @@ def configs(arguments: argparse.Namespace) -> dict[str, TrainConfig]:
             taken["dataset"] = "fruit_pairs"
         settings = {"model": info.name, **info.baselines[name].settings}
         found[name] = TrainConfig(**{**settings, **taken, **place})
+    ablated = {name: found[name] for name in found if name in ablations}
+    _check_weights_count(base, set(vars(arguments)), ablated)
     return found
+
+
+def _check_weights_count(
+    base: TrainConfig, given: set[str], ablated: dict[str, TrainConfig]
+) -> None:
+    """Raises an error for a flag whose weight each of the settings takes away."""
+    for field in dataclasses.fields(base):
+        name, value = field.name, getattr(base, field.name)
+        if field.metadata["group"] != "losses" or name not in given or not ablated:
+            continue
+        if all(getattr(config, name) != value for config in ablated.values()):
+            raise ValueError(
+                f"`{name}` does nothing here: it is no part of "
+                f"{', '.join(repr(_title(each)) for each in ablated)}. Leave it out, or train "
+                f"other --settings. Received: {name}={value}, --settings {' '.join(ablated)}"
+            )
 
 
 def _variants(info: ModelInfo) -> dict[str, Variant]:

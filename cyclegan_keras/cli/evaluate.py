@@ -32,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the data set, if it is not where it was in training, or to measure on another one",
     )
     parser.add_argument(
+        "--skip-bad-images",
+        action="store_true",
+        help="leave out images that cannot be read, as the run did if it was told to",
+    )
+    parser.add_argument(
         "--extractor",
         default="auto",
         metavar="NAME",
@@ -74,6 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
     run_dir = pathlib.Path(arguments.run_dir)
     output = run_dir if arguments.output is None else pathlib.Path(arguments.output)
     config = _settings(run_dir)
+    if arguments.skip_bad_images:
+        config = dataclasses.replace(config, skip_bad_images=True)
     files = _translators(run_dir, config, arguments.best)
     _check_output(output, run_dir)
     _kept(run_dir)  # Damage is told at once; it is read again at the end.
@@ -108,6 +115,8 @@ def run(arguments: argparse.Namespace) -> int:
     # A training may have ended meanwhile.
     figures = {**_kept(run_dir), **measured.figures}
     saving.save_figures(figures, output / record.FIGURES)
+    for words in loader.left_out():
+        print(words)
     print(diagnostics.in_words(figures))
     for words in diagnostics.left_out(figures):
         print(words)

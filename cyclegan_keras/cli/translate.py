@@ -7,7 +7,7 @@ import sys
 
 from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras._text import counted
-from cyclegan_keras.config import scale
+from cyclegan_keras.config import scale, value_range
 from cyclegan_keras.config.train_config import TrainConfig
 
 HELP = "translate images with a saved generator"
@@ -47,6 +47,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write in this format (default: each image in its own; what cannot be written so "
         "becomes a PNG)",
     )
+    for flag, whose in (
+        ("--value-range", "in the images"),
+        ("--output-range", "in the translations"),
+    ):
+        parser.add_argument(
+            flag,
+            nargs=2,
+            type=float,
+            metavar=("LOW", "HIGH"),
+            help=f"the numbers that are black and white {whose} (default: those of the run that "
+            "the model lies in; else "
+            + ("the whole range of a file's type)" if whose.endswith("images") else "as there)"),
+        )
     there = parser.add_mutually_exclusive_group()
     there.add_argument(
         "--overwrite", action="store_true", help="replace files that are already there"
@@ -89,8 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1. Received: {arguments.batch_size}")
     with without_startup_notes():
-        from cyclegan_keras.config import value_range
-        from cyclegan_keras.inference import files, translate
+        from cyclegan_keras.inference import files, planning, translate
 
     jobs = translate.plan(
         arguments.paths,
@@ -100,10 +112,12 @@ def run(arguments: argparse.Namespace) -> int:
         file_format=arguments.format,
         check=not arguments.continue_on_error,
     )
-    ranges = files.Ranges(*value_range.of_translator(arguments.model))
+    ranges = files.Ranges(*_ranges(arguments))
     generator = translate.load_generator(arguments.model)
     if of_scale := _warning_of_scale(arguments.model):
         print(f"Warning: {of_scale}", file=sys.stderr, flush=True)
+    if left_out := planning.left_out(arguments.paths, arguments.output):
+        print(f"Not translated: {'; '.join(left_out)}.", flush=True)
     outcome = translate.translate_files(
         generator,
         jobs,
@@ -122,6 +136,20 @@ def run(arguments: argparse.Namespace) -> int:
     for path, reason in outcome.failed.items():
         print(f"  {path}: {' '.join(reason.split())}", file=sys.stderr)
     return SOME_FAILED
+
+
+def _ranges(
+    arguments: argparse.Namespace,
+) -> tuple[value_range.ValueRange | None, value_range.ValueRange | None]:
+    """What is black and what is white in images and translations, by the flags or by the run."""
+    source, target = (
+        None if numbers is None else value_range.ValueRange(*numbers)
+        for numbers in (arguments.value_range, arguments.output_range)
+    )
+    if source is None:
+        own, of_target = value_range.of_translator(arguments.model)
+        return own, target or of_target
+    return source, target or source
 
 
 def _warning_of_scale(model: str) -> str | None:

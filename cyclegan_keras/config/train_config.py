@@ -448,6 +448,7 @@ class TrainConfig:
                 self._set({name: decide(self)})
                 new.discard(name)  # Who says `None` leaves it to the others.
         self._remember_chosen(base, set() if is_record else new)
+        self._fit_norms()
         self._check_image_size()
         self._check_together(set() if is_record else new)
 
@@ -480,6 +481,10 @@ class TrainConfig:
             for name, decide in _DECIDED.items()
             if name not in new | base.chosen and getattr(base, name) == decide(base)
         }
+        usual = RECIPES.get((self.model, self.recipe), {})
+        for name in ("norm", "d_norm"):
+            if name not in new | base.chosen:  # It may have been fitted to another network.
+                values[name] = usual.get(name, getattr(_FAST, name))
         if "dataset" in new and "data_dir" not in new:
             values["data_dir"] = None  # The one takes the other's place.
         self._set(values)
@@ -523,6 +528,14 @@ class TrainConfig:
                 and (field.name not in _DECIDED or value != _DECIDED[field.name](self))
             )
         object.__setattr__(self, "_chosen", frozenset(chosen))
+
+    def _fit_norms(self) -> None:
+        """Writes down the normalisations that the networks have, if nobody chose others."""
+        found = {
+            "norm": norms.fitting(self.norm, self.generator),
+            "d_norm": norms.fitting(self.d_norm, self.discriminator),
+        }
+        self._set({name: norm for name, norm in found.items() if name not in self.chosen})
 
     def _set(self, values: dict[str, Any]) -> None:
         for name, value in values.items():
@@ -585,6 +598,12 @@ class TrainConfig:
             )
         check_needs(self, new, self.chosen)
         self._check_norms(new)
+        is_cut = any(round(side * self.enlarge) > side for side in self.img_res)
+        if "enlarge" in new and self.enlarge > 1 and not is_cut:
+            raise ValueError(
+                "`enlarge` does nothing here: it is less than half a pixel of `image_size`. Leave "
+                f"it out. Received: enlarge={self.enlarge}, image_size={self.image_size}"
+            )
         decay_epochs = self.decay_epochs or 0
         is_new = "decay_epochs" in new or ("decay_epochs" in self.chosen and "epochs" in new)
         if is_new and decay_epochs > self.epochs:
@@ -690,9 +709,15 @@ class TrainConfig:
         """
         name = os.fspath(path)
         try:
-            settings = json.loads(pathlib.Path(path).read_text("utf-8"))
+            text = pathlib.Path(path).read_text("utf-8-sig")  # Some editors put a mark before it.
+            settings = json.loads(text, object_pairs_hook=_each_once)
         except FileNotFoundError:
             raise FileNotFoundError(f"No settings file {name!r}.") from None
+        except OSError as error:
+            raise ValueError(
+                f"Cannot read the settings file {name!r}: {error.strerror}. Give a file, such as "
+                "the config.json in the folder of a run."
+            ) from None
         except ValueError as error:
             raise ValueError(f"The settings file {name!r} is not JSON: {error}.") from None
         known = {field.name for field in dataclasses.fields(cls)}
@@ -706,6 +731,14 @@ class TrainConfig:
             return cls(**_completed(settings))
         except ValueError as error:
             raise ValueError(f"In the settings file {name!r}: {error}") from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    settings = dict(pairs)
+    if len(settings) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{max(names, key=names.count)!r} is there more than once")
+    return settings
 
 
 def _usual(model: str, recipe: str | None) -> dict[str, Any]:

@@ -34,6 +34,19 @@ class ValueRange:
                 f"Received: {self.low}, {self.high}"
             )
 
+    def share_within(self, least: float, most: float) -> float:
+        """Tells how much of the range some numbers can reach.
+
+        Args:
+            least: The least that there can be.
+            most: The largest.
+
+        Returns:
+            A share of the range, in [0, 1].
+        """
+        reached = min(self.high, most) - max(self.low, least)
+        return max(0.0, reached / (self.high - self.low))
+
     def shares(self, pixels: Any) -> Any:
         """Makes numbers of a file shares of white.
 

@@ -16,6 +16,20 @@ GAMMA = 0.45455
 PRIMARIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 WHITE_POINT = (0.3127, 0.3290)
 
+# Of Adobe RGB, which cameras name in the EXIF part of a JPEG and often nowhere else.
+ADOBE_PRIMARIES, ADOBE_GAMMA = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06), 563 / 256
+
+# By the numbers of ITU-T H.273, with which a PNG or an AVIF may name its colors.
+PRIMARIES_BY_CODE = {
+    1: PRIMARIES,
+    9: (0.708, 0.292, 0.17, 0.797, 0.131, 0.046),
+    12: (0.68, 0.32, 0.265, 0.69, 0.15, 0.06),
+}
+# `None` is the curve of sRGB; those of video are shown with it as well.
+GAMMA_BY_CODE = {1: None, 4: 2.2, 5: 2.8, 6: None, 8: 1.0, 13: None, 14: None, 15: None}
+HIGH_RANGE = {16: "PQ", 18: "HLG"}
+UNSPECIFIED = 2
+
 # The spaces of profiles that pictures of so many bands can have.
 SPACES = {b"GRAY": ("gray", 1), b"RGB ": ("rgb", 3), b"CMYK": ("cmyk", 4)}
 
@@ -43,6 +57,42 @@ def profile_of(info: dict[Any, Any]) -> bytes | None:
     if "srgb" in info or (gamma is None and where is None):
         return None
     return _profile(gamma, tuple(where or (*WHITE_POINT, *PRIMARIES)))
+
+
+def adobe_rgb() -> bytes:
+    """Makes a profile of Adobe RGB."""
+    profile = _profile(1 / ADOBE_GAMMA, (*WHITE_POINT, *ADOBE_PRIMARIES))
+    assert profile is not None
+    return profile
+
+
+def profile_of_codes(primaries: int, transfer: int) -> bytes | None:
+    """Makes a profile of the numbers with which a PNG (`cICP`) or an AVIF may name its colors.
+
+    Args:
+        primaries: Of ITU-T H.273.
+        transfer: Likewise.
+
+    Returns:
+        An ICC profile; `None` if nothing is said, or sRGB.
+
+    Raises:
+        BadProfileError: If they are not known.
+        ValueError: If what they mean is brighter than white; what it is, to come after its name.
+    """
+    if transfer in HIGH_RANGE:
+        raise ValueError(
+            f"its numbers are of a high dynamic range ({HIGH_RANGE[transfer]}); save it in sRGB"
+        )
+    transfer, primaries = (
+        default if code == UNSPECIFIED else code
+        for code, default in ((transfer, 13), (primaries, 1))
+    )
+    if primaries not in PRIMARIES_BY_CODE or transfer not in GAMMA_BY_CODE:
+        raise BadProfileError(f"primaries {primaries} and transfer {transfer}")
+    gamma = GAMMA_BY_CODE[transfer]
+    where = (*WHITE_POINT, *PRIMARIES_BY_CODE[primaries])
+    return _profile(None if gamma is None else 1 / gamma, where)
 
 
 @functools.lru_cache(16)
@@ -97,6 +147,22 @@ def to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
     except Exception as error:
         raise BadProfileError(str(error)) from None
     return result[:, :, 1:2] if bands == 1 else result
+
+
+def is_other(profile: bytes) -> bool:
+    """Tells whether a profile is of other colors than those of sRGB.
+
+    Args:
+        profile: An ICC profile.
+
+    Returns:
+        Whether it is; so is one that cannot be used.
+    """
+    space, bands = SPACES.get(profile[16:20], ("", 0))
+    try:
+        return not bands or _changes(profile, space, bands)
+    except Exception:  # The library raises what the damage led to.
+        return True
 
 
 @functools.lru_cache(64)

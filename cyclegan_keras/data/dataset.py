@@ -150,7 +150,27 @@ class Domains:
         if has_tests:
             for domain in "AB":
                 self.pixels(domain, is_testing=True)
-        unused = self._layout.unused(has_tests)
+        found = [levels.in_words(pixels[domain], domain, self._has_range) for domain in "AB"]
+        return [*self.left_out(), *filter(None, found)]
+
+    def left_out(self) -> list[str]:
+        """Tells what of the images read so far, and of what lies beside them, is not used.
+
+        Returns:
+            A line for the images that could not be read, and one that counts and names the rest; if
+            there are such.
+
+        Raises:
+            FileNotFoundError: If there is no such data set.
+        """
+        lines = []
+        if self.skipped:
+            path, reason = next(iter(self.skipped.items()))
+            lines.append(
+                f"Skipped {counted(len(self.skipped), 'image')} that cannot be used, "
+                f"such as {str(path)!r}: {reason}"
+            )
+        unused = self._layout.unused(self.has_test_images)
         unused += [
             f"{phrase} in {folder!r}" for folder, some in self._others.items() for phrase in some
         ]
@@ -158,8 +178,7 @@ class Domains:
             f"{counted(count, noun)} {decoding.WHY[noun]}"
             for noun, count in sorted(self._left_out.items())
         ]
-        found = [levels.in_words(pixels[domain], domain, self._has_range) for domain in "AB"]
-        return [*([f"Not used: {'; '.join(unused)}."] if unused else []), *filter(None, found)]
+        return [*lines, *([f"Not used: {'; '.join(unused)}."] if unused else [])]
 
     def paths(self, domain: str, is_testing: bool = False) -> list[pathlib.Path]:
         """Lists the files that hold the images of one domain, sorted by name.

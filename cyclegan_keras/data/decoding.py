@@ -8,11 +8,12 @@ import imagecodecs
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
-from cyclegan_keras.data import color, integrity, tiff
+from cyclegan_keras.data import color, integrity, jpeg2000, tiff
 from cyclegan_keras.data.formats import FORMATS
 from cyclegan_keras.data.picture import Picture
 
 ORIENTATION, ICC_PROFILE = 274, 34675
+EXIF, COLOR_SPACE, SRGB, INTEROP, INTEROP_INDEX = 0x8769, 0xA001, 1, 0xA005, 1
 GRAY_MODES = ("1", "L", "LA", "La")
 
 # What of a file was left aside, and how often, by a noun.
@@ -57,6 +58,9 @@ def decode(
     try:
         opened_image = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
+        if start.startswith(integrity.JPEG_START):
+            file.seek(0)
+            raise ValueError(integrity.why_no_jpeg(file.read())) from None
         if start not in tiff.STARTS:
             raise
         # TIFF has more types of numbers than Pillow has modes.
@@ -75,8 +79,21 @@ def decode(
                 return _picture_of_tiff(file, max_pixels, left_out)
             depth = tags.get(tiff.BITS, (1,))[0]
         integrity.check(file, image)
+        _name_profile(file, image, left_out)
         if exact and image.format == "PNG" and _is_deep_color(image):
             return _picture_of_png(file, image, left_out)
+        if image.format == "JPEG2000":
+            file.seek(0)
+            header = jpeg2000.header_of(data := file.read())
+            if header.profile:
+                image.info["icc_profile"] = header.profile
+            # Pillow makes all numbers of 9 bits and more 16, and lifts signed ones above 0.
+            is_deep = header.is_signed or (exact and header.bits > 8)
+            if is_deep and header.is_plain and image.mode != "P":
+                pixels = jpeg2000.read(data, header, (image.height, image.width))
+                parts = _parted(pixels)
+                return _finished(parts, header.bits, "JPEG2000", image.info, left_out)
+            file.seek(0)
         if at_least is not None:
             # The EXIF orientation may yet swap height and width, so both sides get the larger.
             # `None` keeps the mode. Formats other than JPEG know no draft and do nothing.
@@ -94,6 +111,40 @@ def decode(
             result.format = "JPEG" if image.format == "MPO" else image.format
         _count_frames(image, left_out)
         return result
+
+
+def _name_profile(file: IO[bytes], image: Image.Image, left_out: LeftOut) -> None:
+    """Adds the profile that a file means and does not have, as if it had it."""
+    codes = None
+    if image.format == "PNG":
+        codes = integrity.png_part(file, b"cICP")
+    elif image.format == "AVIF" and "icc_profile" not in image.info:
+        file.seek(0)
+        _, found, behind = file.read(integrity.BLOCK).partition(b"colrnclx")
+        codes = bytes(behind[place] for place in (1, 3)) if found and len(behind) > 3 else None
+    elif (
+        image.format in ("JPEG", "MPO") and "icc_profile" not in image.info and _is_adobe_rgb(image)
+    ):
+        image.info["icc_profile"] = color.adobe_rgb()
+    if codes is None or len(codes) < 2:
+        return
+    for key in ("icc_profile", "gamma", "chromaticity", "srgb"):
+        image.info.pop(key, None)  # PNG: the codes override these.
+    try:
+        profile = color.profile_of_codes(codes[0], codes[1])
+    except color.BadProfileError:
+        left_out[BAD_PROFILE] += 1
+    else:
+        if profile is not None:
+            image.info["icc_profile"] = profile
+
+
+def _is_adobe_rgb(image: Image.Image) -> bool:
+    with contextlib.suppress(Exception):  # Broken EXIF says nothing.
+        if "exif" in image.info:
+            index = image.getexif().get_ifd(INTEROP).get(INTEROP_INDEX, "")
+            return str(index).startswith("R03")
+    return False
 
 
 def picture_of(image: Image.Image) -> Picture:
@@ -124,6 +175,9 @@ def _exif_of(image: Image.Image) -> bytes | None:
     with contextlib.suppress(Exception):  # Broken EXIF changes no pixel.
         exif = image.getexif()
         exif.pop(ORIENTATION, None)
+        if _is_adobe_rgb(image):  # It no longer is.
+            exif.get_ifd(EXIF).pop(INTEROP, None)
+            exif.get_ifd(EXIF)[COLOR_SPACE] = SRGB
         return exif.tobytes() if len(exif) else None
     return None
 
@@ -203,7 +257,18 @@ def _finished(
         raise ValueError(f"{bad} of its numbers are infinite or none at all (NaN)")
     if pixels.dtype in (np.uint8, np.uint16) and depth in (8, 16):
         parts["pixels"] = _pixels_in_srgb(pixels, info, left_out)
+    elif _has_other_colors(info):
+        left_out[BAD_PROFILE] += 1
     return Picture(depth=depth, format=kind, exif=exif, **parts)
+
+
+def _has_other_colors(info: dict[Any, Any]) -> bool:
+    """Whether numbers that are not turned into sRGB are of other colors."""
+    try:
+        profile = color.profile_of(info)
+        return profile is not None and color.is_other(profile)
+    except color.BadProfileError:
+        return True
 
 
 def _turned(pixels: np.ndarray, orientation: Any) -> np.ndarray:

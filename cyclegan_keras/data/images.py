@@ -15,7 +15,7 @@ from cyclegan_keras._files import PathLike, written_whole
 from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import decoding, hush
 from cyclegan_keras.data.decoding import LeftOut
-from cyclegan_keras.data.formats import FORMATS, SUFFIXES
+from cyclegan_keras.data.formats import FORMATS, SUFFIXES, UNREADABLE
 from cyclegan_keras.data.listing import list_images
 from cyclegan_keras.data.picture import Picture
 
@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 WHITE = (255, 255, 255, 255)
+HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 # 16,384 × 4,096: a panorama or a photo of 60 megapixels is still read. Seen: one read of so many
 # takes at most 1.4 GB, a WebP with transparency.
@@ -128,7 +129,8 @@ def _opened(path: PathLike) -> Iterator[IO[bytes]]:
     except MemoryError:
         raise
     except UnidentifiedImageError:
-        reason = f"it is in none of the formats {', '.join(FORMATS)}"
+        what = _unread_kind(name)
+        reason = f"it is in none of the formats {', '.join(FORMATS)}{f' ({what})' if what else ''}"
     except Image.DecompressionBombError:
         reason = f"it has more than {MAX_PIXELS} pixels"
     except OSError as error:
@@ -139,6 +141,15 @@ def _opened(path: PathLike) -> Iterator[IO[bytes]]:
         reason = str(error) or type(error).__name__
     reason = " ".join(reason.split())[:300]
     raise ValueError(f"Cannot read the image {name!r}: {reason}. Replace it or take it out.")
+
+
+def _unread_kind(name: str | bytes) -> str:
+    """Tells what is to be done about a picture of a kind that is not read, if it is known."""
+    with contextlib.suppress(OSError), open(name, "rb") as file:
+        start = file.read(12)
+        if start[4:8] == b"ftyp" and start[8:] in HEIC_BRANDS:  # Whatever it is called.
+            return UNREADABLE[".heic"]
+    return UNREADABLE.get(os.path.splitext(os.fsdecode(name))[1].lower(), "")
 
 
 def _open(name: str | bytes) -> IO[bytes]:

@@ -30,6 +30,10 @@ ADAM7 = (
     (0, 1, 1, 2),
 )
 
+JPEG_START = b"\xff\xd8\xff"
+# A marker that says how the pixels are coded; of three in its middle, it is something else.
+JPEG_FRAME = re.compile(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]")
+JPEG_LOSSLESS = b"\xc3\xc7\xcb\xcf"
 # A marker that ends the coded pixels: neither a coded 255, nor a filling byte, nor a restart.
 JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 JPEG_END = 0xD9
@@ -73,6 +77,49 @@ def _check_jpeg(data: bytes) -> None:
             return
         place += int.from_bytes(data[place : place + 2], "big")
     raise ValueError(CUT)
+
+
+def why_no_jpeg(data: bytes) -> str:
+    """Says why a JPEG is not read, of which Pillow says only that it is no picture.
+
+    Args:
+        data: Of the file.
+
+    Returns:
+        What is wrong, to come after its name.
+    """
+    place = 2
+    while found := JPEG_MARKER.search(data, place):
+        place = found.end()
+        if JPEG_FRAME.fullmatch(found[0]):
+            bits = data[place + 2 : place + 3]
+            kind = (
+                "lossless" if found[0][1:] in JPEG_LOSSLESS else f"{bits[0] if bits else '?'}-bit"
+            )
+            return f"it is a {kind} JPEG, which is not read; save it as PNG or TIFF"
+        place += int.from_bytes(data[place : place + 2], "big")
+    return CUT
+
+
+def png_part(file: IO[bytes], wanted: bytes) -> bytes | None:
+    """Finds a part of a PNG before its pixels.
+
+    Args:
+        file: The file, whose parts have been checked. It is left at another place.
+        wanted: The kind of the part, four letters.
+
+    Returns:
+        What is in it; `None` if there is none.
+    """
+    file.seek(len(PNG_START))
+    while len(head := file.read(8)) == 8:
+        size, kind = struct.unpack(">I4s", head)
+        if kind == wanted:
+            return file.read(size)
+        if kind == b"IDAT":
+            break
+        file.seek(size + 4, os.SEEK_CUR)
+    return None
 
 
 def _check_png(file: IO[bytes]) -> None:

@@ -220,13 +220,14 @@ def find_layout(directory: pathlib.Path) -> Layout:
         and (form != "{domain}" or all(names))
     ]
     tests = [
-        names
+        (names, form, split)
         for split in TEST
         for form in APART[:-1]
         if any(names := _existing(directory, form, split))
     ]
     together = [name for name in ("train", "test", "val") if (directory / name).is_dir()]
-    apart = [name for names in ([found[0][1]] if found else []) + tests for name in names if name]
+    folders_apart = [names for _, names in found[:1]] + [names for names, _, _ in tests]
+    apart = [name for names in folders_apart for name in names if name]
     # A lone `test` or `val` beside `trainA` and `trainB` is somebody's own affair.
     is_pairs = "train" in together and not any(name.startswith("train/") for name in apart)
     if apart and is_pairs:
@@ -246,12 +247,14 @@ def find_layout(directory: pathlib.Path) -> Layout:
         test = "val" if "val" in together and "test" not in together else "test"
         return Layout(directory, True, ("train", "train"), (test, test))
     form, names = found[0] if found else (APART[0], ("", ""))
-    test_names = next((names for names in tests if all(names)), tests[0] if tests else ("", ""))
+    # Where one is missing, it is to be called as the other is.
+    none = (("", ""), form if form != "{domain}" else APART[0], TEST[0])
+    of_tests = next((each for each in tests if all(each[0])), tests[0] if tests else none)
     layout = Layout(
         directory,
         False,
         _filled(names, form, "train"),
-        _filled(test_names, form if form != "{domain}" else APART[0], "test"),
+        _filled(*of_tests),
     )
     for pair in (layout.train, layout.test):
         folders = [directory / name for name in pair]

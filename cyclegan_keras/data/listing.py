@@ -7,6 +7,7 @@ import pathlib
 import stat
 
 from cyclegan_keras._files import PathLike
+from cyclegan_keras._text import counted
 from cyclegan_keras.data.formats import SUFFIXES, UNREADABLE
 from cyclegan_keras.data.tiff import STARTS
 
@@ -24,6 +25,9 @@ BEGINNINGS = (
     b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"RIFF", b"\0\0\0\x0cjP  ",
     b"\xff\x4f\xff\x51", *STARTS,
 )  # fmt: skip
+# What else there is, and what is to be said behind it.
+OTHER_FILE, OTHER_LINK = "other file", "folder"
+BEHIND = {OTHER_FILE: "", OTHER_LINK: " read already, by another link"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,12 +45,13 @@ class Listing:
     def in_words(self) -> list[str]:
         """Says what else there is, one phrase for each kind."""
         return [
-            f"{count:,} {what}, such as {path.name!r}"
+            (counted(count, what) + BEHIND[what] if what in BEHIND else f"{count:,} {what}")
+            + f", such as {path.name!r}"
             for what, (count, path) in self.left_out.items()
         ]
 
 
-def listed(directory: PathLike, recursive: bool = True) -> Listing:
+def listed(directory: PathLike, recursive: bool = True, without: PathLike | None = None) -> Listing:
     """Lists the pictures in a folder and in those in it.
 
     Hidden files and what systems leave behind are passed over; so are files about pictures, such
@@ -56,6 +61,7 @@ def listed(directory: PathLike, recursive: bool = True) -> Listing:
     Args:
         directory: The folder.
         recursive: Whether folders in it are looked into.
+        without: A folder in it that is passed over.
 
     Returns:
         What is in it. The order depends on names only: files in the folder itself are sorted by
@@ -71,6 +77,7 @@ def listed(directory: PathLike, recursive: bool = True) -> Listing:
     paths: list[pathlib.Path] = []
     others: dict[str, list[pathlib.Path]] = collections.defaultdict(list)
     seen, todo = {_identity(root)}, [root]
+    passed_over = _identity(without) if without is not None and os.path.isdir(without) else None
     while todo:
         folder = todo.pop()
         inner = []
@@ -86,11 +93,13 @@ def listed(directory: PathLike, recursive: bool = True) -> Listing:
             elif path.suffix.lower() not in ABOUT and _begins_like_a_picture(path):
                 paths.append(path)
             elif path.suffix.lower() not in ABOUT:
-                others["other files"].append(path)
+                others[OTHER_FILE].append(path)
         for path in inner if recursive else ():
             identity = _identity(path)
+            if identity == passed_over:
+                continue
             if identity in seen:
-                others["folders read already, by another link"].append(path)
+                others[OTHER_LINK].append(path)
             else:
                 seen.add(identity)
                 todo.append(path)
@@ -147,7 +156,7 @@ def _what(path: pathlib.Path) -> str:
     return ""
 
 
-def _identity(folder: pathlib.Path) -> tuple[int, int]:
+def _identity(folder: PathLike) -> tuple[int, int]:
     status = os.stat(folder)
     return status.st_dev, status.st_ino
 

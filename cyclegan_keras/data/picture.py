@@ -8,6 +8,9 @@ from PIL import Image
 
 from cyclegan_keras.config.value_range import ValueRange
 
+# A type of numbers that reaches less of a value range is that of other data.
+LEAST_SHARE = 0.25
+
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
@@ -87,13 +90,28 @@ class Picture:
             `(height, width, 1 or 3)`, float32 in [0, 1].
 
         Raises:
-            ValueError: As `own_range` says.
+            ValueError: As `own_range` says; or if most of `value_range` lies beyond what the type
+                of its numbers can hold.
         """
+        if value_range is not None:
+            self._check_reaches(value_range)
         shares = (value_range or self.own_range).shares(self.pixels)
         if self.alpha is None:
             return shares
         seen = self.alpha[..., None].astype(np.float32) / np.float32(self.opaque)
         return shares * seen + (1 - seen)
+
+    def _check_reaches(self, value_range: ValueRange) -> None:
+        """An 8-bit picture among 12-bit ones would be all black."""
+        if self.pixels.dtype.kind == "f":
+            return
+        least, most = int(np.iinfo(self.pixels.dtype).min), self._largest
+        if value_range.share_within(least, most) < LEAST_SHARE:
+            raise ValueError(
+                f"its numbers can be {least} to {most}, and the value range is {value_range.low:g} "
+                f"to {value_range.high:g}, of which they reach less than a quarter; scale them, or "
+                "give their own value range"
+            )
 
     def in_rgb(self, value_range: ValueRange | None = None) -> Image.Image:
         """Gives it in 8-bit RGB, on white where it is transparent.

@@ -27,6 +27,9 @@ LZW = 5
 # Those without loss, of which the decoder is told how much may come out: by number.
 COMPRESSIONS = {1: "none", LZW: "LZW", 8: "deflate", 32773: "packbits", 32946: "deflate",
                 34925: "LZMA", 50000: "Zstandard"}  # fmt: skip
+# What is read in no build or not in all; others are left to the decoder.
+UNREAD = {33003: "JPEG 2000", 33005: "JPEG 2000", 34712: "JPEG 2000", 34887: "LERC",
+          34892: "a lossy DNG", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL"}  # fmt: skip
 
 Get = Callable[[int, Any], Any]
 
@@ -46,6 +49,11 @@ def check(get: Get) -> None:
         raise ValueError(
             f"it is {NAMES.get(photometric, f'of the photometric interpretation {photometric}')}, "
             "which is neither gray nor a color that is known"
+        )
+    if (compression := get(COMPRESSION, 1)) in UNREAD:
+        raise ValueError(
+            f"it is compressed as {UNREAD[compression]} is, which is not read in a TIFF; save it "
+            "with LZW, with deflate or uncompressed"
         )
     bits, formats = set(_many(get(BITS, 1))), set(_many(get(SAMPLE_FORMAT, UINT)))
     if len(bits) > 1 or len(formats) > 1:

@@ -220,7 +220,10 @@ def _read(
 
 def _write(source: _Source, translation: np.ndarray, value_range: ValueRange | None) -> None:
     target = source.target
-    dtype = formats.dtype_for(formats.format_of(target), source.picture.pixels.dtype)
+    file_format = formats.format_of(target)
+    dtype = formats.dtype_for(file_format, source.picture.pixels.dtype)
+    if file_format == "TIFF" or (file_format, dtype) == ("JPEG2000", source.picture.pixels.dtype):
+        dtype = None  # That of the source, whatever it is, and as many bits.
     picture = pictures.picture_of(translation, source.picture, value_range, dtype)
     target.parent.mkdir(parents=True, exist_ok=True)
     formats.write(target, picture, source.settings)

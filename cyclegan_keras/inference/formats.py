@@ -143,14 +143,28 @@ def _write_deep(path: pathlib.Path, file_format: str, picture: Picture) -> None:
         bands.append(picture.alpha[..., None])
     pixels = np.concatenate(bands, axis=2)
     pixels = np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    # 12 bits in a file that says 16 would be next to black.
+    bits = picture.depth if _is_packed(picture) else None
     if file_format == "TIFF":
         kind = "minisblack" if picture.is_gray else "rgb"
         extra = ["unassalpha"] if picture.alpha is not None else []
-        tifffile.imwrite(path, pixels, photometric=kind, extrasamples=extra, metadata=None)
+        tifffile.imwrite(
+            path, pixels, photometric=kind, extrasamples=extra, bitspersample=bits, metadata=None
+        )
     elif file_format == "PNG":
         path.write_bytes(imagecodecs.png_encode(pixels, level=COMPRESS_LEVEL))
     else:
-        path.write_bytes(imagecodecs.jpeg2k_encode(pixels, codecformat="jp2", reversible=True))
+        path.write_bytes(
+            imagecodecs.jpeg2k_encode(
+                pixels, codecformat="jp2", reversible=True, bitspersample=bits
+            )
+        )
+
+
+def _is_packed(picture: Picture) -> bool:
+    """Tells whether its numbers are of fewer bits than their type, and fit into those."""
+    has_fewer = picture.pixels.dtype == np.uint16 and 8 < picture.depth < 16
+    return has_fewer and int(picture.pixels.max()) < 1 << picture.depth
 
 
 def _image(picture: Picture, file_format: str) -> Image.Image:

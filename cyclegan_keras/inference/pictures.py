@@ -75,14 +75,19 @@ def picture_of(
         translation: `(height, width, channels)`, float in [-1, 1].
         source: What was translated. Of a gray one, the translation is gray, too, by luma.
         value_range: Which numbers black and white become; `None` means by the type of the source.
-        dtype: Another type than that of the source, whose whole range is then used.
+        dtype: The type of the result, whose whole range is then used if it is another one, or if
+            the source has fewer bits than that; as it is where the type cannot hold `value_range`.
+            `None` means type and bits of the source.
 
     Returns:
         The picture; gray if the source or the generator is.
     """
-    if dtype is not None and dtype != source.pixels.dtype:
+    is_packed = 8 < source.depth < 8 * source.pixels.itemsize
+    if dtype is not None and (dtype != source.pixels.dtype or is_packed):
         source = _in_type(source, dtype)
         value_range = None
+    if value_range is not None and not _holds(source.pixels.dtype, value_range):
+        value_range = ValueRange(0, np.iinfo(source.pixels.dtype).max)
     if source.pixels.dtype == np.uint8 and value_range is None:
         image = images.resize(images.as_image(images.denormalize(translation)), source.size)
         channels = 1 if source.is_gray or image.mode == "L" else 3
@@ -107,6 +112,14 @@ def _in_8_bits(picture: Picture) -> Image.Image:
     if picture.alpha is None:
         return images.as_image(picture.pixels).convert("RGB")
     return images.to_rgb(Image.fromarray(np.dstack([picture.pixels, picture.alpha])))
+
+
+def _holds(dtype: Any, value_range: ValueRange) -> bool:
+    """Tells whether black and white are among the numbers of a type, up to rounding."""
+    if np.dtype(dtype).kind == "f":
+        return True
+    limits = np.iinfo(dtype)
+    return limits.min - 0.5 <= value_range.low and value_range.high <= limits.max + 0.5
 
 
 def _in_type(source: Picture, dtype: Any) -> Picture:

@@ -4,12 +4,13 @@ import collections
 import os
 import pathlib
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from PIL import Image, UnidentifiedImageError
 
 from cyclegan_keras._files import MAX_NAME_BYTES, check_can_be_folder
-from cyclegan_keras.data import images
+from cyclegan_keras.data import images, listing
+from cyclegan_keras.data.formats import UNREADABLE
 from cyclegan_keras.inference import formats
 
 # From where to where.
@@ -67,7 +68,8 @@ def plan(
             # A broken link is no image either; reading it would say where it leads.
             raise FileNotFoundError(f"No image or folder {str(path)!r}.")
         if path.is_dir():
-            sources |= {source: source.relative_to(path) for source in _walk(path, folder)}
+            found = listing.some(listing.listed(path, without=folder), path).paths
+            sources |= {source: source.relative_to(path) for source in found}
         else:
             sources[path] = pathlib.Path(path.name)
     if _is_file(output):
@@ -84,31 +86,29 @@ def plan(
     return jobs
 
 
-def _walk(folder: pathlib.Path, output: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields the images in a folder and those in it, sorted, but those that were translated."""
-    found, seen = False, {os.path.realpath(output)} - {os.path.realpath(folder)}
-    for place, names, file_names in os.walk(folder, followlinks=True):
-        names[:] = sorted(name for name in names if not name.startswith("."))
-        for name in list(names):
-            real = os.path.realpath(os.path.join(place, name))
-            if real in seen:  # A link may lead back to where it is.
-                names.remove(name)
-            seen.add(real)
-        for name in sorted(file_names):
-            path = pathlib.Path(place, name)
-            if path.suffix.lower() in images.SUFFIXES and not name.startswith("."):
-                found = True
-                yield path
-    if not found:
-        raise ValueError(
-            f"No images in {str(folder)!r}. Put some there, with one of the suffixes "
-            f"{' '.join(sorted(images.SUFFIXES))}."
-        )
+def left_out(paths: Iterable[images.PathLike], output: images.PathLike) -> list[str]:
+    """Tells what lies in folders of images and is not translated.
+
+    Args:
+        paths: As for `plan`.
+        output: Likewise.
+
+    Returns:
+        For each kind of file, how many and where, in words.
+    """
+    return [
+        f"{phrase} in {str(path)!r}"
+        for path in dict.fromkeys(map(pathlib.Path, paths))
+        if path.is_dir()
+        for phrase in listing.listed(path, without=output).in_words()
+    ]
 
 
 def _is_file(output: images.PathLike) -> bool:
     name = os.fspath(output)
-    is_named_so = pathlib.Path(name).suffix.lower() in formats.FORMATS
+    suffix = pathlib.Path(name).suffix.lower()
+    # Nobody calls a folder `out.heic`; that it cannot be written is told later.
+    is_named_so = suffix in formats.FORMATS or suffix in images.SUFFIXES or suffix in UNREADABLE
     return is_named_so and not name.endswith(os.sep) and not os.path.isdir(name)
 
 
@@ -116,6 +116,7 @@ def _only(
     sources: dict[pathlib.Path, pathlib.Path], output: images.PathLike, file_format: str | None
 ) -> pathlib.Path:
     name = os.fspath(output)
+    output_format = formats.format_of(name)
     if len(sources) != 1:
         raise ValueError(
             f"--output {name!r} is a file for one image. Give a folder. "
@@ -123,7 +124,7 @@ def _only(
         )
     if file_format is not None:
         wanted = formats.FORMATS[formats.SUFFIXES[file_format]]
-        if formats.format_of(name) != wanted:
+        if output_format != wanted:
             raise ValueError(
                 f"--output {name!r} has the suffix of another format than --format {file_format}. "
                 "Leave one out."

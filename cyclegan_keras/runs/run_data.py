@@ -5,7 +5,6 @@ import os
 import pathlib
 from typing import Any
 
-from cyclegan_keras._text import counted
 from cyclegan_keras.config import value_range
 from cyclegan_keras.config.train_config import TrainConfig
 
@@ -81,12 +80,6 @@ def read(config: TrainConfig) -> Any:
     if not loader.directory.exists() and config.dataset in ("fruit", "fruit_pairs"):
         _log.info(f"Drawing the data set {config.dataset} into {loader.directory} …")
     _check(loader, config)
-    if loader.skipped:
-        path, reason = next(iter(loader.skipped.items()))
-        _log.info(
-            f"Skipped {counted(len(loader.skipped), 'image')} that cannot be used, "
-            f"such as {str(path)!r}: {reason}",
-        )
     if gray := [domain for domain in "AB" if loader.channels == 3 and loader.is_gray(domain)]:
         _log.info(
             f"All images of {' and '.join(gray)} are gray, and are trained on as RGB."

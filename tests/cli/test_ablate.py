@@ -3,6 +3,8 @@ import json
 import pathlib
 import signal
 
+import pytest
+
 from cyclegan_keras.cli import ablate, train
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config.train_config import TrainConfig
@@ -87,6 +89,21 @@ def test_what_a_baseline_does_not_take_is_said():
         "Networks and losses of a baseline are its recipe's: --gf, --pool-size do not change "
         "the book's recipe; the paper's recipe."
     )
+
+
+@pytest.mark.parametrize(
+    ("flag", "settings"),
+    [
+        ("lambda_cycle", ["gan_alone"]),
+        ("lambda_cycle_A", ["gan_alone", "gan_backward"]),
+        ("lambda_gan", ["cycle_alone", "paper"]),
+    ],
+)
+def test_a_weight_that_all_settings_take_away_is_told(flag, settings):
+    words = (f"--{flag.replace('_', '-')}", "3")
+    with pytest.raises(ValueError, match=rf"`{flag}` does nothing here.*{settings[0]}"):
+        configs(*words, "--settings", *settings)
+    assert getattr(configs(*words, "--settings", *settings, "all")["all"], flag) == 3
 
 
 def test_an_ablation_goes_on_by_itself(tmp_path, capsys):

@@ -286,3 +286,18 @@ def test_what_is_wrong_is_told_in_one_line(spoil, told, run_dir, capsys):
     assert errors[0].startswith("cyclegan: error: ")
     assert told in errors[0]
     assert (files_in(run_dir) if run_dir.exists() else None) == before
+
+
+def test_images_that_are_left_out_are_told(run_dir, fruit_dir, tmp_path, capsys):
+    data = shutil.copytree(fruit_dir, tmp_path / "set")
+    bad = sorted((data / "testA").iterdir())[0]
+    bad.write_bytes(b"no image")
+    (data / "testB" / "x.heic").write_bytes(b"none")
+    flags = ["--extractor", "none", "--data-dir", data]
+    assert evaluate(run_dir, *flags) == 2
+    assert "--skip-bad-images" in capsys.readouterr().err
+    assert evaluate(run_dir, *flags, "--skip-bad-images") == 0
+    out = capsys.readouterr().out
+    assert f"Skipped 2 images that cannot be used, such as {str(bad)!r}" in out
+    assert "Not used: 1 .heic (HEIC: convert it, with pillow-heif for one), such as 'x.heic'" in out
+    assert figures_in(run_dir)["num_A"] == 3

@@ -51,9 +51,9 @@ def test_training_warns_before_it_begins(fruit_dir, tmp_path, monkeypatch, capsy
 def test_translating_warns_by_the_settings_beside_the_translator(
     text, warns, fruit_dir, tmp_path, monkeypatch, capsys
 ):
+    outcome = translate.Outcome(0, {}, collections.Counter())
     monkeypatch.setattr(translate, "load_generator", lambda path: None)
-    outcome = translate.Outcome(1, {}, collections.Counter())
-    monkeypatch.setattr(translate, "translate_files", lambda *given, **more: outcome)
+    monkeypatch.setattr(translate, "translate_files", lambda *given, **settings: outcome)
     if text is not None:
         (tmp_path / "config.json").write_text(text)
     words = ["translate", "--model", str(tmp_path / "g_AB.keras"), str(fruit_dir / "testA")]

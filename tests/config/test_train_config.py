@@ -515,3 +515,38 @@ def test_a_value_range_is_one_setting_before_and_after_it_is_found(tmp_path):
 def test_a_value_range_is_checked():
     with pytest.raises(ValueError, match=r"`value_range` must be 'auto', or .*\[4000, 1000\]"):
         TrainConfig(value_range=[4000, 1000])
+
+
+def test_what_is_written_is_the_norm_that_the_networks_have(tmp_path):
+    """The default is that of the ResNet, which no U-Net has."""
+    config = TrainConfig(generator="unet", discriminator="book")
+    assert (config.norm, config.d_norm) == ("instance", "instance")
+    (tmp_path / "c.json").write_text(
+        config.to_json().replace('"norm": "instance"', '"norm": "pixel"')
+    )
+    assert TrainConfig.from_json(tmp_path / "c.json") == config
+    assert TrainConfig().norm == "pixel"
+    assert dataclasses.replace(config, generator="resnet", discriminator="patch70").norm == "pixel"
+    assert dataclasses.replace(config, gf=3).norm == "instance"
+    paper = TrainConfig(recipe="paper", generator="unet")
+    assert dataclasses.replace(paper, generator="resnet").norm == "instance"
+    with pytest.raises(ValueError, match="`norm` does nothing here"):
+        dataclasses.replace(TrainConfig(norm="pixel"), generator="unet")
+
+
+def test_a_size_that_is_no_larger_is_told():
+    assert TrainConfig(enlarge=1.01).enlarge == 1.01
+    assert TrainConfig(enlarge=1.0).enlarge == 1.0
+    with pytest.raises(ValueError, match=r"`enlarge` does nothing here.*1\.001.*image_size=64"):
+        TrainConfig(enlarge=1.001)
+
+
+def test_settings_files_of_editors_and_of_folders(tmp_path):
+    path = tmp_path / "c.json"
+    path.write_text('{"recipe": "book"}', "utf-8-sig")
+    assert TrainConfig.from_json(path) == TrainConfig(recipe="book")
+    path.write_text('{"gf": 3, "df": 4, "gf": 5}')
+    with pytest.raises(ValueError, match="'gf' is there more than once"):
+        TrainConfig.from_json(path)
+    with pytest.raises(ValueError, match=r"Cannot read .*directory.*such as the config\.json"):
+        TrainConfig.from_json(tmp_path)

@@ -6,6 +6,7 @@ import zlib
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 
 from cyclegan_keras.data import color, images
@@ -160,3 +161,74 @@ def test_cielab(tmp_path):
     )
     lab.save(tmp_path / "x.tif")
     assert np.abs(np.subtract(read(tmp_path / "x.tif"), COLOR)).max() <= 3
+
+
+def of_a_camera(color_space: int = 65535, index: str = "R03") -> Image.Exif:
+    """EXIF as cameras write it that are set to Adobe RGB; no profile comes with it."""
+    exif = Image.Exif()
+    exif[271] = "Maker"
+    exif.get_ifd(0x8769).update({0xA001: color_space, 0xA005: {1: index}})
+    return exif
+
+
+@pytest.mark.parametrize("index", ["R03", "R98"])
+def test_cameras_name_adobe_rgb_in_exif_alone(index, tmp_path):
+    options = {"quality": 100, "subsampling": 0}
+    Image.new("RGB", (8, 8), COLOR).save(
+        tmp_path / "x.jpg", exif=of_a_camera(index=index), **options
+    )
+    wanted = expected() if index == "R03" else COLOR
+    np.testing.assert_allclose(read(tmp_path / "x.jpg"), wanted, atol=2)
+    # What goes on with the picture no longer says so.
+    picture = images.read_picture(tmp_path / "x.jpg")
+    Image.fromarray(picture.pixels).save(tmp_path / "y.jpg", exif=picture.exif, **options)
+    np.testing.assert_allclose(read(tmp_path / "y.jpg"), wanted, atol=3)
+    with Image.open(tmp_path / "y.jpg") as image:
+        assert image.getexif()[271] == "Maker"
+
+
+P3 = (0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
+
+
+def from_p3() -> np.ndarray:
+    light = np.array(COLOR) / 255
+    light = np.where(light <= 0.04045, light / 12.92, ((light + 0.055) / 1.055) ** 2.4)
+    return 255 * encoded(np.linalg.inv(matrix(color.PRIMARIES)) @ matrix(P3) @ light)
+
+
+@pytest.mark.parametrize("depth", ["u1", "u2"])
+def test_colors_that_a_png_names_by_number(depth, tmp_path):
+    white = np.iinfo(depth).max
+    data = imagecodecs.png_encode((np.full((8, 8, 3), COLOR) * (white // 255)).astype(depth))
+    for codes, wanted in (
+        (b"\x0c\x0d\0\1", from_p3()),
+        (b"\1\x0d\0\1", COLOR),
+        (b"\2\2\0\1", COLOR),
+    ):
+        # They override a gamma, which older programs are left to.
+        parts = [(b"gAMA", struct.pack(">I", 100000)), (b"cICP", codes)]
+        (tmp_path / "x.png").write_bytes(with_parts(data, *parts))
+        np.testing.assert_allclose(read(tmp_path / "x.png"), wanted, atol=1)
+    (tmp_path / "x.png").write_bytes(with_parts(data, (b"cICP", b"\x09\x10\0\1")))
+    with pytest.raises(ValueError, match=r"high dynamic range \(PQ\)"):
+        read(tmp_path / "x.png")
+    (tmp_path / "x.png").write_bytes(with_parts(data, (b"cICP", b"\x63\x0d\0\1")))
+    left_out = images.LeftOut()
+    assert read(tmp_path / "x.png", left_out=left_out) == list(COLOR)
+    assert left_out == {"color profile": 1}
+
+
+def test_colors_that_an_avif_names_by_number(tmp_path):
+    pixels = np.full((8, 8, 3), COLOR, np.uint8)
+    data = imagecodecs.avif_encode(pixels, level=100, primaries=12, transfer=13, matrix=0)
+    (tmp_path / "x.avif").write_bytes(data)
+    np.testing.assert_allclose(read(tmp_path / "x.avif"), from_p3(), atol=2)
+
+
+def test_a_profile_of_numbers_that_are_no_colors_is_counted(tmp_path):
+    pixels = np.full((8, 8, 3), 0.5, np.float32)
+    for profile, count in ((WIDE, 1), (SRGB, 0)):
+        tifffile.imwrite(tmp_path / "x.tif", pixels, photometric="rgb", iccprofile=profile)
+        left_out = images.LeftOut()
+        assert read(tmp_path / "x.tif", left_out=left_out) == [128] * 3
+        assert left_out["color profile"] == count

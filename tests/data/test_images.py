@@ -1,5 +1,6 @@
 import pathlib
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -161,6 +162,35 @@ def test_what_is_no_image_is_named(content, tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"Cannot read the image .*bad\.png'.*Replace it"):
         images.read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("encode", "kind"),
+    [
+        (lambda pixels: imagecodecs.jpeg_encode(pixels >> 4, bitspersample=12), "12-bit"),
+        (imagecodecs.ljpeg_encode, "lossless"),
+    ],
+)
+def test_a_jpeg_that_is_not_read_is_named(encode, kind, tmp_path):
+    path = tmp_path / "x.jpg"
+    path.write_bytes(encode(np.arange(400, dtype=np.uint16).reshape(20, 20)))
+    with pytest.raises(ValueError, match=f"a {kind} JPEG.*PNG or TIFF"):
+        images.read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("x.heic", b"none", "HEIC: convert it"),
+        # As phones and chats rename them.
+        ("x.jpg", bytes(4) + b"ftypheic" + bytes(20), "HEIC: convert it"),
+        ("x.DCM", b"none", "DICOM: convert it to TIFF"),
+    ],
+)
+def test_what_to_do_about_kinds_that_are_not_read(name, content, what, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"in none of the formats .*AVIF \({what}"):
+        images.read_image(tmp_path / name)
 
 
 def test_a_truncated_image_is_named(tmp_path):

@@ -213,6 +213,12 @@ def test_one_folder_for_both_domains_is_told(tmp_path):
         layout.find_layout(tmp_path)
 
 
+def test_a_lone_folder_names_its_partner(tmp_path):
+    put(tmp_path, "trainA/0.png", "trainB/0.png", "validationA/0.png")
+    unused = layout.find_layout(tmp_path).unused(is_tested=False)
+    assert unused == ["1 image in 'validationA', as 'validationB' has none"]
+
+
 def test_what_is_not_used_is_counted_and_named(tmp_path):
     put(tmp_path, "trainA/0.png", "trainB/0.png", "testA/0.png", "testA/deep/1.png", "valB/0.png")
     put(tmp_path, "lost.png", "others/0.png", "test/0.png")

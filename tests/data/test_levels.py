@@ -111,7 +111,7 @@ def test_a_quarter_of_the_levels_is_enough(high, told):
 
 
 def test_a_wrong_range_is_told_too(scans):
-    notes = make(scans, value_range=(0, 10**6)).notes()
+    notes = make(scans, value_range=(0, 2 * 10**5)).notes()
     assert "Is the value range the right one?" in notes[0]
 
 

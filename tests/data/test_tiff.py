@@ -44,6 +44,14 @@ def test_signed_numbers_take_a_value_range(kind, write):
     assert images.read_picture(path).pixels.dtype == np.dtype(kind)
 
 
+def test_a_picture_that_reaches_little_of_the_value_range_is_named(write):
+    """It would be all black among the others."""
+    path = write(np.full((4, 4), 255, np.uint8))
+    with pytest.raises(ValueError, match="0 to 255, and the value range is 0 to 4095"):
+        images.read_image(path, value_range=ValueRange(0, 4095))
+    assert gray(path, ValueRange(0, 1020)) == [64] * 16
+
+
 def test_hounsfield_units(write):
     path = write(np.array([[-1024, 3071, 5000, -3000, 1023]], np.int16))
     assert gray(path, ValueRange(-1024, 3071)) == [0, 255, 255, 0, 127]
@@ -129,6 +137,7 @@ def test_colors_that_were_multiplied_with_transparency(write):
         ({"photometric": "mask"}, "a mask"),
         ({"photometric": "icclab", "shape": (4, 4, 3)}, r"ICC L\*a\*b\*"),
         ({"dtype": np.complex64}, "sample format, 6"),
+        ({"compression": "webp", "photometric": "rgb", "shape": (16, 16, 3)}, "as WebP is"),
         (
             {"photometric": "miniswhite", "dtype": np.float32},
             "signed or float, and yet 0 is .*white",

@@ -8,7 +8,10 @@ import tifffile
 from PIL import Image
 
 from cyclegan_keras.cli import translate as verb
-from cyclegan_keras.inference import formats, translate
+from cyclegan_keras.cli.main import main
+from cyclegan_keras.config.value_range import ValueRange
+from cyclegan_keras.data import jpeg2000
+from cyclegan_keras.inference import files, formats, translate
 
 SIZE = (48, 64)
 
@@ -169,6 +172,54 @@ def test_nothing_shines_through_a_jpeg(smooth, translated, tmp_path):
         target = translated(tmp_path / f"{name}.png", file_format="jpg")
         with Image.open(target) as image:
             assert (image.mode, image.getextrema()) == ("RGB", ((255, 255),) * 3)
+
+
+@pytest.mark.parametrize("bands", [1, 3])
+def test_twelve_bits_stay_twelve_bits_in_tiff_and_become_16_elsewhere(
+    bands, smooth, translated, tmp_path
+):
+    source = tmp_path / "a.tif"
+    numbers = np.rint(smooth * 4095).astype(np.uint16)
+    numbers = np.ascontiguousarray(numbers[..., 0] if bands == 1 else numbers)
+    kind = "minisblack" if bands == 1 else "rgb"
+    tifffile.imwrite(source, numbers, photometric=kind, bitspersample=12)
+    with tifffile.TiffFile(translated(source)) as tiff:
+        assert np.max(tiff.pages[0].bitspersample) == 12
+        assert np.abs(tiff.asarray() - numbers.astype(int)).max() <= 1
+    packed = translated(source, tmp_path / "jp2", file_format="jp2")
+    assert jpeg2000.header_of(packed.read_bytes()).bits == 12
+    assert np.abs(imagecodecs.imread(packed) - numbers.astype(int)).max() <= 1
+    deep = imagecodecs.imread(translated(source, tmp_path / "png", file_format="png"))
+    assert np.abs(deep / 65535 - smooth[..., :bands].squeeze()).max() < 2 / 4095
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
+def test_where_a_type_cannot_hold_the_range_of_the_target_its_own_is_taken(
+    suffix, changeless, smooth, tmp_path
+):
+    source = tmp_path / f"a{suffix}"
+    Image.fromarray(np.rint(smooth * 255).astype(np.uint8)).save(source)
+    ranges = files.Ranges(ValueRange(0, 255), ValueRange(-1024, 3071))
+    translate.translate_files(
+        changeless, [(source, target := tmp_path / f"b{suffix}")], ranges=ranges
+    )
+    assert np.abs(np.asarray(Image.open(target)) / 255 - smooth).max() < 0.05
+
+
+def test_who_moved_a_model_says_what_is_black_and_white(changeless, tmp_path):
+    changeless.save(tmp_path / "g_AB.keras")
+    source = tmp_path / "a.tif"
+    numbers = np.linspace(-1024, 3071, 48 * 64).astype(np.int16).reshape(48, 64)
+    tifffile.imwrite(source, numbers)
+    words = ["translate", "--model", str(tmp_path / "g_AB.keras"), str(source)]
+    assert main([*words, "--output", str(tmp_path / "no")]) == 2
+    known = ["--value-range", "-1024", "3071"]
+    assert main([*words, "--output", str(tmp_path / "same"), *known]) == 0
+    assert np.abs(tifffile.imread(tmp_path / "same/a.tif") - numbers.astype(int)).max() <= 1
+    other = [*known, "--output-range", "0", "819"]
+    assert main([*words, "--output", str(tmp_path / "other"), *other]) == 0
+    expected = (numbers + 1024.0) / 5
+    assert np.abs(tifffile.imread(tmp_path / "other/a.tif") - expected).max() <= 1
 
 
 def test_an_unknown_suffix_is_told(tmp_path):

@@ -3,7 +3,7 @@ import os
 import pytest
 from PIL import Image
 
-from cyclegan_keras.inference.planning import plan
+from cyclegan_keras.inference.planning import left_out, plan
 
 
 @pytest.fixture
@@ -97,6 +97,23 @@ def test_translations_among_the_sources_are_not_translated_again(pictures):
     assert again == first == [(folder / "x.png", folder / "out" / "x.png")]
 
 
+def test_pictures_are_known_as_in_training_and_what_is_none_is_counted(pictures, targets, tmp_path):
+    folder = pictures("x.png", "no_suffix", "sub/y.png", "out/x.png")
+    for name in ("a.heic", "sub/b.HEIC", "c.bin", "labels.txt", ".hidden.heic"):
+        (folder / name).write_bytes(b"none")
+    (folder / "sub" / "back").symlink_to(folder)
+    names = ["no_suffix.png", "sub/y.png", "x.png"]
+    assert targets(plan([folder], tmp_path / "out")) == ["no_suffix.png", "out/x.png", *names[1:]]
+    jobs = plan([folder], folder / "out", overwrite=True)
+    assert [str(target.relative_to(folder / "out")) for _, target in jobs] == names
+    place = f" in {str(folder)!r}"
+    assert left_out([folder, folder, folder / "x.png"], folder / "out") == [
+        f"2 .heic (HEIC: convert it, with pillow-heif for one), such as 'a.heic'{place}",
+        f"1 folder read already, by another link, such as 'back'{place}",
+        f"1 other file, such as 'c.bin'{place}",
+    ]
+
+
 def test_links_that_lead_in_circles_end(pictures, targets, tmp_path):
     folder = pictures("sub/x.png")
     (folder / "sub" / "back").symlink_to(folder)
@@ -106,6 +123,9 @@ def test_links_that_lead_in_circles_end(pictures, targets, tmp_path):
 def test_a_file_is_for_one_image(pictures, tmp_path):
     folder = pictures("x.jpg", "y.jpg")
     target = tmp_path / "o" / "t.png"
+    for unwritten in ("t.heic", "t.j2c", "t.PPM"):
+        with pytest.raises(ValueError, match=r"Cannot write .*the suffix must be one of"):
+            plan([folder / "x.jpg"], tmp_path / "o" / unwritten)
     assert plan([folder / "x.jpg"], target) == [(folder / "x.jpg", target)]
     assert plan([folder / "x.jpg"], target, file_format="png") == [(folder / "x.jpg", target)]
     assert not target.parent.exists()
