@@ -481,7 +481,7 @@ class TrainConfig:
             for name, decide in _DECIDED.items()
             if name not in new | base.chosen and getattr(base, name) == decide(base)
         }
-        usual = RECIPES.get((self.model, self.recipe), {})
+        usual = self.info.recipes.get(self.recipe, {})
         for name in ("norm", "d_norm"):
             if name not in new | base.chosen:  # It may have been fitted to another network.
                 values[name] = usual.get(name, getattr(_FAST, name))
