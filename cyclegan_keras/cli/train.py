@@ -112,21 +112,20 @@ def config_from(arguments: argparse.Namespace) -> TrainConfig:
         return TrainConfig.make(_settings_of_run(given["run_dir"]), **given)
     if not arguments.config:
         return TrainConfig.make(**given)
-    # Where the old run went, and what it began with, is no setting of the new one.
+    # Where the old run went, and what it found, is no setting of the new one.
     base = TrainConfig.from_json(arguments.config)
-    anew: dict[str, Any] = {"run_dir": None, "start_from": None, "start_digest": None}
+    anew: dict[str, Any] = {"run_dir": None, "start_digest": None}
     if value_range.is_auto(base.value_range):
         anew["value_range"] = value_range.AUTO  # What was found there need not be so here.
     return TrainConfig.make(base, **{**anew, **given})
 
 
 def _settings_of_run(run_dir: str) -> TrainConfig:
-    path = pathlib.Path(run_dir) / "config.json"
-    if not path.exists():
+    if not (pathlib.Path(run_dir) / run_folder.CONFIG).exists():
         raise FileNotFoundError(
             f"There is no run in {run_dir!r} to go on with. Leave --resume out to begin one."
         )
-    return TrainConfig.from_json(path)
+    return run_folder.settings_in(run_dir)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -227,7 +226,7 @@ def train(config: TrainConfig) -> dict[str, float]:
         record.set_aside(run_dir)  # Of an evaluation on the way.
         saved = saving.save_translators(translators, run_dir)
         print(f"Saved   {' and '.join(map(str, saved))}", flush=True)
-        write_image(run_dir / "translations.png", picture(translators, loader))
+        write_image(run_dir / record.PICTURE, picture(translators, loader))
         figures = {
             "epochs": config.epochs,
             **({} if stopped_at is None else {"stopped_at_step": stopped_at}),
@@ -247,17 +246,19 @@ def _with_whole_paths(config: TrainConfig) -> TrainConfig:
     changes: dict[str, Any] = {}
     if config.data_dir is not None:
         changes["data_dir"] = os.path.abspath(data_place(config))
+    if config.extractor.endswith(".keras"):
+        changes["extractor"] = os.path.abspath(config.extractor)
     if config.start_from is not None:
-        parts = config.start_from.split(os.pathsep)
-        changes["start_from"] = os.pathsep.join(map(os.path.abspath, parts))
+        places = warm_start.paths_in(config.start_from)
+        changes["start_from"] = os.pathsep.join(map(os.path.abspath, places))
     return dataclasses.replace(config, **changes) if changes else config
 
 
 def data_place(config: TrainConfig) -> pathlib.Path:
     """Finds the folder of a run's images.
 
-    A relative path is one from the folder that the process is in or, if there is nothing, from the
-    one that has the run's `runs` in it, where the run was begun.
+    A relative path is one from the folder that the process is in or, if there is nothing and the
+    run is begun, from one that the run's folder is in: most likely it was begun there.
 
     Args:
         config: The settings.
@@ -268,9 +269,12 @@ def data_place(config: TrainConfig) -> pathlib.Path:
     place = pathlib.Path(config.data_dir or pathlib.Path("data") / config.dataset)
     if place.exists() or config.run_dir is None:
         return place
-    parent = pathlib.Path(config.run_dir).resolve().parent
-    begun = parent.parent / place
-    return begun if parent.name == "runs" and begun.exists() else place
+    folder = pathlib.Path(config.run_dir).resolve()
+    if not (folder / run_folder.CONFIG).exists():
+        return place
+    begun = (parent / place for parent in folder.parents)
+    # A run is often called as its data set.
+    return next((p for p in begun if p.exists() and not (p / run_folder.CONFIG).exists()), place)
 
 
 def _size_in_words(config: TrainConfig) -> str:
