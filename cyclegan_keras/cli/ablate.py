@@ -78,12 +78,12 @@ def configs(arguments: argparse.Namespace) -> dict[str, TrainConfig]:
             "An ablation goes on by itself where it was interrupted. Leave --resume out, and give "
             "the same flags as before."
         )
-    if getattr(arguments, "start_from", None) is not None:
-        raise ValueError(
-            "Parts of the losses are compared from random weights on. Leave --from out. "
-            f"Received: --from {' '.join(arguments.start_from)}"
-        )
     base = train.config_from(arguments)
+    if base.start_from is not None:
+        raise ValueError(
+            "Parts of the losses are compared from random weights on. Leave --from out, and "
+            f"`start_from` in the file of --config. Received: start_from={base.start_from!r}"
+        )
     if base.model != "cyclegan":
         raise ValueError(
             "What is ablated is a CycleGAN; for pix2pix beside it, give --settings pix2pix_AB. "
