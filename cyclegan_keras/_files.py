@@ -125,7 +125,7 @@ def free_name(path: PathLike, suffix: str = "") -> pathlib.Path:
     """
     wanted = pathlib.Path(path)
     name, number = wanted.with_name(wanted.name + suffix), 1
-    while name.exists():
+    while os.path.lexists(name):  # Also a link that leads nowhere.
         number += 1
         name = wanted.with_name(f"{wanted.name}-{number}{suffix}")
     return name

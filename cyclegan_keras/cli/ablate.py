@@ -55,12 +55,12 @@ def configs(arguments: argparse.Namespace) -> dict[str, TrainConfig]:
             "An ablation goes on by itself where it was interrupted. Leave --resume out, and give "
             "the same flags as before."
         )
-    if getattr(arguments, "start_from", None) is not None:
-        raise ValueError(
-            "Parts of the losses are compared from random weights on. Leave --from out. "
-            f"Received: --from {' '.join(arguments.start_from)}"
-        )
     base = train.config_from(arguments)
+    if base.start_from is not None:
+        raise ValueError(
+            "Parts of the losses are compared from random weights on. Leave --from out, and "
+            f"`start_from` in the file of --config. Received: start_from={base.start_from!r}"
+        )
     ablations = base.info.ablations
     if not ablations:
         able = " or ".join(info.title for info in MODELS.values() if info.ablations)

@@ -74,7 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         FileExistsError: If `--output` is the folder of another run, or a file.
         FileNotFoundError: If there is no such run, translator, data set, extractor or file.
-        ValueError: If a file is damaged, or the data cannot be measured on.
+        ValueError: If a file is damaged, the data cannot be measured on, or the translators are
+            replaced meanwhile.
     """
     run_dir = pathlib.Path(arguments.run_dir)
     output = run_dir if arguments.output is None else pathlib.Path(arguments.output)
@@ -108,11 +109,15 @@ def run(arguments: argparse.Namespace) -> int:
     measured.figures["weights"] = weights
     seen = pictures.Seen(translators, loader, judge, measured)
 
+    if record.weights_of(files.values()) != weights:
+        raise ValueError(
+            f"The translators in {str(run_dir)!r} were replaced while they were measured, probably "
+            "by a training. Nothing is written; evaluate again."
+        )
     output.mkdir(parents=True, exist_ok=True)
     name = run_dir.resolve().name
     is_own = arguments.data_dir is None
     report.write(output / report.FILE, name, config, seen, history, is_own)
-    # A training may have ended meanwhile.
     figures = {**_kept(run_dir), **measured.figures}
     saving.save_figures(figures, output / record.FIGURES)
     for words in loader.left_out():
@@ -127,13 +132,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _settings(run_dir: pathlib.Path) -> TrainConfig:
-    path = run_dir / run_folder.CONFIG
-    if not path.is_file():
+    if not (run_dir / run_folder.CONFIG).is_file():
         raise FileNotFoundError(
             f"There is no run in {str(run_dir)!r}: it has no {run_folder.CONFIG}. Give the folder "
             "that training has made, such as runs/fruit."
         )
-    return TrainConfig.from_json(path)
+    return run_folder.settings_in(run_dir)
 
 
 def _translators(run_dir: pathlib.Path, config: TrainConfig, best: bool) -> dict[str, pathlib.Path]:

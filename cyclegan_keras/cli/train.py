@@ -10,7 +10,7 @@ from typing import Any
 from cyclegan_keras.config import models, value_range
 from cyclegan_keras.config.fields import choices_of, value_type
 from cyclegan_keras.config.train_config import TrainConfig
-from cyclegan_keras.runs import trainer
+from cyclegan_keras.runs import run_folder, trainer
 
 HELP = "train translators between two folders of images"
 
@@ -106,21 +106,20 @@ def config_from(arguments: argparse.Namespace) -> TrainConfig:
         return TrainConfig.make(_settings_of_run(given["run_dir"]), **given)
     if not arguments.config:
         return TrainConfig.make(**given)
-    # Where the old run went, and what it began with, is no setting of the new one.
+    # Where the old run went, and what it found, is no setting of the new one.
     base = TrainConfig.from_json(arguments.config)
-    anew: dict[str, Any] = {"run_dir": None, "start_from": None, "start_digest": None}
+    anew: dict[str, Any] = {"run_dir": None, "start_digest": None}
     if value_range.is_auto(base.value_range):
         anew["value_range"] = value_range.AUTO  # What was found there need not be so here.
     return TrainConfig.make(base, **{**anew, **given})
 
 
 def _settings_of_run(run_dir: str) -> TrainConfig:
-    path = pathlib.Path(run_dir) / "config.json"
-    if not path.exists():
+    if not (pathlib.Path(run_dir) / run_folder.CONFIG).exists():
         raise FileNotFoundError(
             f"There is no run in {run_dir!r} to go on with. Leave --resume out to begin one."
         )
-    return TrainConfig.from_json(path)
+    return run_folder.settings_in(run_dir)
 
 
 def run(arguments: argparse.Namespace) -> int:

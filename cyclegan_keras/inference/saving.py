@@ -1,5 +1,6 @@
 """What a run leaves behind for use: its translators, and its figures."""
 
+import contextlib
 import json
 import pathlib
 from typing import Any
@@ -78,6 +79,9 @@ def save_translators(
 ) -> list[pathlib.Path]:
     """Saves trained translators, in float32 whatever they were trained in.
 
+    None takes the place of an earlier one before all are written: two of different times would look
+    like a pair.
+
     Args:
         translators: Generators by name.
         directory: Where to.
@@ -90,8 +94,9 @@ def save_translators(
         ValueError: If a weight is infinite or no number.
     """
     paths = [pathlib.Path(directory) / f"{name}.keras" for name in translators]
-    for translator, path in zip(translators.values(), paths, strict=True):
-        save_generator(translator, path)
+    with contextlib.ExitStack() as stack:
+        for translator, path in zip(translators.values(), paths, strict=True):
+            save_generator(translator, stack.enter_context(written_whole(path)))
     return paths
 
 

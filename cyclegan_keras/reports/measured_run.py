@@ -104,7 +104,7 @@ def _read(folder: pathlib.Path, name: str) -> Run:
         folder,
         # Names that are no text can be neither drawn nor written, and some do things to a terminal.
         "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in name),
-        TrainConfig.from_json(folder / run_folder.CONFIG),
+        run_folder.settings_in(folder),
         _read_figures(folder),
         curves.read(folder / run_folder.HISTORY),
     )

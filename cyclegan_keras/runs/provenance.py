@@ -78,8 +78,8 @@ def check(now: dict[str, Any], then: dict[str, Any], warn: Callable[[str], None]
             how = " of other names or sizes" if count == before else ""
             raise ValueError(
                 f"The run was begun with other images in {name}. Received: {count} images{how} "
-                f"where there were {before}. Put the old ones back, or begin another run in "
-                "another --run-dir."
+                f"where there were {before}. Put the old ones back, or train its networks further "
+                "with these, in another run: --from this one and another --run-dir."
             )
     changed = [
         f"{name} {then['software'].get(name)} → {value}"

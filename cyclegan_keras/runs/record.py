@@ -10,8 +10,10 @@ from typing import Any
 
 from cyclegan_keras._files import PathLike, free_name
 from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.training.checkpoints import CheckpointStore
 
 FIGURES, REPORT, PICTURE = "metrics.json", "report.html", "translations.png"
+CHECKPOINTS = "checkpoints"
 EARLIER = "earlier"  # The folder for what tells of weights that were trained further.
 
 
@@ -39,12 +41,18 @@ def stale_translators(folder: pathlib.Path, figures: dict[str, Any]) -> list[str
 
     Args:
         folder: Of the run.
-        figures: Its figures. Those of earlier versions do not say of which weights they are.
+        figures: Its figures. Those of earlier versions do not say of which weights they are, and
+            count as too old where the run has gone on for longer than they say.
 
     Returns:
         Names of files.
     """
-    digests = figures.get("weights", {})
+    if (digests := figures.get("weights")) is None:
+        newest = CheckpointStore(folder / CHECKPOINTS).newest() if "epochs" in figures else None
+        progress = {"epoch": 0, "step": 0} if newest is None else newest.state["progress"]
+        if (progress["epoch"], progress["step"]) > (figures.get("epochs", 0), 0):
+            return [path.name for path in sorted(folder.glob("g_??.keras"))]
+        return []
     return [name for name, digest in digests.items() if _weights_digest(folder / name) != digest]
 
 
@@ -107,12 +115,23 @@ def cannot_go_on(folder: PathLike) -> str | None:
     """
     if not (found := results_in(folder)):
         return None
-    place = shlex.quote(str(folder))
     return (
         f"The run in {str(folder)!r} has {' and '.join(found[:3])}, but no checkpoint to go on "
-        "from, and nothing is overwritten. Train its networks further in another run, with "
-        f"--from {place} and another --run-dir."
+        f"from, and nothing is overwritten. Rather {how_to_train_further(folder)}."
     )
+
+
+def how_to_train_further(folder: PathLike) -> str:
+    """Names the way on for a run that cannot go on as it is asked to.
+
+    Args:
+        folder: Of the run.
+
+    Returns:
+        What to do, without a full stop.
+    """
+    place = shlex.quote(str(folder))
+    return f"train its networks further in another run, with --from {place} and another --run-dir"
 
 
 def check_nothing_is_lost(folder: PathLike) -> None:
@@ -138,7 +157,7 @@ def set_aside(folder: pathlib.Path) -> None:
         folder: Of the run.
     """
     stale = [folder / name for name in (FIGURES, REPORT, PICTURE) if (folder / name).exists()]
-    if any(path.name != PICTURE for path in stale):
+    if stale:
         place = free_name(folder / EARLIER)
         place.mkdir()
         for path in stale:

@@ -7,6 +7,7 @@ from typing import Any
 
 from cyclegan_keras.config import value_range
 from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.runs import run_folder
 
 _log = logging.getLogger(__name__)
 
@@ -14,8 +15,8 @@ _log = logging.getLogger(__name__)
 def place(config: TrainConfig) -> pathlib.Path:
     """Finds the folder of a run's images.
 
-    A relative path is one from the folder that the process is in or, if there is nothing, from the
-    one that has the run's `runs` in it, where the run was begun.
+    A relative path is one from the folder that the process is in or, if there is nothing and the
+    run is begun, from one that the run's folder is in: most likely it was begun there.
 
     Args:
         config: The settings.
@@ -26,9 +27,12 @@ def place(config: TrainConfig) -> pathlib.Path:
     found = pathlib.Path(config.data_dir or pathlib.Path("data") / config.dataset)
     if found.exists() or config.run_dir is None:
         return found
-    parent = pathlib.Path(config.run_dir).resolve().parent
-    begun = parent.parent / found
-    return begun if parent.name == "runs" and begun.exists() else found
+    folder = pathlib.Path(config.run_dir).resolve()
+    if not (folder / run_folder.CONFIG).exists():
+        return found
+    begun = (parent / found for parent in folder.parents)
+    # A run is often called as its data set.
+    return next((p for p in begun if p.exists() and not (p / run_folder.CONFIG).exists()), found)
 
 
 def make_loader(config: TrainConfig) -> Any:

@@ -1,6 +1,7 @@
 """The folder of a run: found or made, locked, and only ever used for one run."""
 
 import contextlib
+import dataclasses
 import logging
 import pathlib
 import re
@@ -12,7 +13,6 @@ import filelock
 
 from cyclegan_keras._files import (
     PathLike,
-    free_name,
     is_unsupported,
     remove_partial,
     write_text,
@@ -22,7 +22,7 @@ from cyclegan_keras.runs import record
 
 _log = logging.getLogger(__name__)
 
-CONFIG, HISTORY, CHECKPOINTS = "config.json", "history.csv", "checkpoints"
+CONFIG, HISTORY, CHECKPOINTS = "config.json", "history.csv", record.CHECKPOINTS
 
 
 @contextlib.contextmanager
@@ -45,19 +45,18 @@ def opened(
         FileExistsError: If there is something else in the folder, or another process at work.
         ValueError: If the run was begun with other settings.
     """
-    folder, lock = _found(config, pathlib.Path("runs") / dataset_name, images)
+    wanted = pathlib.Path("runs") / dataset_name
     if config.run_dir is not None:
         folder = pathlib.Path(config.run_dir)
         check_folder(config)
         folder.mkdir(parents=True, exist_ok=True)
-    elif folder is None:
-        folder = _new_folder(pathlib.Path("runs") / dataset_name)
-    lock = lock or _locked(folder)
-    if lock is None:
-        raise FileExistsError(
-            f"Another process is training in {str(folder)!r}. Wait for it, or give another "
-            "--run-dir."
-        )
+        if (lock := _locked(folder)) is None:
+            raise FileExistsError(
+                f"Another process is training in {str(folder)!r}. Wait for it, or give another "
+                "--run-dir."
+            )
+    else:
+        folder, lock = _unfinished_folder(config, wanted, images) or _new_folder(wanted)
     try:
         check_folder(config)  # Again: now nobody can change it any more.
         for place in (folder, folder / "samples"):
@@ -84,46 +83,50 @@ def _locked(folder: pathlib.Path) -> filelock.BaseFileLock | None:
     return lock
 
 
-def _found(
+def _unfinished_folder(
     config: TrainConfig, wanted: pathlib.Path, images: dict[str, Any] | None
-) -> tuple[pathlib.Path | None, filelock.BaseFileLock | None]:
-    """Finds the unfinished run that the same command began, and locks it."""
-    if config.run_dir is not None or images is None:
-        return None, None
+) -> tuple[pathlib.Path, filelock.BaseFileLock] | None:
+    """Finds the unfinished run that the same command began, and locks it.
+
+    Wherever the images lay then: a run is known by them, and not by the name of their folder.
+    """
+    if images is None:
+        return None
     from cyclegan_keras.training.checkpoints import CheckpointStore  # It loads NumPy.
 
     others: list[str] = []
     same: list[tuple[tuple[int, int], pathlib.Path]] = []
-    for folder in _unfinished(wanted):
-        if differing := _differing(config, TrainConfig.from_json(folder / CONFIG)):
-            others.append(f"{shlex.quote(str(folder))} --resume` goes on with it ({differing})")
-            continue
-        newest = CheckpointStore(folder / CHECKPOINTS).newest()
-        state = None if newest is None else newest.state
-        if state is None and not record.results_in(folder):
-            same.append(((0, 0), folder))  # Stopped before its first step.
-        elif state is not None and state["images"] == images:
-            same.append(((state["progress"]["epoch"], state["progress"]["step"]), folder))
+    is_named = re.compile(rf"{re.escape(wanted.name)}(-\d+)?").fullmatch
+    folders = [path.parent for path in wanted.parent.glob(f"*/{CONFIG}")]
+    for folder in sorted(folders, key=lambda path: (len(path.name), path.name)):
+        # Damaged, of another version, or not ours to read: a new run does not need it.
+        with contextlib.suppress(ValueError, OSError):
+            theirs = TrainConfig.from_json(folder / CONFIG)
+            if record.read_figures(folder).get("epochs", 0) >= theirs.epochs:
+                continue
+            if differing := _differing(config, theirs):
+                if is_named(folder.name):
+                    place = shlex.quote(str(folder))
+                    others.append(f"{place} --resume` goes on with it ({differing})")
+                continue
+            newest = CheckpointStore(folder / CHECKPOINTS).newest()
+            if newest is not None and newest.state.get("images") == images:
+                progress = newest.state["progress"]
+                same.append(((progress["epoch"], progress["step"]), folder))
+            elif is_named(folder.name) and not (
+                has_checkpoints(folder) or record.results_in(folder)
+            ):
+                same.append(((0, 0), folder))  # Stopped before its first step.
     for _, folder in sorted(same, reverse=True):
-        if (lock := _locked(folder)) is not None:
-            _log.info(f"Going on with {folder}: it is unfinished, of the same settings and images.")
-            return folder, lock
+        with contextlib.suppress(OSError):  # Not ours to write in.
+            if (lock := _locked(folder)) is not None:
+                _log.info(
+                    f"Going on with {folder}: it is unfinished, of the same settings and images."
+                )
+                return folder, lock
     if others:
         _log.info(f"Another run is unfinished: `python train.py --run-dir {others[-1]}.")
-    return None, None
-
-
-def _unfinished(wanted: pathlib.Path) -> list[pathlib.Path]:
-    """Lists the folders of a data set's runs that have not come to their end."""
-    name = re.compile(rf"{re.escape(wanted.name)}(-\d+)?")
-    found = []
-    for path in _content(wanted.parent):
-        if name.fullmatch(path.name) and (path / CONFIG).is_file():
-            with contextlib.suppress(ValueError, OSError):  # Damaged, or of another version.
-                config = TrainConfig.from_json(path / CONFIG)
-                if record.read_figures(path).get("epochs", 0) < config.epochs:
-                    found.append(path)
-    return sorted(found, key=lambda path: (len(path.name), path.name))
+    return None
 
 
 def _differing(config: TrainConfig, theirs: TrainConfig) -> str:
@@ -131,7 +134,7 @@ def _differing(config: TrainConfig, theirs: TrainConfig) -> str:
     differences = config.differences(theirs)
     differences |= {
         name: (getattr(config, name), getattr(theirs, name))
-        for name in ("epochs", "decay_epochs")
+        for name in ("epochs", "decay_epochs", "stop_when_stale")
         if getattr(config, name) != getattr(theirs, name)
     }
     return ", ".join(f"{name}={other!r}" for name, (_, other) in differences.items())
@@ -140,6 +143,23 @@ def _differing(config: TrainConfig, theirs: TrainConfig) -> str:
 def has_checkpoints(folder: PathLike) -> bool:
     """Whether there is a checkpoint in a run's folder, whole or not."""
     return any((pathlib.Path(folder) / CHECKPOINTS).glob("checkpoint-*"))
+
+
+def settings_in(folder: PathLike) -> TrainConfig:
+    """Reads the settings of a run.
+
+    Args:
+        folder: Of the run.
+
+    Returns:
+        Its settings, with the folder as `run_dir`, whatever that was when the run was begun.
+
+    Raises:
+        FileNotFoundError: If there is no settings file in it.
+        ValueError: If that is damaged.
+    """
+    config = TrainConfig.from_json(pathlib.Path(folder) / CONFIG)
+    return dataclasses.replace(config, run_dir=str(folder))
 
 
 def write_settings(folder: pathlib.Path, config: TrainConfig) -> None:
@@ -152,12 +172,29 @@ def write_settings(folder: pathlib.Path, config: TrainConfig) -> None:
     write_text(folder / CONFIG, config.to_json())
 
 
-def _new_folder(wanted: pathlib.Path) -> pathlib.Path:
+def _new_folder(wanted: pathlib.Path) -> tuple[pathlib.Path, filelock.BaseFileLock]:
+    """Makes the first folder that is free, or takes one that has nothing in it, and locks it."""
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    number, folder = 1, wanted
     while True:
-        folder = free_name(wanted)
-        with contextlib.suppress(FileExistsError):  # Another process was a moment earlier.
-            folder.mkdir(parents=True)
-            return folder
+        lock = None
+        try:
+            folder.mkdir()
+            lock = _locked(folder)
+        except FileExistsError:  # A folder, a file, or a link that leads nowhere.
+            with contextlib.suppress(OSError):  # Not ours.
+                lock = _locked(folder) if _is_empty(folder) else None
+        if lock is not None:
+            if _is_empty(folder):  # Still: another process may have been at it until now.
+                return folder, lock
+            lock.release()
+        number += 1
+        folder = wanted.with_name(f"{wanted.name}-{number}")
+
+
+def _is_empty(folder: pathlib.Path) -> bool:
+    """Whether there is nothing in a folder but what is hidden, such as a lock."""
+    return all(path.name.startswith(".") for path in folder.iterdir())
 
 
 def check_folder(config: TrainConfig) -> None:
@@ -174,8 +211,7 @@ def check_folder(config: TrainConfig) -> None:
         return
     folder = pathlib.Path(config.run_dir)
     if not (folder / CONFIG).exists():
-        is_used = folder.exists() and not folder.is_dir()
-        if is_used or any(not path.name.startswith(".") for path in _content(folder)):
+        if folder.exists() and not (folder.is_dir() and _is_empty(folder)):
             raise FileExistsError(
                 f"There is something in {str(folder)!r} that is no run, and nothing is "
                 "overwritten. Give another --run-dir, or move it away."
@@ -188,10 +224,7 @@ def check_folder(config: TrainConfig) -> None:
             for name, (mine, theirs) in differences.items()
         )
         raise ValueError(
-            f"The run in {str(folder)!r} was begun with other settings. Received: {shown}. Go on "
-            "with the old ones (--resume), or give another --run-dir."
+            f"The run in {str(folder)!r} was begun with other settings. Received: {shown}. Leave "
+            f"{'that' if len(differences) == 1 else 'them'} out to go on with the old ones, or "
+            f"{record.how_to_train_further(folder)}."
         )
-
-
-def _content(folder: pathlib.Path) -> list[pathlib.Path]:
-    return list(folder.iterdir()) if folder.is_dir() else []

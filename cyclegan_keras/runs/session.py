@@ -61,7 +61,7 @@ class Session:
     ) -> None:
         self._model, self._loader, self._config, self._run_dir = model, loader, config, run_dir
         self._judging, self._start = judging, start
-        self._store = CheckpointStore(run_dir / "checkpoints", config.keep)
+        self._store = CheckpointStore(run_dir / run_folder.CHECKPOINTS, config.keep)
         self._store.remove_leftovers()
         self._about = provenance.provenance(loader)
 
@@ -114,8 +114,8 @@ class Session:
         if (progress.epoch, progress.step) > (epochs, 0):
             raise ValueError(
                 f"The run in {str(self._run_dir)!r} is further than `epochs` says, "
-                f"{_in_words(progress)}. Leave --epochs out, or give at least {progress.epoch + 1}."
-                f" Received: epochs={epochs}"
+                f"{_in_words(progress)}. Leave --epochs out, or give at least "
+                f"{progress.epoch + (progress.step > 0)}. Received: epochs={epochs}"
             )
 
     def _train_from(self, progress: Progress, stop: StopOnSignal) -> int | None:

@@ -100,7 +100,7 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
         record.set_aside(run_dir)  # Of an evaluation on the way.
         saved = saving.save_translators(translators, run_dir)
         _log.info(f"Saved   {' and '.join(map(str, saved))}")
-        write_image(run_dir / "translations.png", _picture(translators, loader))
+        write_image(run_dir / record.PICTURE, _picture(translators, loader))
         figures = {
             "epochs": config.epochs,
             **({} if stopped_at is None else {"stopped_at_step": stopped_at}),
@@ -120,9 +120,11 @@ def _with_whole_paths(config: TrainConfig) -> TrainConfig:
     changes: dict[str, Any] = {}
     if config.data_dir is not None:
         changes["data_dir"] = os.path.abspath(run_data.place(config))
+    if config.extractor.endswith(".keras"):
+        changes["extractor"] = os.path.abspath(config.extractor)
     if config.start_from is not None:
-        parts = config.start_from.split(os.pathsep)
-        changes["start_from"] = os.pathsep.join(map(os.path.abspath, parts))
+        places = warm_start.paths_in(config.start_from)
+        changes["start_from"] = os.pathsep.join(map(os.path.abspath, places))
     return dataclasses.replace(config, **changes) if changes else config
 
 

@@ -36,6 +36,8 @@ class Taken:
         parts = [f"Begins with {', '.join(self.networks)} of {self.source}"]
         if self.optimizers:
             parts.append(f"the optimizers of {', '.join(self.optimizers)}")
+        else:
+            parts.append("all optimizers anew")
         if self.anew:
             parts.append(f"{', '.join(self.anew)} anew")
         return "; ".join(parts)
@@ -43,6 +45,8 @@ class Taken:
 
 def paths_in(source: str) -> list[pathlib.Path]:
     """Reads what `--from` names: one place, or several joined as in the system's PATH."""
+    if os.path.exists(source):  # A name may have the sign that joins.
+        return [pathlib.Path(source)]
     return [pathlib.Path(part) for part in source.split(os.pathsep)]
 
 
@@ -109,8 +113,7 @@ def start_from(
 
 
 def _is_run(folder: pathlib.Path) -> bool:
-    has_checkpoints = any((folder / run_folder.CHECKPOINTS).glob("checkpoint-*"))
-    return (folder / run_folder.CONFIG).is_file() and has_checkpoints
+    return (folder / run_folder.CONFIG).is_file() and run_folder.has_checkpoints(folder)
 
 
 def _from_run(
@@ -129,6 +132,8 @@ def _from_run(
         raise ValueError(
             f"No checkpoint in {str(folder)!r} is whole. Give --from its .keras files."
         )
+    # At once: a training that goes on there removes it before long.
+    digest = hashlib.sha256((checkpoint.path / SUMS).read_bytes()).hexdigest()
     trained = make_model(settings)
     restore(trained, checkpoint)
     mine, theirs = model.networks, trained.networks
@@ -144,7 +149,7 @@ def _from_run(
         common,
         optimizers,
         [name for name in mine if name not in common],
-        hashlib.sha256((checkpoint.path / SUMS).read_bytes()).hexdigest(),
+        digest,
         f"{folder}, after {counted(progress['epoch'], 'epoch')}"
         + (f" and {counted(progress['step'], 'step')}" if progress["step"] else ""),
     )
@@ -229,5 +234,5 @@ def _check_fit(name: str, mine: Any, theirs: Any, place: str) -> None:
     how = differing[0] if differing else f"{len(shapes)} weights here and {len(others)} there"
     raise ValueError(
         f"{name} of {place!r} does not fit: {how}. Give this run the networks of that one "
-        "(--generator, --gf, --num-blocks, --discriminator, --df and the like)."
+        "(--generator, --gf, --num-blocks, --discriminator, --df, --channels and the like)."
     )

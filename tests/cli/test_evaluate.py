@@ -11,6 +11,7 @@ from keras import layers
 
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.metrics import evaluator
 from cyclegan_keras.metrics.backbones import efficientnet
 from cyclegan_keras.runs import record, run_folder
 
@@ -83,7 +84,8 @@ def test_figures_and_report_go_into_the_run(trained, tmp_path, eye, capsys):
     assert figures["translators"] == ["g_AB.keras", "g_BA.keras"]
     # By what training measured at its end, on the same images.
     for name, value in json.loads(before["metrics.json"]).items():
-        expected = pytest.approx(value, rel=1e-5) if isinstance(value, float) else value
+        is_number = isinstance(value, int | float)
+        expected = pytest.approx(value, rel=1e-5) if is_number else value
         assert figures[name] == expected, name
     assert f"A → B to the truth  {figures['truth_AB']:6.2f}" in out
     assert f"kernel distance to B  {figures['kernel_AB']:.4f}" in out
@@ -116,7 +118,7 @@ def test_the_best_ones(run_dir, capsys):
 
 def test_an_unfinished_run_does_not_look_finished(run_dir):
     config = TrainConfig.make(TrainConfig.from_json(run_dir / "config.json"), run_dir=str(run_dir))
-    assert record.figures_if_finished(config)["epochs"] == 1
+    assert record.figures_if_finished(config) is None  # Its translators were replaced.
     (run_dir / "metrics.json").write_text('{"epochs": 1, "stopped_at_step": 2, "old": 3}')
     assert evaluate(run_dir, "--extractor", "none") == 0
     figures = figures_in(run_dir)
@@ -132,6 +134,22 @@ def test_an_unfinished_run_does_not_look_finished(run_dir):
 def test_beside_a_running_training(run_dir):
     with run_folder.opened(TrainConfig.from_json(run_dir / "config.json"), "x"):
         assert evaluate(run_dir, "--extractor", "none") == 0
+
+
+def test_translators_that_are_replaced_meanwhile(trained, tmp_path, monkeypatch, capsys):
+    run_dir = shutil.copytree(trained, tmp_path / "run")
+
+    def measure(self, translators):
+        shutil.copy(run_dir / "g_BA.keras", run_dir / "g_AB.keras")
+        (run_dir / "metrics.json").write_text('{"epochs": 2}')  # By the training that did it.
+        return real(self, translators)
+
+    real = evaluator.Judge.measure
+    monkeypatch.setattr(evaluator.Judge, "measure", measure)
+    assert evaluate(run_dir, "--extractor", "none") == 2
+    assert "were replaced while they were measured" in capsys.readouterr().err
+    assert figures_in(run_dir) == {"epochs": 2}
+    assert not (run_dir / "report.html").exists()
 
 
 def test_into_another_folder(run_dir, trained, capsys):

@@ -66,6 +66,20 @@ def test_a_model_with_a_weight_that_is_no_number_is_never_saved(value, tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_translators_are_replaced_together_or_not_at_all(tmp_path):
+    good, bad = (
+        keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)], name=name)
+        for name in ("g_AB", "g_BA")
+    )
+    saving.save_translators({"g_AB": good, "g_BA": bad}, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    good.set_weights([np.ones((2, 1)), np.zeros(1)])
+    bad.set_weights([np.full((2, 1), np.nan), np.zeros(1)])
+    with pytest.raises(ValueError, match="g_BA is not saved"):
+        saving.save_translators({"g_AB": good, "g_BA": bad}, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_figures_are_json(tmp_path):
     saving.save_figures({"epochs": 2, "truth_AB": 0.1}, tmp_path / "metrics.json")
     assert json.loads((tmp_path / "metrics.json").read_text()) == {"epochs": 2, "truth_AB": 0.1}

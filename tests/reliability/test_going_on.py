@@ -172,3 +172,89 @@ def test_a_relative_place_is_found_from_anywhere(here, at_step, noise_dir, tmp_p
     (run / "config.json").write_text(json.dumps({**settings, "data_dir": "noise"}))
     monkeypatch.chdir("/")
     assert main(["train", "--run-dir", str(run), "--resume"]) == 0
+
+
+def test_named_data_are_found_from_anywhere(here, at_step, noise_dir, tmp_path, monkeypatch):
+    """Neither the settings nor the folder that a command is run in say where they are."""
+    shutil.copytree(noise_dir, tmp_path / "data" / "noise")
+    run = tmp_path / "runs" / "noise"
+    at_step(8, act=interrupt)
+    words = support.command(tmp_path, noise_dir, support.EPOCHS, *support.ALL_SETTINGS)
+    assert main(["train", "--dataset", "noise", *words[4:]]) == 143
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert main(["evaluate", "--run-dir", str(run), "--extractor", "none"]) == 0
+    assert main(["train", "--run-dir", os.path.join("..", "runs", "noise"), "--resume"]) == 0
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_data_and_runs_of_other_names_are_the_same(
+    here, at_step, uninterrupted_here, noise_dir, tmp_path
+):
+    shutil.copytree(noise_dir, tmp_path / "noise")
+    at_step(8, act=interrupt)
+    assert here("--data-dir", "noise") == 143
+    (tmp_path / "noise").rename(tmp_path / "photos")
+    (tmp_path / "runs" / "noise").rename(tmp_path / "runs" / "first")
+    assert here("--data-dir", "photos") == 0
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["first"]
+    support.assert_same_run(tmp_path / "runs" / "first", uninterrupted_here)
+
+
+def test_damaged_checkpoints_are_not_begun_anew_by_the_same_command(here, at_step, tmp_path):
+    at_step(8, 9, act=interrupt)
+    assert here() == 143
+    run = tmp_path / "runs" / "noise"
+    for path in support.checkpoints(run):
+        cut_short(path)
+    for name in ("g_AB.keras", "g_BA.keras"):  # Of which there are none after a kill.
+        (run / name).unlink()
+    before = contents(run)
+    assert here() == 143
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"noise", "noise-2"}
+    assert contents(run) == before
+
+
+@pytest.mark.parametrize("changed", [["--learning-rate", "1e-3"], ["--batch-size", "2"]])
+def test_what_a_run_cannot_change_another_can_begin_with(changed, finished, train_here, capsys):
+    for more in (["--resume"], []):
+        assert train_here(*changed, *more, "--epochs", "3") == 2
+        told = capsys.readouterr().err
+        assert f"with --from {finished} and another --run-dir" in told
+        assert "--resume" not in told
+
+
+def test_nor_other_images(finished, train_here, noise_dir, tmp_path, capsys):
+    others = shutil.copytree(noise_dir, tmp_path / "more")
+    shutil.copy(others / "trainA" / "00.png", others / "trainA" / "18.png")
+    assert train_here("--data-dir", str(others), "--resume", "--epochs", "3") == 2
+    assert "--from" in capsys.readouterr().err
+
+
+def test_figures_that_an_earlier_version_left_behind(finished, train_here, tmp_path, capsys):
+    """It did not put them away when a run went on, nor say of which weights they are."""
+    assert train_here(run_dir=tmp_path / "other") == 0
+    path = finished / "metrics.json"
+    figures = json.loads(path.read_text())
+    del figures["weights"]
+    path.write_text(json.dumps(figures))
+    assert train_here("--resume") == 0  # Finished, and they are the right ones.
+    capsys.readouterr()
+    path.write_text(json.dumps({**figures, "epochs": 1}))
+    assert train_here("--resume", "--epochs", "1") == 2
+    err = capsys.readouterr().err
+    assert "further than `epochs` says, after 2 epochs" in err
+    assert "give at least 2." in err
+    assert main(["compare", str(finished), str(tmp_path / "other")]) == 2
+    assert "other weights than those in g_AB.keras and g_BA.keras" in capsys.readouterr().err
+
+
+def test_a_picture_alone_is_put_away_too(finished, train_here, at_step):
+    """As a kill between it and the figures leaves it."""
+    (finished / "metrics.json").unlink()
+    picture = (finished / "translations.png").read_bytes()
+    at_step(1, act=interrupt)
+    assert train_here("--resume", "--epochs", "3") == 143
+    assert not (finished / "translations.png").exists()
+    assert (finished / "earlier" / "translations.png").read_bytes() == picture

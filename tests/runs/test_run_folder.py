@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import filelock
 import pytest
 
 from cyclegan_keras.config.train_config import TrainConfig
@@ -19,24 +20,67 @@ def test_every_run_has_a_folder_of_its_own(tmp_path, monkeypatch):
     names = []
     for epochs in (1, 2, 3):
         with run_folder.opened(TrainConfig(epochs=epochs), "fruit") as folder:
+            run_folder.write_settings(folder, TrainConfig(epochs=epochs))
             names.append(str(folder))
     assert names == ["runs/fruit", "runs/fruit-2", "runs/fruit-3"]
 
 
-def test_another_process_may_take_the_name_first(tmp_path, monkeypatch):
+def test_what_stands_in_the_way_is_passed_by(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    free_name, calls = run_folder.free_name, []
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    (runs / "fruit").symlink_to("a disk that is not there")
+    (runs / "fruit-2").write_text("a file")
+    (runs / "fruit-3").mkdir()
+    (runs / "fruit-3" / "notes.txt").write_text("mine")
+    # Of a process that was killed, or told what was wrong, before it wrote anything.
+    (runs / "fruit-4").mkdir()
+    (runs / "fruit-4" / ".lock").touch()
+    before = sorted(runs.iterdir())
+    with run_folder.opened(TrainConfig(), "fruit") as first:
+        assert str(first) == "runs/fruit-4"
+        # It has nothing in it yet, but another process is at it.
+        with run_folder.opened(TrainConfig(), "fruit") as second:
+            assert str(second) == "runs/fruit-5"
+    assert sorted(runs.iterdir()) == [*before, runs / "fruit-5"]
+    assert (runs / "fruit-3" / "notes.txt").read_text() == "mine"
 
-    def too_late(path):
-        name = free_name(path)
-        if not calls:
-            name.mkdir(parents=True)
-        calls.append(name)
-        return name
 
-    monkeypatch.setattr(run_folder, "free_name", too_late)
-    with run_folder.opened(TrainConfig(), "fruit") as folder:
-        assert str(folder) == "runs/fruit-2"
+def test_folders_of_others_are_passed_by(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("fruit", "fruit-2"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+    (tmp_path / "runs" / "fruit" / "config.json").write_text(TrainConfig().to_json())
+    acquire = filelock.FileLock.acquire
+
+    def refused(self, *args, **kwargs):
+        if not self.lock_file.endswith(os.path.join("fruit-3", ".lock")):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), self.lock_file)
+        return acquire(self, *args, **kwargs)
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refused)
+    with run_folder.opened(TrainConfig(), "fruit", images={}) as folder:
+        assert str(folder) == "runs/fruit-3"
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({}, "fruit"),
+        ({"keep": 5, "tensorboard": True, "sample_interval": 3, "data_dir": "moved"}, "fruit"),
+        # It would come to another end.
+        ({"stop_when_stale": 3}, "fruit-2"),
+        ({"epochs": 9}, "fruit-2"),
+        ({"seed": 1}, "fruit-2"),
+    ],
+)
+def test_what_comes_to_the_same_end_is_the_same_command(changed, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {"epochs": 8, "evaluate_every": 5, "stop_when_stale": 2}
+    with run_folder.opened(TrainConfig(**settings), "fruit") as folder:
+        run_folder.write_settings(folder, TrainConfig(**settings))
+    with run_folder.opened(TrainConfig(**{**settings, **changed}), "fruit", images={}) as folder:
+        assert folder.name == name
 
 
 def test_what_is_there_is_never_overwritten(tmp_path):

@@ -19,7 +19,7 @@ from cyclegan_keras.training.checkpoints import CheckpointStore
 from cyclegan_keras.training.progress import Progress
 
 TINY = {
-    **{"image_size": 32, "gf": 2, "df": 2, "num_blocks": 1, "batch_size": 4, "epochs": 3},
+    **{"image_size": 32, "gf": 2, "df": 2, "batch_size": 4, "epochs": 3},
     "sample_interval": 2,
 }
 # Between them: dropout, pools, moving averages, loss scales, random parts, a rate that falls.
@@ -111,7 +111,7 @@ def test_a_model_made_anew_goes_on_alike(whole, tmp_path):
 @pytest.fixture(scope="module")
 def small(fruit_dir, tmp_path_factory):
     """Settings and a traced model that tests may bring to any state."""
-    config = TrainConfig.make(**{**TINY, "data_dir": str(fruit_dir), "keep": 99})
+    config = TrainConfig.make(**TINY, num_blocks=1, data_dir=str(fruit_dir), keep=99)
     model = make_model(config)
     values = {name: v.numpy() for name, v in variables_of(model).items()}
 

@@ -1,5 +1,6 @@
 """A new run from trained networks."""
 
+import argparse
 import os
 import pathlib
 import shutil
@@ -9,10 +10,11 @@ import pytest
 
 import cyclegan_keras
 from cyclegan_keras import CycleGAN, Pix2Pix
+from cyclegan_keras.cli import train
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.inference import saving
-from cyclegan_keras.runs import warm_start
+from cyclegan_keras.runs import run_data, trainer, warm_start
 from cyclegan_keras.runs.run_data import make_loader
 from cyclegan_keras.runs.session import Session
 from cyclegan_keras.runs.trainer import make_model
@@ -96,6 +98,7 @@ def test_generators_of_files(trained, tmp_path, what):
     taken = warm_start.start_from(new, sources[what])
     assert_same(new.g_AB, model.translators["g_AB"])
     assert taken.optimizers == []
+    assert str(taken).endswith(f"; all optimizers anew; {', '.join(taken.anew)} anew")
     assert {"d_A", "d_B"} <= set(taken.anew)
     if what == "one":
         assert "g_BA" in taken.anew
@@ -179,3 +182,55 @@ def test_what_cannot_be_begun_with_is_told(flags, words, tmp_path, monkeypatch, 
     assert words in err
     assert err.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "notes.txt"]
+
+
+def test_a_name_with_the_sign_that_joins(trained, tmp_path, monkeypatch):
+    folder, model, config = trained
+    name = os.pathsep.join(["2026-11-25T10", "00"])
+    shutil.copytree(folder, tmp_path / name)
+    new = make_model(TrainConfig.make(config, seed=3))
+    warm_start.start_from(new, tmp_path / name)
+    assert_same(new.g_AB, model.g_AB)
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    monkeypatch.setattr(warm_start, "check", seen.append)
+    monkeypatch.setattr(run_data, "read", lambda config: seen.append(config.start_from) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        trainer.train_run(TrainConfig.make(config, run_dir=None, start_from=name))
+    assert seen == [str(tmp_path / name)] * 2
+
+
+def test_a_settings_file_may_name_what_to_begin_with(tmp_path):
+    """Or a run that began so would be another one, without a word, when it is done again."""
+    path = tmp_path / "config.json"
+    path.write_text(TrainConfig(start_from="there", start_digest="0" * 64).to_json())
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    config = train.config_from(parser.parse_args(["--config", str(path)]))
+    assert (config.start_from, config.start_digest) == ("there", None)
+    assert main(["ablate", "--config", str(path)]) == 2
+
+
+def test_a_relative_extractor_is_found_from_anywhere(trained, tmp_path, monkeypatch):
+    _, _, config = trained
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    monkeypatch.setattr(run_data, "read", lambda config: seen.append(config.extractor) or 1 / 0)
+    for name in ("eye.keras", "efficientnet"):
+        there = TrainConfig.make(config, run_dir=None, extractor=name, evaluate_every=1)
+        with pytest.raises(ZeroDivisionError):
+            trainer.train_run(there)
+    assert seen == [str(tmp_path / "eye.keras"), "efficientnet"]
+
+
+def test_a_source_that_is_still_trained_may_remove_the_checkpoint(trained, tmp_path):
+    folder, model, config = trained
+    source = shutil.copytree(folder, tmp_path / "source")
+
+    def make(settings):
+        shutil.rmtree(source / "checkpoints")
+        return make_model(settings)
+
+    new = make_model(TrainConfig.make(config, seed=3))
+    assert len(warm_start.start_from(new, source, make).digest) == 64
+    assert_same(new.g_AB, model.g_AB)
