@@ -1,5 +1,6 @@
 """What `CycleGAN` and `Pix2Pix` have in common: discriminators, tracing, averages, training."""
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -71,7 +72,13 @@ class GAN(SeveralNetworks):
         check_choice("discriminator_update", discriminator_update, ("separate", "joint"))
         if not 0 <= ema < 1:
             raise ValueError(f"`ema` must be in [0, 1). Received: ema={ema}")
-        height, width, channels = img_shape
+        try:
+            height, width, channels = map(operator.index, img_shape)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "`img_shape` must be (height, width, channels), three whole numbers. "
+                f"Received: img_shape={img_shape!r}"
+            ) from error
         self.img_shape = (height, width, channels)
         self.img_rows, self.img_cols, self.channels = self.img_shape
         self._data_loader: DataLoader | None = None
@@ -196,11 +203,12 @@ class GAN(SeveralNetworks):
         # Where generators share variables, there is one average for several variables of copies.
         places: dict[int, list[Any]] = {}
         for name, g in self.generators.items():
-            pairs = zip(g.trainable_variables, copies[name].trainable_variables, strict=True)
-            for variable, copy in pairs:
+            for variable, copy in zip(g.weights, copies[name].weights, strict=True):
                 places.setdefault(id(variable), []).append(copy)
-        averaging.finalize_variable_values([copy for copy, *_ in places.values()])
-        for average, *others in places.values():
+        # Those that the optimizer was built for, whatever was frozen since.
+        averaged = [places[id(variable)] for variable in averaging._trainable_variables]
+        averaging.finalize_variable_values([average for average, *_ in averaged])
+        for average, *others in averaged:
             for copy in others:
                 copy.assign(average)
         return copies

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from PIL import Image
 
 import cyclegan_keras
 from cyclegan_keras.cli.main import main
@@ -286,7 +287,7 @@ def test_odd_names_and_odd_texts_stay_in_one_line(good, tmp_path, capsys):
 
     path = tmp_path / "a\nb\x1b[2J.keras"
     path.write_bytes(with_config(good, change))
-    (tmp_path / "x.png").write_bytes(b"")
+    Image.new("RGB", (4, 4)).save(tmp_path / "x.png")
     argv = ["translate", "--model", str(path), "--output", str(tmp_path / "o")]
     assert main([*argv, str(tmp_path / "x.png")]) == 2
     error = capsys.readouterr().err
