@@ -30,8 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--settings",
         nargs="+",
         choices=[*dict.fromkeys(name for info in MODELS.values() for name in _variants(info))],
-        help="which to train: parts of the model left out (default: all of these, for CycleGAN the "
-        "five of the ablation table), or a baseline",
+        help="the losses or baselines to train with (default: the five of the ablation table)",
     )
 
 

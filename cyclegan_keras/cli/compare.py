@@ -24,11 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         metavar="FILE",
-        help="write a page as well, such as comparison.html, with curves and pictures",
+        help="also write a page, such as comparison.html, with curves and images",
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace the page if it is already there"
-    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the page if it exists")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-dir",
         metavar="DIR",
-        help="the data set, if it is not where it was in training, or to measure on another one",
+        help="the data set, if it is not where it was during training, or to evaluate on another "
+        "one",
     )
     parser.add_argument(
         "--skip-bad-images",
@@ -40,25 +41,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--extractor",
         default="auto",
         metavar="NAME",
-        help="the network whose features images are compared by: inception, efficientnet, or a "
-        ".keras file; none leaves out all that takes features; auto takes what is installed "
-        "(default: auto)",
+        help="the network whose features the metrics compare: inception, efficientnet, or a "
+        ".keras file; none leaves out metrics that need features; auto takes what is "
+        "installed (default: auto)",
     )
     parser.add_argument(
         "--best",
         action="store_true",
-        help="take the best translators, which --evaluate-every has kept, and not the last",
+        help="evaluate the best generators, which --evaluate-every has kept, instead of the last "
+        "ones",
     )
     parser.add_argument(
         "--labels",
         metavar="FILE",
-        help='the colours of classes, as JSON such as {"B": [[0, 0, 224], [255, 0, 0]]}, if the '
-        "images of B are maps of labels; by default, what dataset.json says",
+        help='the colors of classes, as JSON such as {"B": [[0, 0, 224], [255, 0, 0]]}, if the '
+        "images of B are label maps; by default those of dataset.json",
     )
     parser.add_argument(
         "--output",
         metavar="DIR",
-        help="where metrics.json and report.html go, made if absent (default: the run's folder)",
+        help="folder for metrics.json and report.html, created if it does not exist (default: the "
+        "run's folder)",
     )
 
 

@@ -108,6 +108,6 @@ def _make_parser_of(verb: str, parser: argparse.ArgumentParser) -> None:
     parser.description = module.__doc__
     module.add_arguments(parser)
     parser.add_argument(
-        "--debug", action="store_true", help="show where an error came from, not just its text"
+        "--debug", action="store_true", help="show the traceback of an error, not only its message"
     )
     parser.set_defaults(run=module.run)

@@ -24,12 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config",
         metavar="FILE",
-        help="start from the settings in this config.json; other flags come on top",
+        help="start with the settings in this config.json; other flags override them",
     )
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the run in --run-dir, with its settings",
+        help="resume the run in --run-dir with its settings",
     )
     groups: dict[str, Any] = {}
     kinds = typing.get_type_hints(TrainConfig)

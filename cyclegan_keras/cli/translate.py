@@ -32,20 +32,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "paths",
         nargs="+",
         metavar="PATH",
-        help="images, or folders of images, with the folders in them",
+        help="images, or folders of images, with their subfolders",
     )
     parser.add_argument(
         "--output",
         required=True,
         metavar="DIR",
-        help="folder for the translations, made if absent, where each has its source's name; or, "
-        "for one image, a file, such as out.png",
+        help="folder for the translations, created if it does not exist, where each has the name "
+        "of its source; or a file for one image, such as out.png",
     )
     parser.add_argument(
         "--format",
         choices=FORMATS,
-        help="write in this format (default: each image in its own; what cannot be written so "
-        "becomes a PNG)",
+        help="write in this format (default: each image in its own; formats that cannot be "
+        "written become PNG)",
     )
     for flag, whose in (
         ("--value-range", "in the images"),
@@ -61,19 +61,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             + ("the whole range of a file's type)" if whose.endswith("images") else "as there)"),
         )
     there = parser.add_mutually_exclusive_group()
-    there.add_argument(
-        "--overwrite", action="store_true", help="replace files that are already there"
-    )
+    there.add_argument("--overwrite", action="store_true", help="replace files that exist")
     there.add_argument(
         "--skip-existing",
         action="store_true",
-        help="leave out images whose translation is already there, to go on after a break",
+        help="skip images whose translation exists, to continue an interrupted batch",
     )
     parser.add_argument(
         "--continue-on-error",
         action="store_true",
-        help="go on if an image cannot be read or written; those are listed at the end, and the "
-        "exit status is 1",
+        help="skip images that cannot be read or written, list them at the end, and exit with "
+        "status 1",
     )
     parser.add_argument(
         "--batch-size",

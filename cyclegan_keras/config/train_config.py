@@ -51,85 +51,85 @@ class TrainConfig:
     model: str = setting(
         "model",
         "cyclegan",
-        "cyclegan, from two sets of images, or pix2pix, from pairs (its settings are then those "
+        "cyclegan, for two sets of images, or pix2pix, for paired images (with the settings "
         "of its paper)",
         choices=models.names,
     )
     recipe: str | None = setting(
         "model",
         None,
-        "sets networks, losses, training, size and epochs as the book or the paper have them, or "
-        "for good pictures in little time, which is the default (pix2pix has its paper's, on small "
-        "images and for few epochs); other flags come on top",
+        "sets networks, losses, training, image size and epochs: those of the book, those of "
+        "the paper, or fast (the default), which gives good images in little time; pix2pix "
+        "has only the recipe of its paper, for small images and few epochs; other flags "
+        "override it",
         choices=models.recipe_names,
     )
     direction: str = setting(
         "model",
         "A-to-B",
-        "which way pix2pix translates",
+        "the direction in which pix2pix translates",
         choices=("A-to-B", "B-to-A"),
         of_model=True,
     )
     dataset: str = setting(
         "data",
         "fruit",
-        "name of a data set in ./data; 'fruit' and 'fruit_pairs' are drawn if need be",
+        "name of a data set in ./data; 'fruit' and 'fruit_pairs' are drawn if they do not exist",
         may_change=True,
         needs=Needs("data_dir", (None,)),
     )
     data_dir: str | None = setting(
         "data",
         None,
-        "a folder with trainA and trainB and, if you have them, testA and testB; or with train "
+        "a folder with trainA and trainB and, if available, testA and testB; or with train "
         "and test, in which each image is a pair, side by side",
         may_change=True,
     )
     image_size: int | str = setting(
         "data",
         _FAST.image_size,
-        "what to train at, in pixels: one number for squares, or HEIGHTxWIDTH, such as 256x512",
+        "the training size in pixels: one number for squares, or HEIGHTxWIDTH, such as 256x512",
     )
     channels: int = setting(
         "data",
         3,
-        "of the images: 3, colors, or 1, gray; colors become gray by luma",
+        "of the images: 3 for color, 1 for gray; colors are converted to gray (luma)",
         choices=(1, 3),
     )
     enlarge: float = setting(
         "data",
         _FAST.enlarge,
-        "training images are scaled to this many times the size, and a random part of the size "
-        "is cut out each time",
+        "scales training images to this many times the training size, and crops a random "
+        "part each time",
         least=1,
     )
     flip: bool = setting("data", _FAST.flip, "mirror training images at random")
     epoch_length: str = setting(
         "data",
         _FAST.epoch_length,
-        "whether an epoch is as long as the smaller or as the larger of the two sets",
+        "whether an epoch is as long as the smaller or the larger of the two sets",
         choices=("shorter", "longer"),
         data="unpaired",
     )
     cache_memory: float = setting(
         "data",
         2.0,
-        "GiB of memory that decoded images may take; above that they lie in a temporary file on "
-        "disk",
+        "GiB of memory for decoded images; the rest goes to a temporary file",
         least=0,
         may_change=True,
     )
     skip_bad_images: bool = setting(
         "data",
         False,
-        "leave out images that cannot be read, instead of stopping there",
+        "leave out images that cannot be read, instead of stopping",
         may_change=True,
     )
     value_range: str | tuple | None = setting(
         "data",
         None,
-        "the numbers of the files that are black and white, LOW HIGH, such as -1024 3071; four for "
-        "other ones in B; or auto, which finds them in the training images. By default the whole "
-        "range of a file's type",
+        "the values in the files that are black and white, LOW HIGH, such as -1024 3071; "
+        "four numbers set another range for B; auto determines the ranges from the training "
+        "images. The default is the whole range of a file's type",
         words="N",
     )
     generator: str = setting(
@@ -142,36 +142,37 @@ class TrainConfig:
     num_blocks: int | None = setting(
         "networks",
         _FAST.num_blocks,
-        "residual blocks of a resnet; the paper's has 6 below 256 pixels and 9 from there on",
+        "number of residual blocks of a resnet; the paper has 6 below 256 pixels and 9 from "
+        "there on",
         least=0,
         needs=_OF_A_RESNET,
     )
     upsampling: str = setting(
         "networks",
         _FAST.upsampling,
-        "how a resnet doubles",
+        "how a resnet doubles the size of its feature maps",
         choices=("transposed", "resize"),
         needs=_OF_A_RESNET,
     )
     dropout: float = setting(
         "networks",
         _FAST.dropout,
-        "share of the features that a U-Net drops, below 1",
+        "dropout rate of a U-Net, below 1",
         least=0,
         needs=_OF_A_UNET,
     )
     padding: str = setting(
         "networks",
         _FAST.padding,
-        "of a resnet: paper has zeros where sizes change, reflect has mirrored pixels everywhere",
+        "of a resnet: paper has zeros where sizes change; reflect has mirrored pixels everywhere",
         choices=("paper", "reflect"),
         needs=_OF_A_RESNET,
     )
     norm: str = setting(
         "networks",
         _FAST.norm,
-        "normalisation of the generators: pixel and none are for a resnet; contrib, that of "
-        "keras_contrib as printed in the book, for its U-Net",
+        "normalization of the generators; pixel and none are for a resnet; contrib, the "
+        "layer of keras_contrib that the book's listing imports, is for the book's U-Net",
         choices=norms.NORMS,
     )
     skips: bool = setting(
@@ -184,33 +185,33 @@ class TrainConfig:
     residual: bool = setting(
         "networks",
         _FAST.residual,
-        "let generators make a change of their input, and not a new image",
+        "let generators predict a change of their input instead of a new image",
     )
     exact_residual: bool = setting(
         "networks",
         _FAST.exact_residual,
-        "let black and white pass through a residual generator unchanged; without, they become 3 "
-        "and 252, as in runs from before this setting",
+        "let black and white pass through a residual generator unchanged; without it, they "
+        "become levels 3 and 252, as in runs from before this setting",
         needs=Needs("residual", unless=(None, True)),
     )
     discriminator: str = setting(
         "networks",
         _FAST.discriminator,
-        "the book's, or one whose scores each see so many pixels across",
+        "the book's, or a PatchGAN with this receptive field in pixels",
         choices=("book", "patch1", "patch16", "patch70", "patch286"),
     )
     d_norm: str = setting(
         "networks",
         _FAST.d_norm,
-        "normalisation of the discriminators: contrib is for the book's, pixel and none for the "
-        "others",
+        "normalization of the discriminators; contrib is for the book's, pixel and none are "
+        "for the others",
         choices=norms.NORMS,
     )
     df: int = setting("networks", _FAST.df, "filters of the discriminators' first layer", least=1)
     objective: str = setting(
         "losses",
         _FAST.objective,
-        "what discriminators and generators play for",
+        "the adversarial loss of discriminators and generators",
         choices=("least_squares", "log_likelihood", "hinge", "wasserstein"),
     )
     lambda_gan: float = setting(
@@ -225,13 +226,13 @@ class TrainConfig:
     lambda_cycle_A: float | None = setting(
         "losses",
         _FAST.lambda_cycle_A,
-        "weight of the cycle from A to B and back, if it is to be another one",
+        "weight of the cycle from A to B and back, if different",
         least=0,
     )
     lambda_cycle_B: float | None = setting(
         "losses",
         _FAST.lambda_cycle_B,
-        "weight of the cycle from B to A and back, if it is to be another one",
+        "weight of the cycle from B to A and back, if different",
         least=0,
     )
     lambda_id: float = setting(
@@ -253,52 +254,53 @@ class TrainConfig:
     update_first: str = setting(
         "training",
         _FAST.update_first,
-        "who is updated first in a step",
+        "which networks are updated first in a step",
         choices=("discriminators", "generators"),
         of_model=True,
     )
     discriminator_update: str = setting(
         "training",
         _FAST.discriminator_update,
-        "one update on real images and one on translations, or one on the mean of both losses",
+        "separate: one update on real images and one on translations; joint: one update on "
+        "the mean of both losses",
         choices=("separate", "joint"),
         of_model=True,
     )
     pool_size: int = setting(
         "training",
         _FAST.pool_size,
-        "how many earlier translations each discriminator's pool holds",
+        "number of earlier translations in the image pool of each discriminator",
         least=0,
         of_model=True,
     )
     d_shift: float = setting(
         "training",
         _FAST.d_shift,
-        "share of their size by which images are shifted at random before a discriminator sees "
-        "them, such as 0.125",
+        "shifts everything that a discriminator sees at random by up to this share of its "
+        "size, such as 0.125",
         least=0,
         of_model=True,
     )
     d_colour: float = setting(
         "training",
         _FAST.d_colour,
-        "how much images are recoloured at random before a discriminator sees them, such as 1",
+        "recolors everything that a discriminator sees at random, by this strength, such as 1",
         least=0,
         of_model=True,
     )
     d_source: float = setting(
         "training",
         _FAST.d_source,
-        "share of what discriminators learn to call translated that real images of the other "
-        "domain have, such as 0.5, below 1",
+        "share of real images of the other domain in what discriminators learn to reject, "
+        "such as 0.5, below 1",
         least=0,
         of_model=True,
     )
     ema: float = setting(
         "training",
         _FAST.ema,
-        "share that a moving average of the generators' weights keeps at each step, such as "
-        "0.999; the averages are then what is saved",
+        "decay of the moving average of the generators' weights, such as 0.999; the averaged "
+        "weights are saved. 0 takes no average",
         least=0,
         of_model=True,
     )
@@ -311,8 +313,8 @@ class TrainConfig:
     decay_epochs: int | None = setting(
         "training",
         _FAST.decay_epochs,
-        "the last so many epochs, over which the learning rate falls in a straight line; by "
-        "default none, and half of them in the papers' recipes",
+        "number of final epochs in which the learning rate falls linearly; the default is 0, "
+        "and half of the epochs in the papers' recipes",
         least=0,
         may_change=True,
     )
@@ -323,22 +325,21 @@ class TrainConfig:
     precision: str = setting(
         "training",
         "float32",
-        "of what is computed; weights are float32 always. The mixed ones are for processors with "
-        "16-bit units",
+        "of the computation; weights are always float32. The mixed types are for processors "
+        "with 16-bit units",
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
     )
     seed: int = setting("training", 0, "of initial weights, order and flips", least=0)
     deterministic: bool = setting(
         "training",
         False,
-        "let a GPU, too, compute the same bits each time, which can take longer; on a CPU it does "
-        "so anyway",
+        "make a GPU compute the same bits each time, which can be slower; a CPU always does",
     )
     start_from: str | None = setting(
         "training",
         None,
-        "begin a new run with trained networks: all those of a run, its optimizers where they fit, "
-        "or the generators in .keras files; every other setting is free",
+        "start a new run with trained networks: all networks of a run, with its optimizers "
+        "where they fit, or the generators in .keras files; all other settings may differ",
         flag="from",
         words="RUN-or-MODELS",
     )
@@ -352,39 +353,40 @@ class TrainConfig:
     sample_interval: int = setting(
         "results",
         100,
-        "steps between two sample grids and rows of history.csv",
+        "steps between sample grids, and between rows of history.csv",
         least=1,
         may_change=True,
     )
     run_dir: str | None = setting(
         "results",
         None,
-        "where all results go, and where an unfinished run goes on; by default a new folder in "
-        "./runs",
+        "folder for all results, from which an unfinished run is resumed; by default a new "
+        "folder in ./runs",
         may_change=True,
     )
     evaluate_every: int = setting(
         "evaluation",
         0,
-        "steps between two evaluations on test images, whose figures go to history.csv; the best "
-        "translators are kept. 0 evaluates at the end only",
+        "steps between evaluations on test images; the metrics go to history.csv, and the "
+        "best generators are kept. 0 evaluates only at the end",
         least=0,
         may_change=True,
     )
     extractor: str = setting(
         "evaluation",
         "auto",
-        "the network whose features images are compared by: inception, efficientnet, or a .keras "
-        "file; none leaves out all that takes features; auto takes what is installed",
+        "the network whose features the metrics compare: inception, efficientnet, or a "
+        ".keras file; none leaves out metrics that need features; auto takes what is "
+        "installed",
         may_change=True,
         needs=dataclasses.replace(_WHILE_TRAINING, unless=("auto", "none")),
     )
     best_by: str = setting(
         "evaluation",
         "auto",
-        "the figure that says which translators are the best, the error to the truth, the kernel "
-        "or the Fréchet distance, or the cycle error; auto takes the truth where it is known, "
-        "else the kernel distance",
+        "the metric that decides which generators are best: the error to the ground truth, "
+        "KID, FID, or the cycle error; auto takes the ground truth where it is known, else "
+        "KID",
         choices=("auto", "truth", "kernel", "frechet", "cycle"),
         may_change=True,
         needs=dataclasses.replace(_WHILE_TRAINING, unless=("auto",)),
@@ -392,8 +394,8 @@ class TrainConfig:
     stop_when_stale: int = setting(
         "evaluation",
         0,
-        "stop after so many evaluations in a row in which no translator was at its best; 0 never "
-        "does",
+        "early stopping: stop after this many evaluations in a row without a new best "
+        "generator; 0 never stops",
         least=0,
         may_change=True,
         needs=_WHILE_TRAINING,
@@ -401,22 +403,22 @@ class TrainConfig:
     tensorboard: bool = setting(
         "evaluation",
         False,
-        "write losses, figures and samples for TensorBoard, too",
+        "also write losses, metrics and samples for TensorBoard",
         may_change=True,
     )
     checkpoint_interval: float = setting(
         "safety",
         10.0,
-        "minutes between two checkpoints, besides those at each epoch's end",
+        "minutes between checkpoints, in addition to those at the end of each epoch",
         least=0,
         may_change=True,
     )
-    keep: int = setting("safety", 2, "checkpoints to keep", least=1, may_change=True)
+    keep: int = setting("safety", 2, "number of checkpoints to keep", least=1, may_change=True)
     on_nan: str = setting(
         "safety",
         "stop",
-        "what to do when a loss is infinite or no number: stop, or go back to the last checkpoint "
-        "and on with the images in another order",
+        "what to do when a loss is not finite: stop, or roll back to the last checkpoint and "
+        "continue with the images in another order",
         choices=("stop", "rollback"),
         may_change=True,
     )

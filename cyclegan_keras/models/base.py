@@ -1,5 +1,6 @@
 """What the models have in common: discriminators, tracing, averages, training."""
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -81,7 +82,13 @@ class GAN(SeveralNetworks):
         check_choice("discriminator_update", discriminator_update, ("separate", "joint"))
         if not 0 <= ema < 1:
             raise ValueError(f"`ema` must be in [0, 1). Received: ema={ema}")
-        height, width, channels = img_shape
+        try:
+            height, width, channels = map(operator.index, img_shape)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "`img_shape` must be (height, width, channels), three whole numbers. "
+                f"Received: img_shape={img_shape!r}"
+            ) from error
         self.img_shape = (height, width, channels)
         self.img_rows, self.img_cols, self.channels = self.img_shape
         self._data_loader: DataLoader | None = None
@@ -213,9 +220,10 @@ class GAN(SeveralNetworks):
             return self.generators
         copies = self._averaged.of(self.generators, self._copy_of)
         for name, copy in copies.items():
-            mine = self.generators[name].trainable_variables
-            for variable, own in zip(copy.trainable_variables, mine, strict=True):
-                variable.assign(averages[id(own)])
+            # All weights: what the optimizer was built for may have been frozen since.
+            for variable, own in zip(copy.weights, self.generators[name].weights, strict=True):
+                if id(own) in averages:
+                    variable.assign(averages[id(own)])
         return copies
 
     def _copy_of(self, g: keras.Model) -> keras.Model:

@@ -130,3 +130,25 @@ def test_what_cannot_be_trained_is_told(networks, told):
 def test_shapes_that_are_not_known_may_be_right():
     any_size = (None, None, 3)
     assert made_by(lambda: to_images(img_shape=any_size))(SHAPE).disc_patch == (7, 7, 3)
+
+
+@pytest.mark.parametrize("img_shape", [(16, 16), (None, None, 3), (16.0, 16, 3), 16])
+def test_shapes_that_are_none_are_told(img_shape):
+    with pytest.raises(ValueError, match=r"`img_shape` must be .*three whole numbers"):
+        made_by()(img_shape)
+
+
+def test_shapes_may_be_of_numpy():
+    assert made_by()(np.array(SHAPE)).img_shape == SHAPE
+
+
+def test_a_generator_that_is_frozen_later_leaves_the_averages_in_their_places(data):
+    gan = made_by(lambda: to_images(layers.Conv2D(4, 3, padding="same")))(
+        SHAPE, ema=0.5, learning_rate=RATE
+    )
+    step(gan, data)
+    expected = {name: g.get_weights() for name, g in gan.translators.items()}
+    gan.g_AB.trainable = False
+    for name, translator in gan.translators.items():
+        for weight, other in zip(translator.get_weights(), expected[name], strict=True):
+            np.testing.assert_array_equal(weight, other, err_msg=name)
