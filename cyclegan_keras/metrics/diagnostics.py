@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cyclegan_keras.config.train_config import TrainConfig
-from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.metrics.round_trip import WAYS
 
 # Below this share of real images told right, what the classifier says of translations is not worth
@@ -184,6 +183,8 @@ def blind_loss(config: TrainConfig) -> float | None:
     """
     if "objective" not in config.info.settings:
         return None
+    from cyclegan_keras.losses import OBJECTIVES  # It loads TensorFlow.
+
     return OBJECTIVES[config.objective].blind_loss
 
 
