@@ -10,7 +10,6 @@ from typing import Any
 
 from cyclegan_keras._files import PathLike, free_name
 from cyclegan_keras.config.train_config import TrainConfig
-from cyclegan_keras.training.checkpoints import CheckpointStore
 
 FIGURES, REPORT, PICTURE = "metrics.json", "report.html", "translations.png"
 CHECKPOINTS = "checkpoints"
@@ -48,6 +47,8 @@ def stale_translators(folder: pathlib.Path, figures: dict[str, Any]) -> list[str
         Names of files.
     """
     if (digests := figures.get("weights")) is None:
+        from cyclegan_keras.training.checkpoints import CheckpointStore  # It loads NumPy.
+
         newest = CheckpointStore(folder / CHECKPOINTS).newest() if "epochs" in figures else None
         progress = {"epoch": 0, "step": 0} if newest is None else newest.state["progress"]
         if (progress["epoch"], progress["step"]) > (figures.get("epochs", 0), 0):

@@ -47,8 +47,6 @@ def untranslated(trained, tmp_path_factory) -> pathlib.Path:
     for name in ("g_AB", "g_BA"):
         model = keras.Model(image, layers.Activation("linear")(image), name=name)
         model.save(folder / f"{name}.keras")
-    figures = {**figures_in(folder), "weights": record.weights_of(folder.glob("g_*.keras"))}
-    (folder / "metrics.json").write_text(json.dumps(figures))
     return folder
 
 

@@ -4,6 +4,7 @@ import argparse
 import csv
 import dataclasses
 import json
+import logging
 import math
 import os
 import pathlib
@@ -270,11 +271,13 @@ def test_the_papers_recipe_with_an_average(fruit_dir, tmp_path, monkeypatch):
     config = TrainConfig.from_json(tmp_path / "r" / "config.json")
     assert (config.recipe, config.generator, config.pool_size) == ("paper", "resnet", 50)
     assert (config.gf, config.num_blocks, config.ema, config.decay_epochs) == (2, 1, 0.9, 0)
-    kinds = {type(x).__name__ for x in load_generator(tmp_path / "r" / "g_AB.keras").layers}
-    assert "ReflectionPadding2D" in kinds
+    operations = load_generator(tmp_path / "r" / "g_AB.keras").operations
+    assert {"Pad", "InstanceNormalization"} <= {type(x).__name__ for x in operations}
 
 
-def test_names_may_be_anything_and_images_few(fruit_dir, tmp_path, capsys):
+def test_names_may_be_anything_and_images_few(fruit_dir, tmp_path, capsys, monkeypatch):
+    # Or pytest would send the names, which are no text, from one process to another.
+    monkeypatch.setattr(logging.getLogger("cyclegan_keras"), "propagate", False)
     odd = os.fsdecode(b' it\'s "odd"\n\xff \xc3\xa9')
     folder = tmp_path / odd
     for domain, count in (("A", 1), ("B", 3)):

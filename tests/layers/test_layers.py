@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_keras import layers
 from cyclegan_keras.layers import (
     InstanceNormalization,
     LeanConv2D,
@@ -14,6 +13,7 @@ from cyclegan_keras.layers import (
     TransposedConv2D,
     UpsampleConv2D,
     kernels_regrouped_once,
+    upsampling,
 )
 
 GOLDEN = np.load(pathlib.Path(__file__).parents[1] / "golden" / "instance_norm.npz")
@@ -225,9 +225,9 @@ def test_layers_refuse_what_is_no_image(layer):
 def test_the_way_is_chosen_by_the_size_of_the_image_alone(random_images, monkeypatch):
     taken = []
     for name in ("convolve", "double_and_convolve"):
-        way = getattr(layers, name)
+        way = getattr(upsampling, name)
         monkeypatch.setattr(
-            layers, name, lambda x, *a, n=name, w=way: taken.append((n, len(x))) or w(x, *a)
+            upsampling, name, lambda x, *a, n=name, w=way: taken.append((n, len(x))) or w(x, *a)
         )
     layer = UpsampleConv2D(2)
     layer.build((None, None, None, 3))
@@ -243,8 +243,8 @@ def test_the_way_is_chosen_by_the_size_of_the_image_alone(random_images, monkeyp
 
 def test_kernels_are_regrouped_once_inside_and_anew_outside(random_images, monkeypatch):
     regrouped = []
-    way = layers.regroup
-    monkeypatch.setattr(layers, "regroup", lambda k: regrouped.append(k) or way(k))
+    way = upsampling.regroup
+    monkeypatch.setattr(upsampling, "regroup", lambda k: regrouped.append(k) or way(k))
     x = tf.constant(random_images(1, 8, 8, 3))
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, UpsampleConv2D(4, name="up")(inputs))
