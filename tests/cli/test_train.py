@@ -505,7 +505,7 @@ def test_where_the_truth_is_known_it_does_without_features(
         (True, "--best-by kernel", "`best_by` cannot be kernel, which takes features."),
         (True, "--best-by frechet", "`best_by` cannot be frechet, which takes features."),
         (False, "--best-by truth", "`best_by` cannot be truth, for it is not known here"),
-        (True, "--extractor nowhere.keras", "No model 'nowhere.keras'"),
+        (True, "--extractor nowhere.keras", "nowhere.keras'. Give a .keras file."),
         (True, "--extractor vgg", "must be one of auto, inception, efficientnet"),
         (False, "--extractor none", "`best_by` cannot be kernel, which takes features, with "),
         (True, "--tensorboard", 'pip install "tensorboard>=2.20"'),

@@ -51,8 +51,8 @@ def test_all_networks_and_optimizers_of_a_run(trained):
     assert set(taken.networks) == {"g_AB", "g_BA", "d_A", "d_B"}
     assert taken.optimizers == ["d_A", "d_B", "combined"]
     assert taken.anew == []
-    for name, network in warm_start.networks_of(new).items():
-        assert_same(network, warm_start.networks_of(model)[name])
+    for name, network in new.networks.items():
+        assert_same(network, model.networks[name])
     assert int(new.combined.optimizer.iterations) == int(model.combined.optimizer.iterations) > 0
     np.testing.assert_array_equal(
         new.combined.optimizer._momentums[0], model.combined.optimizer._momentums[0]
