@@ -15,7 +15,7 @@ def test_devices_are_named():
 def threads_in_a_new_process(cores: int, **environment: str) -> str:
     code = (
         "import os; os.cpu_count = lambda: " + str(cores) + "; import tensorflow as tf; "
-        "tf.config.list_physical_devices = lambda kind: []; "
+        "tf.config.list_physical_devices = lambda kind=None: []; "
         "from cyclegan_keras.training import devices; devices.use_threads(); "
         "threading = tf.config.threading; "
         "print(threading.get_intra_op_parallelism_threads(), "
