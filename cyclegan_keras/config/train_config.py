@@ -3,16 +3,14 @@
 import dataclasses
 import json
 import os
-import pathlib
 import types
 import typing
 from collections.abc import Callable
 from typing import Any, Self
 
-from cyclegan_keras.config import models, norms, value_range
+from cyclegan_keras.config import models, norms, settings_file, together, value_range
 from cyclegan_keras.config.fields import (
     Needs,
-    check_needs,
     check_range,
     checked,
     image_size,
@@ -451,8 +449,8 @@ class TrainConfig:
                 new.discard(name)  # Who says `None` leaves it to the others.
         self._remember_chosen(base, set() if is_record else new)
         self._fit_norms()
-        self._check_image_size()
-        self._check_together(set() if is_record else new)
+        together.check_image_size(self)
+        together.check_together(self, set() if is_record else new)
 
     def _check_values(self) -> None:
         """Looks at each value for itself."""
@@ -563,76 +561,6 @@ class TrainConfig:
         """Height, width and channels of what the networks take."""
         return (*self.img_res, self.channels)
 
-    def _check_image_size(self) -> None:
-        """The networks look closer; this is told before anything is loaded."""
-        size, shorter = self.image_size, min(self.img_res)
-        # A model that does not choose among these networks looks for itself.
-        generator, discriminator = (
-            getattr(self, name) if name in self.info.settings else ""
-            for name in ("generator", "discriminator")
-        )
-        if discriminator == "patch286" and shorter < 96:
-            raise ValueError(
-                "`image_size` must be at least 96, because discriminator=patch286 leaves nothing "
-                f"to score of smaller images. Received: image_size={size}"
-            )
-        factor, halvings = 4 if generator else 1, "twice"
-        if generator == "deep_unet":
-            factor = 2 ** min(8, shorter.bit_length() - 1)
-            halvings = "until one pixel of the shorter side is left, or eight times"
-        elif "unet" in generator or discriminator == "book":
-            factor, halvings = 16, "four times"
-        if any(side % factor for side in self.img_res):
-            least = max(32, factor)
-            nearest = image_size([max(least, round(x / factor) * factor) for x in self.img_res])
-            both = "" if isinstance(size, int) else " in height and in width"
-            raise ValueError(
-                f"`image_size` must be divisible by {factor}{both}, because the networks halve it "
-                f"{halvings}; {nearest} would do. Received: image_size={size}"
-            )
-
-    def _check_together(self, new: set[str]) -> None:
-        """Looks for settings that do not go together."""
-        if self.best_by == "cycle" and len(self.ways) < 2:
-            raise ValueError(
-                f"{self.model} has no way back to take a cycle error of; `best_by` must be another "
-                "figure. Received: best_by='cycle'"
-            )
-        check_needs(self, new, self.chosen)
-        self._check_norms(new)
-        is_cut = any(round(side * self.enlarge) > side for side in self.img_res)
-        if "enlarge" in new and self.enlarge > 1 and not is_cut:
-            raise ValueError(
-                "`enlarge` does nothing here: it is less than half a pixel of `image_size`. Leave "
-                f"it out. Received: enlarge={self.enlarge}, image_size={self.image_size}"
-            )
-        decay_epochs = self.decay_epochs or 0
-        is_new = "decay_epochs" in new or ("decay_epochs" in self.chosen and "epochs" in new)
-        if is_new and decay_epochs > self.epochs:
-            raise ValueError(
-                "`decay_epochs` are the last ones of `epochs`, so there must not be more of them. "
-                f"Received: decay_epochs={decay_epochs}, epochs={self.epochs}"
-            )
-        of_each = (self.lambda_cycle_A, self.lambda_cycle_B)
-        if "lambda_cycle" in new and self.lambda_cycle not in of_each:
-            raise ValueError(
-                "`lambda_cycle` does nothing beside a `lambda_cycle_A` and a `lambda_cycle_B` of "
-                f"other values. Leave it out. Received: lambda_cycle={self.lambda_cycle}, "
-                f"lambda_cycle_A={of_each[0]}, lambda_cycle_B={of_each[1]}"
-            )
-
-    def _check_norms(self, new: set[str]) -> None:
-        """Looks for normalisations that somebody chose for a network that cannot have them."""
-        possible = norms.OF_GENERATORS | norms.OF_DISCRIMINATORS
-        for name, other in (("norm", "generator"), ("d_norm", "discriminator")):
-            value, network = getattr(self, name), getattr(self, other)
-            is_new = name in new or (name in self.chosen and other in new)
-            if is_new and value not in possible[network]:
-                raise ValueError(
-                    f"`{name}` does nothing here: this {other} takes {', '.join(possible[network])}"
-                    f". Received: {name}={value!r}, {other}={network!r}"
-                )
-
     @classmethod
     def make(cls, base: "TrainConfig | None" = None, **settings: Any) -> "TrainConfig":
         """Makes settings from other ones, or from those of a recipe, with some changed.
@@ -709,38 +637,13 @@ class TrainConfig:
             ValueError: If it is not JSON, or has settings that do not exist, are out of range, or
                 do nothing beside the others.
         """
-        name = os.fspath(path)
-        try:
-            text = pathlib.Path(path).read_text("utf-8-sig")  # Some editors put a mark before it.
-            settings = json.loads(text, object_pairs_hook=_each_once)
-        except FileNotFoundError:
-            raise FileNotFoundError(f"No settings file {name!r}.") from None
-        except OSError as error:
-            raise ValueError(
-                f"Cannot read the settings file {name!r}: {error.strerror}. Give a file, such as "
-                "the config.json in the folder of a run."
-            ) from None
-        except ValueError as error:
-            raise ValueError(f"The settings file {name!r} is not JSON: {error}.") from None
         known = {field.name for field in dataclasses.fields(cls)}
-        if not isinstance(settings, dict) or not settings.keys() <= known:
-            unknown = sorted(set(settings) - known) if isinstance(settings, dict) else settings
-            raise ValueError(
-                f"The settings file {name!r} must be an object with keys among {sorted(known)}. "
-                f"Received: {unknown}"
-            )
+        given = settings_file.read(path, known)
+        book = {**dict.fromkeys(DECIDED_BY_RECIPES), **_usual("cyclegan", "book")}
         try:
-            return cls(**_completed(settings))
+            return cls(**settings_file.completed(given, book))
         except ValueError as error:
-            raise ValueError(f"In the settings file {name!r}: {error}") from None
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    settings = dict(pairs)
-    if len(settings) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{max(names, key=names.count)!r} is there more than once")
-    return settings
+            raise ValueError(f"In the settings file {os.fspath(path)!r}: {error}") from None
 
 
 def _usual(model: str, recipe: str | None) -> dict[str, Any]:
@@ -760,27 +663,6 @@ def _usual(model: str, recipe: str | None) -> dict[str, Any]:
     return {**defaults, **info.recipes.get(recipe, {})}
 
 
-def _completed(settings: dict[str, Any]) -> dict[str, Any]:
-    """Adds to the file of an earlier version's run what there was no setting for until then."""
-    book = {**dict.fromkeys(DECIDED_BY_RECIPES), **_usual("cyclegan", "book")}
-    if settings.keys() >= _FIRST and "recipe" not in settings:
-        return {**book, **settings}
-    if settings.keys() >= DECIDED_BY_RECIPES - _LATER:
-        # Residual generators could not let black and white pass at first.
-        later = {
-            **{name: book[name] for name in _LATER},
-            "exact_residual": not settings.get("residual"),
-        }
-        return {**later, **settings}
-    return settings  # Written by hand: a recipe, or the defaults, with some changed.
-
-
-# What the first version wrote of each run, when there was the book's recipe only.
-_FIRST = {"dataset", "data_dir", "image_size", "batch_size", "epochs", "sample_interval", "seed"}
-_FIRST |= {"run_dir", "lambda_cycle", "lambda_id", "gf", "df", "learning_rate"}
-# Settings of a recipe that came after the recipes did. A new one has its place here, too.
-_LATER = {"padding", "norm", "skips", "residual", "d_norm", "d_shift", "d_colour", "d_source"}
-_LATER |= {"exact_residual"}
 # What settings are if they are left out and others decide.
 _DECIDED: dict[str, Callable[[TrainConfig], Any]] = {
     "lambda_cycle_A": lambda config: config.lambda_cycle,

@@ -13,6 +13,14 @@ from cyclegan_keras._seeds import checked_seed, derived_seed
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.layers.random_stream import RandomStream
 from cyclegan_keras.losses import OBJECTIVES
+from cyclegan_keras.models.checks import (
+    check_choice,
+    check_precision,
+    is_functional,
+    is_like,
+    named,
+    shape_of_output,
+)
 from cyclegan_keras.models.discriminator_updates import update_jointly, update_separately
 from cyclegan_keras.models.several_networks import SeveralNetworks, check_callbacks, two_domains
 from cyclegan_keras.networks import build_discriminator, build_generator
@@ -77,7 +85,7 @@ class GAN(SeveralNetworks):
         # TensorFlow 2.21's remapper fails on a convolution with bias and LeakyReLU once their
         # gradient is taken, and prints an error at each tracing; it would gain nothing here.
         tf.config.optimizer.set_experimental_options({"remapping": False})
-        _check_precision()
+        check_precision()
         check_choice("objective", objective, tuple(OBJECTIVES))
         check_choice("discriminator_update", discriminator_update, ("separate", "joint"))
         if not 0 <= ema < 1:
@@ -227,7 +235,7 @@ class GAN(SeveralNetworks):
         return copies
 
     def _copy_of(self, g: keras.Model) -> keras.Model:
-        if _is_functional(g):
+        if is_functional(g):
             return keras.models.clone_model(g)
         copy = self.build_generator()
         copy(keras.Input(self.img_shape))
@@ -243,8 +251,8 @@ class GAN(SeveralNetworks):
         named(network, name)
         is_generator = name.startswith("g_")
         received = self.img_shape if is_generator else self._judged_shape
-        shape = _shape_of_output(network, received)
-        if shape is None or (is_generator and not _is_like(shape, self.img_shape)):
+        shape = shape_of_output(network, received)
+        if shape is None or (is_generator and not is_like(shape, self.img_shape)):
             wanted = "images of the same shape" if is_generator else "one tensor of scores"
             raise ValueError(
                 f"{name!r} must make {wanted} from images of shape {received}. Received: "
@@ -254,7 +262,7 @@ class GAN(SeveralNetworks):
 
     def _disc_patch(self, d: keras.Model) -> tuple[int, ...]:
         """Shape of a discriminator's scores for one image."""
-        return _shape_of_output(d, self._judged_shape) or ()
+        return shape_of_output(d, self._judged_shape) or ()
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Returns the outputs of `combined`."""
@@ -403,75 +411,6 @@ class GAN(SeveralNetworks):
             *GANs in Action*, `sample_images` in section 9.6.
         """
         return sample_images(self, self.data_loader, epoch, batch_i)
-
-
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raises an error that teaches if a setting is none of those that there are.
-
-    Args:
-        name: Of the setting.
-        value: What was given.
-        choices: What there is.
-
-    Raises:
-        ValueError: If it is not among them.
-    """
-    if value not in choices:
-        raise ValueError(
-            f"`{name}` must be one of {', '.join(choices)}. Received: {name}={value!r}"
-        )
-
-
-def named(model: keras.Model, name: str) -> keras.Model:
-    """Gives a network the name that `combined`, its summary and its file will show.
-
-    Args:
-        model: The network, as a subclass may have built it.
-        name: "g_AB", "d_A" and so on.
-
-    Returns:
-        The network itself.
-
-    Raises:
-        TypeError: If it is no network.
-    """
-    if not isinstance(model, keras.Model):
-        raise TypeError(
-            "`build_generator` and `build_discriminator` must return a keras.Model. "
-            f"Received: {model!r} for {name!r}"
-        )
-    model.name = name
-    return model
-
-
-def _shape_of_output(network: keras.Model, img_shape: tuple[int, ...]) -> tuple[Any, ...] | None:
-    """Shape of what a network makes of one image; `None` if that is not one tensor."""
-    output = network.outputs if _is_functional(network) else network(keras.Input(img_shape))
-    if isinstance(output, list) and len(output) == 1:
-        (output,) = output
-    return tuple(output.shape[1:]) if hasattr(output, "shape") else None
-
-
-def _is_like(shape: tuple[int | None, ...], img_shape: tuple[int, ...]) -> bool:
-    """Whether a shape may be an image's; what is not known may be anything."""
-    return len(shape) == len(img_shape) and all(
-        size in (None, wanted) for size, wanted in zip(shape, img_shape, strict=True)
-    )
-
-
-def _is_functional(network: keras.Model) -> bool:
-    """Whether a network is made of its inputs and outputs, and not a subclass with a `call`."""
-    return getattr(network, "outputs", None) is not None
-
-
-def _check_precision() -> None:
-    dtype = keras.config.dtype_policy().variable_dtype
-    if dtype in ("float16", "bfloat16"):
-        raise ValueError(
-            f"Weights must be float32 at least to be trained: steps are smaller than {dtype} can "
-            f"tell. Compute in 16 bits by `keras.config.set_dtype_policy('mixed_{dtype}')`. "
-            f"Received: the policy {keras.config.dtype_policy().name!r}"
-        )
 
 
 class _TracedStep:

@@ -10,7 +10,8 @@ from keras import ops
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.layers import kernels_regrouped_once
 from cyclegan_keras.losses import OBJECTIVES
-from cyclegan_keras.models.base import GAN, check_choice
+from cyclegan_keras.models.base import GAN
+from cyclegan_keras.models.checks import check_choice
 from cyclegan_keras.models.combined import Combined
 from cyclegan_keras.models.diffaugment import RandomView
 from cyclegan_keras.models.discriminator_updates import Calls

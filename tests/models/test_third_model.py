@@ -21,7 +21,8 @@ from cyclegan_keras.cli import ablate, train
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config import models
 from cyclegan_keras.config.models import ModelInfo, Variant, register
-from cyclegan_keras.models.base import GAN, named
+from cyclegan_keras.models.base import GAN
+from cyclegan_keras.models.checks import named
 from cyclegan_keras.models.combined import Combined
 from cyclegan_keras.models.discriminator_updates import Calls
 from cyclegan_keras.runs.trainer import make_model, train_run
