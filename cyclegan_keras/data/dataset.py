@@ -15,6 +15,7 @@ from cyclegan_keras.data import (
     images,
     layout,
     levels,
+    pairs,
 )
 from cyclegan_keras.data.fruit import sets
 from cyclegan_keras.data.palettes import Palette
@@ -91,7 +92,7 @@ class Domains:
             return True
         if not self.paired or not self.has_test_images:
             return False
-        return not layout.without_partner(*(self._listed(domain, True) for domain in "AB"))
+        return not pairs.without_partner(*(self._listed(domain, True) for domain in "AB"))
 
     @property
     def palettes(self) -> dict[str, Palette]:
@@ -238,7 +239,7 @@ class Domains:
         def read(path: pathlib.Path) -> np.ndarray:
             left_out = images.LeftOut()
             if self._layout.side_by_side:
-                halves = layout.read_pair(path, ranges, left_out)
+                halves = pairs.read_pair(path, ranges, left_out)
                 parts = [images.resize(half, (height, width)) for half in halves]
                 pixels = np.concatenate([images.as_pixels(part, self.channels) for part in parts])
             else:

@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from cyclegan_keras.data.images import denormalize
-from cyclegan_keras.data.layout import without_partner
 from cyclegan_keras.data.loader import DataLoader
+from cyclegan_keras.data.pairs import without_partner
 from cyclegan_keras.metrics.round_trip import Batch
 
 LEVELS = 127.5  # 8-bit levels for one unit of [-1, 1]

@@ -1,11 +1,10 @@
 import json
 import pathlib
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from cyclegan_keras.data import layout
+from cyclegan_keras.data import layout, pairs
 
 
 def folders(directory: pathlib.Path, *names: str) -> layout.Layout:
@@ -94,39 +93,6 @@ def test_pairs_of_test_images_are_declared_by_a_file(tmp_path):
         _ = found.test_pairs
 
 
-def test_a_pair_is_split_in_the_middle(tmp_path):
-    pixels = np.arange(3 * 10 * 3, dtype=np.uint8).reshape(3, 10, 3)
-    Image.fromarray(pixels).save(tmp_path / "pair.png")
-    left, right = layout.read_pair(tmp_path / "pair.png")
-    np.testing.assert_array_equal(np.asarray(left), pixels[:, :5])
-    np.testing.assert_array_equal(np.asarray(right), pixels[:, 5:])
-
-
-@pytest.mark.parametrize("width", [1, 7])
-def test_a_picture_without_a_middle_is_named(width, tmp_path):
-    Image.new("RGB", (width, 4)).save(tmp_path / "odd.png")
-    with pytest.raises(ValueError, match=rf"odd\.png.* even number.*Received: width={width}\. "):
-        layout.read_pair(tmp_path / "odd.png")
-
-
-@pytest.mark.parametrize(
-    ("names_A", "names_B", "odd"),
-    [
-        ("1.png 2.png", "1.jpg 2.jpg", []),
-        ("1_A.jpg 2_A.jpg", "1_B.jpg 2_B.jpg", []),
-        ("1_B.jpg", "1_A.jpg", ["1_A", "1_B"]),
-        ("1.png 2.png 3.png", "1.png 4.png 3.png", ["2", "4"]),
-        ("1.png", "1.png 2.png", ["2"]),
-        ("1.jpg 1.png", "1.png 2.png", ["1", "2"]),
-        ("1.jpg 1.png", "1.jpg", ["1"]),
-        # All have partners, but at other places.
-        ("x.bmp x.p.png", "x.p.png x.webp", ["x", "x.p"]),
-    ],
-)
-def test_partners_have_the_same_names(names_A, names_B, odd):
-    assert layout.without_partner(paths(*names_A.split()), paths(*names_B.split())) == odd
-
-
 def test_images_of_different_names_are_no_training_pairs(tmp_path):
     found = folders(tmp_path, "trainA", "trainB")
     same, other = paths("1.png", "2.png"), paths("1.png", "3.png", "4.png", "5.png")
@@ -155,7 +121,7 @@ def test_real_facades(real_images):
     assert found.side_by_side
     assert found.test_pairs
     assert (len(found.files("A", False)), len(found.files("B", True))) == (400, 106)
-    assert {half.size for half in layout.read_pair(found.files("A", True)[0])} == {(256, 256)}
+    assert {half.size for half in pairs.read_pair(found.files("A", True)[0])} == {(256, 256)}
 
 
 def test_a_known_set_that_is_missing_can_be_had(tmp_path):
