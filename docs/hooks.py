@@ -5,13 +5,12 @@ the recipes do. Both are read from the code each time the site is built.
 """
 
 import argparse
-import dataclasses
 import importlib
 import logging
 import re
 from typing import Any
 
-from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.config.train_config import TrainConfig, known_settings
 
 FLAGS = re.compile(r"<!-- flags of (\w+) -->")
 RECIPES = "<!-- recipes -->"
@@ -22,7 +21,8 @@ FETCHED = re.compile(
 DEFAULT = re.compile(r"\s*\(default: (.*?)\)$")
 TITLES = {"options": "general", "positional arguments": "arguments"}
 MANY = 8  # Choices that are named one by one; of more, the help text says where they are listed.
-SETTINGS = {field.name: field for field in dataclasses.fields(TrainConfig)}
+SETTINGS = known_settings()
+USUAL = TrainConfig().flat()
 
 log = logging.getLogger("mkdocs.hooks")
 
@@ -80,8 +80,8 @@ def _row(action: argparse.Action) -> str:
     text = (action.help or "").replace("%%", "%")
     found = DEFAULT.search(text)
     default, text = found[1] if found else "", DEFAULT.sub("", text)
-    if setting is not None and isinstance(setting.default, bool):
-        default = _plain(setting.default)
+    if setting is not None and setting.type is bool:
+        default = _plain(USUAL.get(setting.name, setting.field.default))
     names = ", ".join(f"`{name}`" for name in action.option_strings)
     if action.choices and len(list(action.choices)) <= MANY:
         text = f"{text}: {', '.join(f'`{choice}`' for choice in action.choices)}"
@@ -89,7 +89,7 @@ def _row(action: argparse.Action) -> str:
         metavar = action.metavar or action.dest
         parts = [metavar] if isinstance(metavar, str) else metavar
         names = " ".join([names, *(f"`{part}`" for part in parts)]).strip()
-    mark = " ↻" if setting is not None and setting.metadata["may_change"] else ""
+    mark = " ↻" if setting is not None and setting.about["may_change"] else ""
     return f"| {names}{mark} | {_cell(default)} | {_cell(text)} |"
 
 
@@ -103,17 +103,19 @@ def recipes() -> str:
     actions = {action.dest: action for action in _parser("train")._actions}
     columns = {f"`--recipe {name}`": {"recipe": name} for name in actions["recipe"].choices or ()}
     columns["`--model pix2pix`"] = {"model": "pix2pix"}
-    found = [dataclasses.asdict(TrainConfig.make(**chosen)) for chosen in columns.values()]
+    found = [TrainConfig(**chosen) for chosen in columns.values()]
     lines = [f"| | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
     for name in SETTINGS:
-        values = [settings[name] for settings in found]
-        if name in ("recipe", "model") or len({repr(value) for value in values}) == 1:
+        if name in ("recipe", "model") or SETTINGS[name].flag is None:
+            continue
+        values = [getattr(settings, name) for settings in found]
+        if len({repr(value) for value in values}) == 1:
             continue
         cells = [
             _plain(value) if _matters(chosen, name, value) else "–"
             for chosen, value in zip(columns.values(), values, strict=True)
         ]
-        lines.append(f"| `--{name.replace('_', '-')}` | {' | '.join(cells)} |")
+        lines.append(f"| `{SETTINGS[name].flag}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -1,13 +1,13 @@
 """Train with parts of the losses left out, for as many steps each, and compare with the truth."""
 
 import argparse
-import dataclasses
 import pathlib
 from collections.abc import Collection
 
 from cyclegan_keras.cli import train
+from cyclegan_keras.config.fields import Setting
 from cyclegan_keras.config.models import MODELS, ModelInfo, Variant
-from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.config.train_config import TrainConfig, known_settings
 from cyclegan_keras.runs import run_data, trainer
 
 HELP = "train with parts of the losses left out, and compare"
@@ -15,7 +15,8 @@ HELP = "train with parts of the losses left out, and compare"
 SHARED = ("image_size", "flip", "epoch_length", "batch_size", "epochs", "decay_epochs")
 # Whoever trains the baseline of a recipe means its networks, its losses, and its way of playing.
 GROUPS_OF_A_RECIPE = ("model", "networks", "losses")
-GAME = ("update_first", "discriminator_update", "pool_size", "d_shift", "d_colour", "d_source")
+GAME: tuple[str, ...] = ("update_first", "discriminator_update", "pool_size", "source_negatives")
+GAME += ("diffaugment_translation", "diffaugment_color")
 COLUMNS = {"truth_AB": "A → B", "truth_BA": "B → A", "cycle_A": "cycle A", "cycle_B": "cycle B"}
 
 
@@ -65,7 +66,7 @@ def configs(arguments: argparse.Namespace) -> dict[str, TrainConfig]:
         able = " or ".join(info.title for info in MODELS.values() if info.ablations)
         raise ValueError(
             f"What is ablated is a {able}; for {base.info.title} beside it, give --settings "
-            f"{' '.join(base.info.baselines) or 'of it'}. Received: model={base.model!r}"
+            f"{' '.join(base.info.baselines) or 'of it'}. Received: model={base.info.name!r}"
         )
     names = arguments.settings or list(ablations)
     parent = pathlib.Path(base.run_dir or "runs/ablation")
@@ -77,9 +78,8 @@ def configs(arguments: argparse.Namespace) -> dict[str, TrainConfig]:
     for name in names:
         place = {"run_dir": str(parent / name)}
         if name in ablations:
-            # All values are known, and who zeroes a weight need not answer for those beside it.
-            values = {**dataclasses.asdict(base), **without, **ablations[name].settings, **place}
-            found[name] = TrainConfig(**values)
+            changes = {**without, **ablations[name].settings, **place}
+            found[name] = base.replace(**changes)
             continue
         info = _of_baseline(name)
         taken = {key: getattr(base, key) for key in _shared(base, info)}
@@ -96,9 +96,9 @@ def _check_weights_count(
     base: TrainConfig, given: set[str], ablated: dict[str, TrainConfig]
 ) -> None:
     """Raises an error for a flag whose weight each of the settings takes away."""
-    for field in dataclasses.fields(base):
-        name, value = field.name, getattr(base, field.name)
-        if field.metadata["group"] != "losses" or name not in given or not ablated:
+    for name, setting in base.model.settings().items():
+        value = getattr(base, name)
+        if setting.about["group"] != "losses" or name not in given or not ablated:
             continue
         if all(getattr(config, name) != value for config in ablated.values()):
             raise ValueError(
@@ -127,16 +127,18 @@ def _title(name: str) -> str:
 
 def _shared(base: TrainConfig, info: ModelInfo) -> list[str]:
     """Names the settings that a baseline has from the command line."""
+    of_both = {*info.config.settings(), *base.data.settings(), *base.run.settings()}
     return [
-        field.name
-        for field in dataclasses.fields(base)
-        if info.has(field)
-        and (field.name in SHARED or (field.name in base.chosen and not _is_of_recipe(field)))
+        name
+        for name, setting in known_settings().items()
+        if name in of_both
+        and info.has(setting)
+        and (name in SHARED or (name in base.chosen and not _is_of_recipe(setting)))
     ]
 
 
-def _is_of_recipe(field: dataclasses.Field) -> bool:
-    return field.metadata["group"] in GROUPS_OF_A_RECIPE or field.name in (*GAME, "ema")
+def _is_of_recipe(setting: Setting) -> bool:
+    return setting.about["group"] in GROUPS_OF_A_RECIPE or setting.name in (*GAME, "ema")
 
 
 def dropped(base: TrainConfig, names: Collection[str]) -> str | None:
@@ -150,9 +152,9 @@ def dropped(base: TrainConfig, names: Collection[str]) -> str | None:
         A sentence; `None` if there is nothing to say.
     """
     flags = [
-        f"--{field.name.replace('_', '-')}"
-        for field in dataclasses.fields(base)
-        if field.name in base.chosen and _is_of_recipe(field) and field.metadata["group"] != "model"
+        setting.flag or name
+        for name, setting in known_settings().items()
+        if name in base.chosen and _is_of_recipe(setting) and setting.about["group"] != "model"
     ]
     baselines = [_title(name) for name in names if name not in base.info.ablations]
     if not (flags and baselines):

@@ -1,7 +1,6 @@
 """Measure how good the translators of a run are, and write a report."""
 
 import argparse
-import dataclasses
 import json
 import pathlib
 from typing import Any
@@ -84,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     output = run_dir if arguments.output is None else pathlib.Path(arguments.output)
     config = _settings(run_dir)
     if arguments.skip_bad_images:
-        config = dataclasses.replace(config, skip_bad_images=True)
+        config = config.replace(skip_bad_images=True)
     files = _translators(run_dir, config, arguments.best)
     _check_output(output, run_dir)
     _kept(run_dir)  # Damage is told at once; it is read again at the end.
@@ -215,7 +214,7 @@ def _data(
     """Finds the run's data set; where it is named by a relative path, it may be elsewhere now."""
     targets = {way[1] for way in config.ways}
     if data_dir is not None:
-        config = dataclasses.replace(config, data_dir=data_dir)
+        config = config.replace(data_dir=data_dir)
     loader = run_data.make_loader(config)
     is_drawn = config.data_dir is None and config.dataset in ("fruit", "fruit_pairs")
     if is_drawn and not loader.directory.exists():

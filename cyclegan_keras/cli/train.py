@@ -1,15 +1,15 @@
 """Train translators between two folders of images."""
 
 import argparse
-import dataclasses
+import functools
 import os
 import pathlib
-import typing
+from collections.abc import Mapping
 from typing import Any
 
 from cyclegan_keras.config import models, value_range
-from cyclegan_keras.config.fields import choices_of, value_type
-from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.config.fields import Setting
+from cyclegan_keras.config.train_config import TrainConfig, known_settings
 from cyclegan_keras.runs import run_folder, trainer
 
 HELP = "train translators between two folders of images"
@@ -32,45 +32,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="resume the run in --run-dir with its settings",
     )
     groups: dict[str, Any] = {}
-    kinds = typing.get_type_hints(TrainConfig)
-    for field in dataclasses.fields(TrainConfig):
-        about = field.metadata
-        if about["flag"] == "":
+    usual = TrainConfig().flat()
+    for name, setting in known_settings().items():
+        if setting.flag is None:
             continue
+        about = setting.about
         if about["group"] not in groups:
             groups[about["group"]] = parser.add_argument_group(about["group"])
             if about["group"] == "data":
                 source = groups["data"].add_mutually_exclusive_group()
-        group = source if field.name in ("dataset", "data_dir") else groups[about["group"]]
-        kind = value_type(kinds[field.name])
-        having = [info.name for info in models.MODELS.values() if info.has(field)]
+        group = source if name in ("dataset", "data_dir") else groups[about["group"]]
+        having = [i.name for i in models.MODELS.values() if i.has(setting) and _is_in(name, i)]
         only = "" if len(having) == len(models.MODELS) else f" (of {', '.join(having)})"
-        default = "" if field.default is None else f" (default: {field.default})"
-        if field.name == "image_size":
-            kind = str  # A number, or two; `TrainConfig` tells what is wrong with it.
-        options: dict[str, Any] = {"type": kind, "choices": choices_of(field)}
-        if kind is bool:
+        value = usual.get(name, setting.field.default)
+        default = "" if value is None else f" (default: {value})"
+        options: dict[str, Any] = {"type": setting.type, "choices": setting.choices}
+        if setting.type is bool:
             options = {"action": argparse.BooleanOptionalAction}
-            default = "" if field.default else default
+            default = "" if value else default
         else:
-            options["metavar"] = _metavar(field, kind)
+            options["metavar"] = _metavar(setting)
         if about["words"]:
             options |= {"nargs": "+", "metavar": about["words"]}
-        group.add_argument(
-            f"--{(about['flag'] or field.name).replace('_', '-')}",
-            dest=field.name,
-            default=argparse.SUPPRESS,
-            help=about["help"] + only + default,
-            **options,
-        )
+        if were := about["values_were"]:
+            options["type"] = functools.partial(_of_today, were)
+        options |= {"dest": name, "default": argparse.SUPPRESS}
+        group.add_argument(setting.flag, help=about["help_text"] + only + default, **options)
+        _add_earlier_names(parser, setting, options)
 
 
-def _metavar(field: dataclasses.Field, kind: type) -> str | None:
-    if field.metadata["choices"]:
+def _is_in(name: str, info: models.ModelInfo) -> bool:
+    """Whether a setting is one of data and run, or of this model."""
+    return name in info.settings or not any(name in i.settings for i in models.MODELS.values())
+
+
+def _of_today(were: Mapping[str, str], value: str) -> str:
+    """Takes a choice by the name that it had once, too."""
+    return were.get(value, value)
+
+
+def _add_earlier_names(
+    parser: argparse.ArgumentParser, setting: Setting, options: dict[str, Any]
+) -> None:
+    """Takes the flags and choices that a setting had once, of which `--help` is silent."""
+    for old in setting.about["was"]:
+        flag = f"--{old.replace('_', '-')}"
+        parser.add_argument(flag, help=argparse.SUPPRESS, **options)
+
+
+def _metavar(setting: Setting) -> str | None:
+    if setting.choices:
         return None  # The choices themselves.
-    if field.name == "image_size":
+    if setting.name == "image_size":
         return "N|HxW"
-    return {int: "N", float: "X"}.get(kind, field.name.upper().removeprefix("DATA_"))
+    plain = {int: "N", float: "X"}.get(setting.type)
+    return plain or setting.name.upper().removeprefix("DATA_")
 
 
 def config_from(arguments: argparse.Namespace) -> TrainConfig:
@@ -86,10 +102,8 @@ def config_from(arguments: argparse.Namespace) -> TrainConfig:
         FileNotFoundError: If there is no such settings file.
         ValueError: If a setting is wrong.
     """
-    names = {field.name for field in dataclasses.fields(TrainConfig)}
-    given = {name: value for name, value in vars(arguments).items() if name in names}
-    if "dataset" in given:
-        given["data_dir"] = None  # The one takes the other's place.
+    known = known_settings()
+    given = {name: value for name, value in vars(arguments).items() if name in known}
     if "start_from" in given:
         given["start_from"] = os.pathsep.join(given["start_from"])
     if arguments.resume:

@@ -1,36 +1,33 @@
-"""What a setting is: its default, its help text, and what it may be."""
+"""What a setting is: its default, its help text, and the values it takes."""
 
 import dataclasses
+import functools
 import re
 import types
 import typing
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-# The groups whose settings a model is made with; each model says which of them it has.
-GROUPS_OF_MODELS = ("networks", "losses")
+# The order in which `--help`, reports and tables show settings.
+GROUPS = ("model", "data", "networks", "losses", "training", "results", "evaluation", "safety")
 
 
 @dataclasses.dataclass(frozen=True)
 class Needs:
-    """What another setting must be so that a setting does anything.
+    """What another setting must be so that a setting has an effect.
 
     Args:
-        other: The name of the other one.
-        among: Values of the other one with which it does something; `None` means all but 0, `None`
-            and `False`.
-        unless: Values of the setting that are true without this; 0 and `None`, for one, turn off
-            what is not there anyway.
+        other: The name of the other setting.
+        among: Values of the other setting with which this one has an effect; `None` means all but
+            0, `None` and `False`.
     """
 
     other: str
     among: tuple[Any, ...] | None = None
-    unless: tuple[Any, ...] = (None, 0)
 
-    def is_missed_by(self, value: Any, other_value: Any) -> bool:
-        """Tells whether a value does nothing beside this value of the other setting."""
-        is_met = bool(other_value) if self.among is None else other_value in self.among
-        return value not in self.unless and not is_met
+    def is_met_by(self, other_value: Any) -> bool:
+        """Returns whether the setting has an effect beside this value of the other one."""
+        return bool(other_value) if self.among is None else other_value in self.among
 
     def in_words(self) -> str:
         """What is needed, as part of a sentence."""
@@ -45,106 +42,177 @@ def setting(
     group: str,
     default: Any,
     help_text: str,
-    choices: tuple[Any, ...] | Callable[[], tuple[Any, ...]] | None = None,
-    least: float | None = None,
-    of_model: bool | None = None,
-    data: str | None = None,
-    may_change: bool = False,
-    needs: Needs | None = None,
+    *,
+    name: str | None = None,
     flag: str | None = None,
+    was: Collection[str] = (),
+    values_were: Mapping[str, str] | None = None,
+    choices: Callable[[], tuple[Any, ...]] | None = None,
+    kinds: Mapping[str, Any] | None = None,
+    least: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    by_recipe: bool = False,
+    may_change: bool = False,
+    data: str | None = None,
+    needs: Needs | None = None,
+    off: tuple[Any, ...] = (None, 0),
     words: str | None = None,
+    parse: Callable[[Any], Any] | None = None,
 ) -> Any:
-    """Makes a field of a dataclass of settings.
+    """Makes a field of a dataclass of settings. This one line is all that a new flag takes.
+
+    The type of the field says what values it takes; a `Literal` is a list of choices.
 
     Args:
-        group: Under which heading it is shown.
+        group: One of `GROUPS`.
         default: Its value when nothing is said.
         help_text: What it does.
-        choices: What there is to choose from, if it is a choice; a function, if that grows.
-        least: The least value, if it is a number.
-        of_model: Whether models are made with it, so that each says whether it has it; `None` goes
-            by the group.
-        data: The kind of data that a model must want to have it, "unpaired" or "paired"; `None` for
-            any.
-        may_change: Whether a run may go on with another value than it was begun with.
-        needs: What else must be so for it to do anything.
+        name: Its name among all settings, if the field's own would not be unique.
         flag: The name of its flag, if that is not its own; "" if it has none.
-        words: If its flag takes several words, how these are shown.
+        was: Earlier names, which still work.
+        values_were: Earlier names of values, and those of today.
+        choices: Gives the choices where they grow at run time.
+        kinds: If the setting chooses one of several dataclasses of settings: by the name of the
+            choice, the dataclass with its defaults.
+        least: The smallest value.
+        above: A value that it must be larger than.
+        below: A value that it must be smaller than.
+        by_recipe: Whether recipes decide it, outside of a model, whose settings they all decide.
+        may_change: Whether a run may be resumed with another value.
+        data: The kind of data that a model must want for it, "unpaired" or "paired".
+        needs: What else must be so for it to have an effect.
+        off: Values that are true without that; 0, for one, turns off what is not there anyway.
+        words: If its flag takes several words, how `--help` shows them.
+        parse: Checks a value and returns it in its one form, where types do not say it all.
 
     Returns:
         The field; all of this is in its metadata.
     """
-    about: dict[str, Any] = {"group": group, "help": help_text, "choices": choices, "least": least}
-    about |= {
-        "of_model": group in GROUPS_OF_MODELS if of_model is None else of_model,
-        "data": data,
-        "may_change": may_change,
-        "needs": needs,
-        "flag": flag,
-        "words": words,
-    }
+    about = {key: value for key, value in locals().items() if key != "default"}
     return dataclasses.field(default=default, metadata=about)
 
 
-def choices_of(field: dataclasses.Field) -> tuple[Any, ...] | None:
-    """What there is to choose from now, if a setting is a choice."""
-    choices = field.metadata["choices"]
-    return choices() if callable(choices) else choices
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """One setting: a field of a dataclass of settings, by the name that is unique among all.
+
+    Attributes:
+        name: Its name.
+        field: Of the dataclass.
+        kind: The type that the dataclass gives it.
+    """
+
+    name: str
+    field: dataclasses.Field[Any]
+    kind: Any
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What `setting` was called with."""
+        return self.field.metadata
+
+    @property
+    def flag(self) -> str | None:
+        """Its flag, such as "--image-size"; `None` if it has none."""
+        given = self.about["flag"]
+        name = self.name if given is None else given
+        return f"--{name.replace('_', '-')}" if name else None
+
+    @property
+    def choices(self) -> tuple[Any, ...] | None:
+        """What there is to choose from, if it is a choice."""
+        if self.about["choices"] is not None:
+            return tuple(self.about["choices"]())
+        if self.about["kinds"] is not None:
+            return tuple(self.about["kinds"])
+        found = [arg for part in _parts_of(self.kind) for arg in _choices_in(part)]
+        return tuple(found) or None
+
+    @property
+    def type(self) -> type:
+        """Its plain type: `int` for `int | None`, `str` for a choice of texts."""
+        if any(self.about[key] is not None for key in ("choices", "kinds", "parse")):
+            return str
+        part = next(part for part in _parts_of(self.kind) if part is not types.NoneType)
+        return type(_choices_in(part)[0]) if _choices_in(part) else part
+
+    def checked(self, value: Any, of: str = "") -> Any:
+        """Returns a value of this setting, a whole number as a float where a float is wanted.
+
+        Args:
+            value: Of any type.
+            of: The kind of network that has the setting, for errors.
+
+        Returns:
+            The value.
+
+        Raises:
+            ValueError: If it is of another type, out of range, or none of the choices.
+        """
+        if self.about["parse"] is not None:
+            return self.about["parse"](value)
+        if isinstance(value, str):
+            value = (self.about["values_were"] or {}).get(value, value)
+        if value is None and types.NoneType in _parts_of(self.kind):
+            return None
+        wanted = self.type
+        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if (isinstance(value, bool) and wanted is not bool) or not isinstance(value, wanted):
+            raise ValueError(
+                f"`{self.name}` must be of type {wanted.__name__}. Received: {self.name}={value!r}"
+            )
+        if value == "":
+            raise ValueError(f"`{self.name}` must not be empty. Received: {self.name}=''")
+        self._check_range(value, of)
+        return value
+
+    def _check_range(self, value: Any, of: str) -> None:
+        least, above, below = (self.about[key] for key in ("least", "above", "below"))
+        received = f"Received: {self.name}={value!r}"
+        if least is not None and not least <= value < float("inf"):
+            raise ValueError(f"`{self.name}` must be at least {least}. {received}")
+        if above is not None and not above < value < float("inf"):
+            raise ValueError(f"`{self.name}` must be above {above}. {received}")
+        if below is not None and not value < below:
+            raise ValueError(f"`{self.name}` must be below {below}. {received}")
+        if self.choices and value not in self.choices:
+            known = ", ".join(map(str, self.choices))
+            of_it = f" for the network {of!r}" if of else ""
+            raise ValueError(f"`{self.name}` must be one of {known}{of_it}. {received}")
 
 
-def check_range(field: dataclasses.Field, value: Any) -> None:
-    """Raises an error that teaches if a value is none of those that a setting can have.
+def _parts_of(kind: Any) -> tuple[Any, ...]:
+    """The types that a value may have: two for `int | None`."""
+    is_union = isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union
+    return typing.get_args(kind) if is_union else (kind,)
+
+
+def _choices_in(part: Any) -> tuple[Any, ...]:
+    return typing.get_args(part) if typing.get_origin(part) is typing.Literal else ()
+
+
+def own_settings(part: Any) -> tuple[Setting, ...]:
+    """Finds the settings that a dataclass declares itself, and not the dataclasses in it.
 
     Args:
-        field: From `setting`.
-        value: Its value; `None` is not looked at.
+        part: The dataclass.
 
-    Raises:
-        ValueError: If it is too small, infinite, or no choice.
+    Returns:
+        Its settings, in order.
     """
-    least, choices = field.metadata["least"], choices_of(field)
-    if value is None:
-        return
-    if least is not None and not least <= value < float("inf"):
-        raise ValueError(f"`{field.name}` must be at least {least}. Received: {field.name}={value}")
-    if choices and value not in choices:
-        raise ValueError(
-            f"`{field.name}` must be one of {', '.join(map(str, choices))}. "
-            f"Received: {field.name}={value!r}"
-        )
+    return _own_settings(part)
 
 
-def check_needs(config: Any, new: Collection[str], chosen: Collection[str]) -> None:
-    """Raises an error that teaches if a setting was chosen that does nothing beside the others.
-
-    Args:
-        config: Settings, of which all values are known.
-        new: The names of those that were given just now. What was chosen earlier is looked at only
-            where the other one is new.
-        chosen: The names of all that somebody chose, which no recipe and no default decided.
-
-    Raises:
-        ValueError: If there is such a setting; it names both.
-    """
-    for field in dataclasses.fields(config):
-        name, needs = field.name, field.metadata["needs"]
-        if name in new and not config.info.has(field):
-            raise ValueError(
-                f"`{name}` is no setting of {config.model}. Leave it out. "
-                f"Received: {name}={getattr(config, name)!r}, model={config.model!r}"
-            )
-        if needs is None:
-            continue
-        # Who turns a part off turns off what belongs to it, whatever that was.
-        is_concerned = name in chosen and needs.other in new and needs.among is not None
-        if not (name in new or is_concerned):
-            continue
-        value, other_value = getattr(config, name), getattr(config, needs.other)
-        if needs.is_missed_by(value, other_value):
-            raise ValueError(
-                f"`{name}` does nothing here: it takes {needs.in_words()}. Leave one of the two "
-                f"out, or change it. Received: {name}={value!r}, {needs.other}={other_value!r}"
-            )
+@functools.cache
+def _own_settings(part: Any) -> tuple[Setting, ...]:
+    kinds = typing.get_type_hints(part)
+    return tuple(
+        Setting(field.metadata["name"] or field.name, field, kinds[field.name])
+        for field in dataclasses.fields(part)
+        if "group" in field.metadata
+    )
 
 
 def image_size(value: Any) -> int | str:
@@ -175,32 +243,3 @@ def sides_of(size: int | str) -> tuple[int, int]:
     """Returns height and width in pixels of what `image_size` gives."""
     height, _, width = str(size).partition("x")
     return int(height), int(width or height)
-
-
-def value_type(kind: Any) -> type:
-    """Gives the plain type of a field: `int` for `int | None`."""
-    if isinstance(kind, types.UnionType):
-        return next(choice for choice in typing.get_args(kind) if choice is not type(None))
-    return kind
-
-
-def checked(name: str, kind: Any, value: Any) -> Any:
-    """Returns a value, a whole number as a float where a float is wanted.
-
-    Args:
-        name: Of the setting.
-        kind: Its type.
-        value: Its value.
-
-    Returns:
-        The value in that type.
-
-    Raises:
-        ValueError: If it is of another type.
-    """
-    wanted = value_type(kind)
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if (isinstance(value, bool) and wanted is not bool) or not isinstance(value, kind):
-        raise ValueError(f"`{name}` must be of type {wanted.__name__}. Received: {name}={value!r}")
-    return value

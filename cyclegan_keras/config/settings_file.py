@@ -8,27 +8,25 @@ from typing import Any
 
 from cyclegan_keras._files import PathLike
 
-# What the first version wrote of each run, when there was the book's recipe only.
-_FIRST = {"dataset", "data_dir", "image_size", "batch_size", "epochs", "sample_interval", "seed"}
-_FIRST |= {"run_dir", "lambda_cycle", "lambda_id", "gf", "df", "learning_rate"}
-# Settings of a recipe that came after the recipes did. A new one has its place here, too.
-_LATER = {"padding", "norm", "skips", "residual", "d_norm", "d_shift", "d_colour", "d_source"}
-_LATER |= {"exact_residual"}
+# Files without a version have all settings side by side, by their flat names.
+VERSION = 2
+# What every version has written of each run.
+_ALWAYS = {"dataset", "data_dir", "image_size", "batch_size", "epochs", "sample_interval", "seed"}
+_ALWAYS |= {"run_dir", "learning_rate"}
 
 
-def read(path: PathLike, known: Collection[str]) -> dict[str, Any]:
+def read(path: PathLike) -> dict[str, Any]:
     """Reads a file of settings.
 
     Args:
         path: Of the file.
-        known: The names of all settings.
 
     Returns:
         What is in it.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not JSON, or has settings that do not exist, or one twice.
+        ValueError: If it is not JSON, has a setting twice, or is of a later version.
     """
     name = os.fspath(path)
     try:
@@ -43,11 +41,13 @@ def read(path: PathLike, known: Collection[str]) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise ValueError(f"The settings file {name!r} is not JSON: {error}.") from None
-    if not isinstance(settings, dict) or not settings.keys() <= {*known}:
-        unknown = sorted(settings.keys() - {*known}) if isinstance(settings, dict) else settings
+    if not isinstance(settings, dict):
+        raise ValueError(f"The settings file {name!r} must be an object. Received: {settings}")
+    version = settings.get("version", 1)
+    if not isinstance(version, int) or version > VERSION:
         raise ValueError(
-            f"The settings file {name!r} must be an object with keys among {sorted(known)}. "
-            f"Received: {unknown}"
+            f"The settings file {name!r} is of version {version!r}, and this program reads files "
+            f"up to version {VERSION}. Install a newer cyclegan-keras."
         )
     return settings
 
@@ -60,24 +60,21 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return settings
 
 
-def completed(settings: dict[str, Any], book: dict[str, Any]) -> dict[str, Any]:
-    """Adds to the file of an earlier version's run what there was no setting for until then.
+def is_of_a_run(names: Collection[str]) -> bool:
+    """Returns whether a file with these settings was written by a run, and not by hand."""
+    return {*names} >= _ALWAYS
+
+
+def completed(values: dict[str, Any]) -> dict[str, Any]:
+    """Adds to the file of an earlier version what the default of a setting does not say.
+
+    Any other setting that came later has a default that changes nothing.
 
     Args:
-        settings: What is in a file.
-        book: All that recipes decide, as the book's has it.
+        values: What a run has written, by flat names.
 
     Returns:
-        The settings. One that was written by hand, with a recipe or the defaults and some changed,
-        is as it was.
+        The values.
     """
-    if settings.keys() >= _FIRST and "recipe" not in settings:
-        return {**book, **settings}
-    if settings.keys() >= book.keys() - _LATER:
-        # Residual generators could not let black and white pass at first.
-        later = {
-            **{name: book[name] for name in _LATER},
-            "exact_residual": not settings.get("residual"),
-        }
-        return {**later, **settings}
-    return settings
+    # Residual generators could not let black and white pass at first.
+    return {"exact_residual": not values.get("residual_output"), **values}

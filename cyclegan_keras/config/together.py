@@ -1,39 +1,67 @@
 """Which settings go together."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from cyclegan_keras.config import norms
-from cyclegan_keras.config.fields import check_needs, image_size
+from cyclegan_keras.config import parts
+from cyclegan_keras.config.fields import Setting, image_size
 
 
-def check_image_size(config: Any) -> None:
-    """Raises an error that teaches if networks cannot take images of this size.
-
-    The networks look closer; this is told before anything is loaded.
+def check(config: Any, given: Mapping[str, Any], chosen: Mapping[str, Any]) -> None:
+    """Raises an error that teaches if settings do not go together.
 
     Args:
         config: Settings.
+        given: The values that were given just now.
+        chosen: All values that somebody chose.
 
     Raises:
-        ValueError: If so.
+        ValueError: If so. It names both.
     """
-    size, shorter = config.image_size, min(config.img_res)
-    # A model that does not choose among these networks looks for itconfig.
-    generator, discriminator = (
-        getattr(config, name) if name in config.info.settings else ""
-        for name in ("generator", "discriminator")
-    )
-    if discriminator == "patch286" and shorter < 96:
+    _check_image_size(config)
+    if config.monitor == "cycle" and len(config.ways) < 2:
         raise ValueError(
-            "`image_size` must be at least 96, because discriminator=patch286 leaves nothing "
-            f"to score of smaller images. Received: image_size={size}"
+            f"{config.info.name} has no way back to take a cycle error of; `monitor` must be "
+            "another metric. Received: monitor='cycle'"
         )
-    factor, halvings = 4 if generator else 1, "twice"
-    if generator == "deep_unet":
-        factor = 2 ** min(8, shorter.bit_length() - 1)
-        halvings = "until one pixel of the shorter side is left, or eight times"
-    elif "unet" in generator or discriminator == "book":
-        factor, halvings = 16, "four times"
+    _check_networks(config, given, chosen)
+    _check_needs(config, given, chosen)
+    is_cropped = any(round(side * config.enlarge) > side for side in config.img_res)
+    if "enlarge" in given and config.enlarge > 1 and not is_cropped:
+        raise ValueError(
+            "`enlarge` does nothing here: it is less than half a pixel of `image_size`. Leave "
+            f"it out. Received: enlarge={config.enlarge}, image_size={config.image_size}"
+        )
+    decay_epochs = config.decay_epochs or 0
+    is_new = "decay_epochs" in given or ("decay_epochs" in chosen and "epochs" in given)
+    if is_new and decay_epochs > config.epochs:
+        raise ValueError(
+            "`decay_epochs` are the last ones of `epochs`, so there must not be more of them. "
+            f"Received: decay_epochs={decay_epochs}, epochs={config.epochs}"
+        )
+    of_each = (config.lambda_cycle_A, config.lambda_cycle_B)
+    if "lambda_cycle" in given and config.lambda_cycle not in of_each:
+        raise ValueError(
+            "`lambda_cycle` does nothing beside a `lambda_cycle_A` and a `lambda_cycle_B` of "
+            f"other values. Leave it out. Received: lambda_cycle={config.lambda_cycle}, "
+            f"lambda_cycle_A={of_each[0]}, lambda_cycle_B={of_each[1]}"
+        )
+
+
+def _check_image_size(config: Any) -> None:
+    """Looks whether networks can take images of this size, before anything is loaded."""
+    size, shorter = config.image_size, min(config.img_res)
+    networks = [
+        part for part in vars(config.model).values() if isinstance(part, parts.NetworkConfig)
+    ]
+    for network in networks:
+        if network.least > shorter:
+            raise ValueError(
+                f"`image_size` must be at least {network.least}, because "
+                f"discriminator={network.kind} leaves nothing to score of smaller images. "
+                f"Received: image_size={size}"
+            )
+    factor, halvings = max((n.factor(shorter) for n in networks), default=(1, ""))
     if any(side % factor for side in config.img_res):
         least = max(32, factor)
         nearest = image_size([max(least, round(x / factor) * factor) for x in config.img_res])
@@ -44,53 +72,73 @@ def check_image_size(config: Any) -> None:
         )
 
 
-def check_together(config: Any, new: set[str]) -> None:
-    """Raises an error that teaches if settings do not go together.
+def _check_networks(config: Any, given: Mapping[str, Any], chosen: Mapping[str, Any]) -> None:
+    """Looks for settings of a network that is not the one that was chosen."""
+    has = {**config.data.settings(), **config.model.settings(), **config.run.settings()}
+    for name, value in {**chosen, **given}.items():
+        if name in given and not config.has(name):
+            raise ValueError(
+                f"`{name}` is no setting of {config.info.name}. Leave it out. "
+                f"Received: {name}={value!r}, model={config.info.name!r}"
+            )
+        if name in has or not config.has(name):
+            continue
+        for other in has.values():
+            kinds = [
+                kind
+                for kind, part in (other.about["kinds"] or {}).items()
+                if name in part.settings()
+            ]
+            if not kinds or not {name, other.name} & given.keys():
+                continue
+            setting = other.about["kinds"][kinds[0]].settings()[name]
+            if setting.checked(value) not in setting.about["off"]:
+                raise ValueError(
+                    f"`{name}` does nothing here: it takes `{other.name}` to be "
+                    f"{' or '.join(kinds)}. Leave one of the two out, or change it. "
+                    f"Received: {name}={value!r}, {other.name}={getattr(config, other.name)!r}"
+                )
+
+
+def check_choices(
+    model: parts.Part, chosen: Mapping[str, Any], known: Mapping[str, Setting]
+) -> None:
+    """Raises an error that teaches if a network cannot have what another one can.
 
     Args:
-        config: Settings.
-        new: The names of those that were given just now.
+        model: Settings of a model, of the kinds of networks that are wanted.
+        chosen: Values that are to be put in.
+        known: All settings, with the choices of all networks.
 
     Raises:
         ValueError: If so. It names both.
     """
-    if config.best_by == "cycle" and len(config.ways) < 2:
-        raise ValueError(
-            f"{config.model} has no way back to take a cycle error of; `best_by` must be another "
-            "figure. Received: best_by='cycle'"
-        )
-    check_needs(config, new, config.chosen)
-    _check_norms(config, new)
-    is_cut = any(round(side * config.enlarge) > side for side in config.img_res)
-    if "enlarge" in new and config.enlarge > 1 and not is_cut:
-        raise ValueError(
-            "`enlarge` does nothing here: it is less than half a pixel of `image_size`. Leave "
-            f"it out. Received: enlarge={config.enlarge}, image_size={config.image_size}"
-        )
-    decay_epochs = config.decay_epochs or 0
-    is_new = "decay_epochs" in new or ("decay_epochs" in config.chosen and "epochs" in new)
-    if is_new and decay_epochs > config.epochs:
-        raise ValueError(
-            "`decay_epochs` are the last ones of `epochs`, so there must not be more of them. "
-            f"Received: decay_epochs={decay_epochs}, epochs={config.epochs}"
-        )
-    of_each = (config.lambda_cycle_A, config.lambda_cycle_B)
-    if "lambda_cycle" in new and config.lambda_cycle not in of_each:
-        raise ValueError(
-            "`lambda_cycle` does nothing beside a `lambda_cycle_A` and a `lambda_cycle_B` of "
-            f"other values. Leave it out. Received: lambda_cycle={config.lambda_cycle}, "
-            f"lambda_cycle_A={of_each[0]}, lambda_cycle_B={of_each[1]}"
-        )
+    for other, _, network in model._walk():
+        if not isinstance(network, parts.Part):
+            continue
+        for name, setting in network.settings().items():
+            is_of_another = name in chosen and not parts.fits(setting, chosen[name])
+            if is_of_another and parts.fits(known[name], chosen[name]):
+                raise ValueError(
+                    f"`{name}` does nothing here: this {other.name} takes "
+                    f"{', '.join(map(str, setting.choices or ()))}. "
+                    f"Received: {name}={chosen[name]!r}, {other.name}={network.kind!r}"
+                )
 
 
-def _check_norms(config: Any, new: set[str]) -> None:
-    """Looks for normalisations that somebody chose for a network that cannot have them."""
-    possible = norms.OF_GENERATORS | norms.OF_DISCRIMINATORS
-    for name, other in (("norm", "generator"), ("d_norm", "discriminator")):
-        value, network = getattr(config, name), getattr(config, other)
-        is_new = name in new or (name in config.chosen and other in new)
-        if is_new and value not in possible[network]:
+def _check_needs(config: Any, given: Mapping[str, Any], chosen: Mapping[str, Any]) -> None:
+    """Looks for settings that have no effect beside the others."""
+    has = {**config.data.settings(), **config.model.settings(), **config.run.settings()}
+    for name, setting in has.items():
+        needs = setting.about["needs"]
+        # Who turns a part off turns off what belongs to it, whatever that was.
+        if needs is None or not (
+            name in given or (name in chosen and needs.other in given and needs.among is not None)
+        ):
+            continue
+        value, other_value = getattr(config, name), getattr(config, needs.other)
+        if value not in setting.about["off"] and not needs.is_met_by(other_value):
             raise ValueError(
-                f"`{name}` does nothing here: this {other} takes {', '.join(possible[network])}"
-                f". Received: {name}={value!r}, {other}={network!r}"
+                f"`{name}` does nothing here: it takes {needs.in_words()}. Leave one of the two "
+                f"out, or change it. Received: {name}={value!r}, {needs.other}={other_value!r}"
             )

@@ -1,550 +1,162 @@
-"""The settings of a run: one typed class that makes the flags and is written to `config.json`."""
+"""All settings of a run: those of its data, of its model, and of how it is trained."""
 
+import copy
 import dataclasses
+import functools
 import json
 import os
+import re
 import types
-import typing
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
-from cyclegan_keras.config import models, norms, settings_file, together, value_range
-from cyclegan_keras.config.fields import (
-    Needs,
-    check_range,
-    checked,
-    image_size,
-    setting,
-    sides_of,
+from cyclegan_keras.config import models, parts, settings_file, together, value_range
+from cyclegan_keras.config.data import DataConfig
+from cyclegan_keras.config.fields import GROUPS, Setting, own_settings, setting
+from cyclegan_keras.config.gans import ModelConfig
+from cyclegan_keras.config.recipes import CYCLEGAN
+from cyclegan_keras.config.registry import ModelInfo, Recipe
+from cyclegan_keras.config.run import RunConfig
+
+_MODEL_FIELD = setting(
+    "model",
+    None,
+    "cyclegan, for two sets of images, or pix2pix, for paired images (with the settings of its "
+    "paper)",
+    choices=models.names,
 )
-from cyclegan_keras.config.recipes import CYCLEGAN, DECIDED_BY_RECIPES
-
-# What is not said is as in the fast recipe.
-_FAST = types.SimpleNamespace(**CYCLEGAN["fast"])
-_OF_A_RESNET = Needs("generator", ("resnet",))
-_OF_A_UNET = Needs("generator", ("unet", "deep_unet"))
-_WHILE_TRAINING = Needs("evaluate_every")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, init=False, eq=False)
 class TrainConfig:
     """Everything that decides how a run goes.
 
-    Each field is a flag of `train.py` (`image_size` is `--image-size`) and a key of `config.json`;
-    the help text of each is in its metadata. `model` and `recipe` mean all values of that recipe,
-    and the other settings that are given come on top; so it is with `dataclasses.replace`, too.
-    Where every setting is given that a recipe decides, as in the file of a run, each is taken as it
-    is. Fields that are `None` because another one decides (`decay_epochs` and so on) have that
-    value once the object is made, so that what is written is what was used.
+    A setting is given by its flat name, the one that its flag has (`image_size` is `--image-size`),
+    wherever it belongs, and is read by it: `TrainConfig(recipe="paper", gf=32).gf`. What nobody
+    gives is as in the recipe. `dataclasses.replace(config, epochs=3)` changes settings; a new
+    `model` or `recipe` there decides all that recipes decide anew.
+
+    Args:
+        data: Of the images; `None` means those of the recipe.
+        model: Of the model: its name, or its settings, such as a `CycleGANConfig`.
+        run: Of the run; `None` means those of the recipe.
+        chosen: The names of the settings that somebody chose, and no recipe did.
+        **settings: By their flat names, on top of all these.
 
     Raises:
+        TypeError: If there is no such setting.
         ValueError: If a value is of the wrong type or out of range, there is no such recipe, or a
-            setting that was given does nothing beside the others.
+            setting that was given has no effect beside the others.
     """
 
-    # `dataclasses.replace` takes this for the first field: it passes the settings that it was
-    # given, then this, and then all others as they were.
-    _base: dataclasses.InitVar[Any] = property(lambda self: self)  # noqa: RUF009
+    data: DataConfig
+    model: ModelConfig = dataclasses.field(metadata=_MODEL_FIELD.metadata)
+    run: RunConfig
+    chosen: frozenset[str] = dataclasses.field(repr=False)
 
-    model: str = setting(
-        "model",
-        "cyclegan",
-        "cyclegan, for two sets of images, or pix2pix, for paired images (with the settings "
-        "of its paper)",
-        choices=models.names,
-    )
-    recipe: str | None = setting(
-        "model",
-        None,
-        "sets networks, losses, training, image size and epochs: those of the book, those of "
-        "the paper, or fast (the default), which gives good images in little time; pix2pix "
-        "has only the recipe of its paper, for small images and few epochs; other flags "
-        "override it",
-        choices=models.recipe_names,
-    )
-    direction: str = setting(
-        "model",
-        "A-to-B",
-        "the direction in which pix2pix translates",
-        choices=("A-to-B", "B-to-A"),
-        of_model=True,
-    )
-    dataset: str = setting(
-        "data",
-        "fruit",
-        "name of a data set in ./data; 'fruit' and 'fruit_pairs' are drawn if they do not exist",
-        may_change=True,
-        needs=Needs("data_dir", (None,)),
-    )
-    data_dir: str | None = setting(
-        "data",
-        None,
-        "a folder with trainA and trainB and, if available, testA and testB; or with train "
-        "and test, in which each image is a pair, side by side",
-        may_change=True,
-    )
-    image_size: int | str = setting(
-        "data",
-        _FAST.image_size,
-        "the training size in pixels: one number for squares, or HEIGHTxWIDTH, such as 256x512",
-    )
-    channels: int = setting(
-        "data",
-        3,
-        "of the images: 3 for color, 1 for gray; colors are converted to gray (luma)",
-        choices=(1, 3),
-    )
-    enlarge: float = setting(
-        "data",
-        _FAST.enlarge,
-        "scales training images to this many times the training size, and crops a random "
-        "part each time",
-        least=1,
-    )
-    flip: bool = setting("data", _FAST.flip, "mirror training images at random")
-    epoch_length: str = setting(
-        "data",
-        _FAST.epoch_length,
-        "whether an epoch is as long as the smaller or the larger of the two sets",
-        choices=("shorter", "longer"),
-        data="unpaired",
-    )
-    cache_memory: float = setting(
-        "data",
-        2.0,
-        "GiB of memory for decoded images; the rest goes to a temporary file",
-        least=0,
-        may_change=True,
-    )
-    skip_bad_images: bool = setting(
-        "data",
-        False,
-        "leave out images that cannot be read, instead of stopping",
-        may_change=True,
-    )
-    value_range: str | tuple | None = setting(
-        "data",
-        None,
-        "the values in the files that are black and white, LOW HIGH, such as -1024 3071; "
-        "four numbers set another range for B; auto determines the ranges from the training "
-        "images. The default is the whole range of a file's type",
-        words="N",
-    )
-    generator: str = setting(
-        "networks",
-        _FAST.generator,
-        "the book's U-Net, the paper's ResNet, or the deeper U-Net of pix2pix",
-        choices=("unet", "resnet", "deep_unet"),
-    )
-    gf: int = setting("networks", _FAST.gf, "filters of the generators' first layer", least=1)
-    num_blocks: int | None = setting(
-        "networks",
-        _FAST.num_blocks,
-        "number of residual blocks of a resnet; the paper has 6 below 256 pixels and 9 from "
-        "there on",
-        least=0,
-        needs=_OF_A_RESNET,
-    )
-    upsampling: str = setting(
-        "networks",
-        _FAST.upsampling,
-        "how a resnet doubles the size of its feature maps",
-        choices=("transposed", "resize"),
-        needs=_OF_A_RESNET,
-    )
-    dropout: float = setting(
-        "networks",
-        _FAST.dropout,
-        "dropout rate of a U-Net, below 1",
-        least=0,
-        needs=_OF_A_UNET,
-    )
-    padding: str = setting(
-        "networks",
-        _FAST.padding,
-        "of a resnet: paper has zeros where sizes change; reflect has mirrored pixels everywhere",
-        choices=("paper", "reflect"),
-        needs=_OF_A_RESNET,
-    )
-    norm: str = setting(
-        "networks",
-        _FAST.norm,
-        "normalization of the generators; pixel and none are for a resnet; contrib, the "
-        "layer of keras_contrib that the book's listing imports, is for the book's U-Net",
-        choices=norms.NORMS,
-    )
-    skips: bool = setting(
-        "networks",
-        _FAST.skips,
-        "give a resnet the skip connections of a U-Net",
-        # A U-Net has them, so False is not true of it either.
-        needs=dataclasses.replace(_OF_A_RESNET, unless=()),
-    )
-    residual: bool = setting(
-        "networks",
-        _FAST.residual,
-        "let generators predict a change of their input instead of a new image",
-    )
-    exact_residual: bool = setting(
-        "networks",
-        _FAST.exact_residual,
-        "let black and white pass through a residual generator unchanged; without it, they "
-        "become levels 3 and 252, as in runs from before this setting",
-        needs=Needs("residual", unless=(None, True)),
-    )
-    discriminator: str = setting(
-        "networks",
-        _FAST.discriminator,
-        "the book's, or a PatchGAN with this receptive field in pixels",
-        choices=("book", "patch1", "patch16", "patch70", "patch286"),
-    )
-    d_norm: str = setting(
-        "networks",
-        _FAST.d_norm,
-        "normalization of the discriminators; contrib is for the book's, pixel and none are "
-        "for the others",
-        choices=norms.NORMS,
-    )
-    df: int = setting("networks", _FAST.df, "filters of the discriminators' first layer", least=1)
-    objective: str = setting(
-        "losses",
-        _FAST.objective,
-        "the adversarial loss of discriminators and generators",
-        choices=("least_squares", "log_likelihood", "hinge", "wasserstein"),
-    )
-    lambda_gan: float = setting(
-        "losses", _FAST.lambda_gan, "weight of each adversarial loss", least=0
-    )
-    lambda_cycle: float = setting(
-        "losses",
-        _FAST.lambda_cycle,
-        "weight of each cycle-consistency loss",
-        least=0,
-    )
-    lambda_cycle_A: float | None = setting(
-        "losses",
-        _FAST.lambda_cycle_A,
-        "weight of the cycle from A to B and back, if different",
-        least=0,
-    )
-    lambda_cycle_B: float | None = setting(
-        "losses",
-        _FAST.lambda_cycle_B,
-        "weight of the cycle from B to A and back, if different",
-        least=0,
-    )
-    lambda_id: float = setting(
-        "losses",
-        _FAST.lambda_id,
-        "weight of each identity loss, absolute (not a share of --lambda-cycle)",
-        least=0,
-    )
-    lambda_l1: float = setting(
-        "losses", 100.0, "weight of the error to the true translation", least=0
-    )
-    lambda_penalty: float = setting(
-        "losses",
-        _FAST.lambda_penalty,
-        "weight of the gradient penalty of the wasserstein objective",
-        least=0,
-        needs=Needs("objective", ("wasserstein",)),
-    )
-    update_first: str = setting(
-        "training",
-        _FAST.update_first,
-        "which networks are updated first in a step",
-        choices=("discriminators", "generators"),
-        of_model=True,
-    )
-    discriminator_update: str = setting(
-        "training",
-        _FAST.discriminator_update,
-        "separate: one update on real images and one on translations; joint: one update on "
-        "the mean of both losses",
-        choices=("separate", "joint"),
-        of_model=True,
-    )
-    pool_size: int = setting(
-        "training",
-        _FAST.pool_size,
-        "number of earlier translations in the image pool of each discriminator",
-        least=0,
-        of_model=True,
-    )
-    d_shift: float = setting(
-        "training",
-        _FAST.d_shift,
-        "shifts everything that a discriminator sees at random by up to this share of its "
-        "size, such as 0.125",
-        least=0,
-        of_model=True,
-    )
-    d_colour: float = setting(
-        "training",
-        _FAST.d_colour,
-        "recolors everything that a discriminator sees at random, by this strength, such as 1",
-        least=0,
-        of_model=True,
-    )
-    d_source: float = setting(
-        "training",
-        _FAST.d_source,
-        "share of real images of the other domain in what discriminators learn to reject, "
-        "such as 0.5, below 1",
-        least=0,
-        of_model=True,
-    )
-    ema: float = setting(
-        "training",
-        _FAST.ema,
-        "decay of the moving average of the generators' weights, such as 0.999; the averaged "
-        "weights are saved. 0 takes no average",
-        least=0,
-        of_model=True,
-    )
-    batch_size: int = setting(
-        "training", _FAST.batch_size, "images of each domain in one step", least=1
-    )
-    epochs: int = setting(
-        "training", _FAST.epochs, "passes over the data", least=1, may_change=True
-    )
-    decay_epochs: int | None = setting(
-        "training",
-        _FAST.decay_epochs,
-        "number of final epochs in which the learning rate falls linearly; the default is 0, "
-        "and half of the epochs in the papers' recipes",
-        least=0,
-        may_change=True,
-    )
-    learning_rate: float = setting("training", _FAST.learning_rate, "of the Adam optimizers")
-    beta_1: float = setting(
-        "training", _FAST.beta_1, "of the Adam optimizers, below 1", least=0, of_model=True
-    )
-    precision: str = setting(
-        "training",
-        "float32",
-        "of the computation; weights are always float32. The mixed types are for processors "
-        "with 16-bit units",
-        choices=("float32", "mixed_bfloat16", "mixed_float16"),
-    )
-    seed: int = setting("training", 0, "of initial weights, order and flips", least=0)
-    deterministic: bool = setting(
-        "training",
-        False,
-        "make a GPU compute the same bits each time, which can be slower; a CPU always does",
-    )
-    start_from: str | None = setting(
-        "training",
-        None,
-        "start a new run with trained networks: all networks of a run, with its optimizers "
-        "where they fit, or the generators in .keras files; all other settings may differ",
-        flag="from",
-        words="RUN-or-MODELS",
-    )
-    start_digest: str | None = setting(
-        "training",
-        None,
-        "the SHA-256 of what was taken from there",
-        may_change=True,
-        flag="",
-    )
-    sample_interval: int = setting(
-        "results",
-        100,
-        "steps between sample grids, and between rows of history.csv",
-        least=1,
-        may_change=True,
-    )
-    run_dir: str | None = setting(
-        "results",
-        None,
-        "folder for all results, from which an unfinished run is resumed; by default a new "
-        "folder in ./runs",
-        may_change=True,
-    )
-    evaluate_every: int = setting(
-        "evaluation",
-        0,
-        "steps between evaluations on test images; the metrics go to history.csv, and the "
-        "best generators are kept. 0 evaluates only at the end",
-        least=0,
-        may_change=True,
-    )
-    extractor: str = setting(
-        "evaluation",
-        "auto",
-        "the network whose features the metrics compare: inception, efficientnet, or a "
-        ".keras file; none leaves out metrics that need features; auto takes what is "
-        "installed",
-        may_change=True,
-        needs=dataclasses.replace(_WHILE_TRAINING, unless=("auto", "none")),
-    )
-    best_by: str = setting(
-        "evaluation",
-        "auto",
-        "the metric that decides which generators are best: the error to the ground truth, "
-        "KID, FID, or the cycle error; auto takes the ground truth where it is known, else "
-        "KID",
-        choices=("auto", "truth", "kernel", "frechet", "cycle"),
-        may_change=True,
-        needs=dataclasses.replace(_WHILE_TRAINING, unless=("auto",)),
-    )
-    stop_when_stale: int = setting(
-        "evaluation",
-        0,
-        "early stopping: stop after this many evaluations in a row without a new best "
-        "generator; 0 never stops",
-        least=0,
-        may_change=True,
-        needs=_WHILE_TRAINING,
-    )
-    tensorboard: bool = setting(
-        "evaluation",
-        False,
-        "also write losses, metrics and samples for TensorBoard",
-        may_change=True,
-    )
-    checkpoint_interval: float = setting(
-        "safety",
-        10.0,
-        "minutes between checkpoints, in addition to those at the end of each epoch",
-        least=0,
-        may_change=True,
-    )
-    keep: int = setting("safety", 2, "number of checkpoints to keep", least=1, may_change=True)
-    on_nan: str = setting(
-        "safety",
-        "stop",
-        "what to do when a loss is not finite: stop, or roll back to the last checkpoint and "
-        "continue with the images in another order",
-        choices=("stop", "rollback"),
-        may_change=True,
-    )
+    def __init__(
+        self,
+        *,
+        data: DataConfig | None = None,
+        model: ModelConfig | str | None = None,
+        run: RunConfig | None = None,
+        chosen: Collection[str] = (),
+        **settings: Any,
+    ) -> None:
+        given = _of_today(settings)
+        names = {_earlier_names()[old]: old for old in settings if old in _earlier_names()}
+        if isinstance(model, str):
+            given["model"] = _MODEL.checked(model)
+        try:
+            self._decide(data, model, run, frozenset(chosen), given)
+        except ValueError as error:
+            # By the name that it was given.
+            text = str(error)
+            for name, old in names.items():
+                text = re.sub(rf"\b{name}\b", old, text)
+            raise ValueError(text) from None
 
-    @property
-    def chosen(self) -> frozenset[str]:
-        """The names of the settings that somebody chose, and no recipe and no default did."""
-        return self.__dict__["_chosen"]
-
-    def __new__(cls, **settings: Any) -> Self:
-        """Remembers which settings are given, and in which order."""
-        config = super().__new__(cls)
-        object.__setattr__(config, "_passed", tuple(settings))
-        return config
-
-    def __post_init__(self, _base: Any) -> None:
-        passed = self.__dict__.pop("_passed")
-        base, new = None, set(passed)
-        if "_base" in passed:
-            base, new = _base, set(passed[: passed.index("_base")])
-        self._check_values()
-        is_record = base is None and new >= DECIDED_BY_RECIPES
-        if base is not None:
-            self._decide_anew(base, new)
-        if not is_record:
-            self._take_recipe(base, new)
-        for name, decide in _DECIDED.items():
-            if getattr(self, name) is None:
-                self._set({name: decide(self)})
-                new.discard(name)  # Who says `None` leaves it to the others.
-        self._remember_chosen(base, set() if is_record else new)
-        self._fit_norms()
-        together.check_image_size(self)
-        together.check_together(self, set() if is_record else new)
-
-    def _check_values(self) -> None:
-        """Looks at each value for itself."""
-        object.__setattr__(self, "image_size", image_size(self.image_size))
-        object.__setattr__(self, "value_range", value_range.parse(self.value_range))
-        kinds = typing.get_type_hints(type(self))
-        for field in dataclasses.fields(self):
-            value = checked(field.name, kinds[field.name], getattr(self, field.name))
-            check_range(field, value)
-            object.__setattr__(self, field.name, value)
-        for name in ("dataset", "data_dir", "run_dir", "extractor"):
-            if getattr(self, name) == "":
-                raise ValueError(f"`{name}` must not be empty. Received: {name}=''")
-        for name in ("ema", "dropout", "beta_1", "d_shift", "d_source"):
-            if getattr(self, name) >= 1:
-                raise ValueError(
-                    f"`{name}` must be below 1. Received: {name}={getattr(self, name)}"
-                )
-        if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(
-                f"`learning_rate` must be above 0. Received: learning_rate={self.learning_rate}"
-            )
-
-    def _decide_anew(self, base: "TrainConfig", new: set[str]) -> None:
-        """Lets go of what other settings decided, since they may have changed."""
-        values: dict[str, Any] = {
-            name: None
-            for name, decide in _DECIDED.items()
-            if name not in new | base.chosen and getattr(base, name) == decide(base)
-        }
-        usual = self.info.recipes.get(self.recipe, {})
-        for name in ("norm", "d_norm"):
-            if name not in new | base.chosen:  # It may have been fitted to another network.
-                values[name] = usual.get(name, getattr(_FAST, name))
-        if "dataset" in new and "data_dir" not in new:
-            values["data_dir"] = None  # The one takes the other's place.
-        self._set(values)
-
-    def _take_recipe(self, base: "TrainConfig | None", new: set[str]) -> None:
-        """Takes all values of the recipe but those that are given, if it is new."""
-        if base is not None and not {"model", "recipe"} & new:
-            return
-        if base is not None and "recipe" not in new and self.recipe not in self.info.recipes:
-            self._set({"recipe": None})  # It was of the other model.
-        values = _usual(self.model, self.recipe)
-        if base is not None:
-            names_data = "dataset" in base.chosen or (
-                base.dataset != _usual(base.model, base.recipe)["dataset"]
-            )
-            if names_data:
-                del values["dataset"]
-            values |= {
-                field.name: field.default
-                for field in dataclasses.fields(self)
-                if not self.info.has(field)
+    def _decide(
+        self,
+        data: DataConfig | None,
+        model: ModelConfig | str | None,
+        run: RunConfig | None,
+        chosen: frozenset[str],
+        given: dict[str, Any],
+    ) -> None:
+        """Puts what somebody chose, and what is given now, on top of the recipe."""
+        old = _flat(data, model, run)
+        kind = given.get("model") or (model.kind if isinstance(model, ModelConfig) else "cyclegan")
+        info = models.MODELS[kind]
+        recipe = given.get("recipe", old.get("recipe"))
+        if "recipe" not in given and recipe not in info.recipes:
+            recipe = None  # It was of the other model.
+        usual = _usual(info, recipe)
+        if {"model", "recipe"} & given.keys():
+            decided = _decided_by_recipes()
+            kept = {name: old[name] for name in chosen & old.keys() if name not in decided}
+        else:
+            kinds = {name: old[name] for name in _kinds(usual.model) & old.keys()}
+            usual_values = _flat(usual.data, parts.put(usual.model, kinds), usual.run)
+            kept = {
+                name: value
+                for name, value in old.items()
+                if name in (chosen | kinds.keys()) or value != usual_values.get(name)
             }
-        self._set({name: value for name, value in values.items() if name not in new})
-
-    def _remember_chosen(self, base: "TrainConfig | None", new: set[str]) -> None:
-        if base is not None:
-            chosen = base.chosen | new
-            if {"model", "recipe"} & new:
-                chosen -= DECIDED_BY_RECIPES - {"dataset"} - new
-            if self.data_dir is not None:
-                chosen -= {"dataset"} - new
-        elif new:
-            chosen = frozenset(new)
-        else:  # Of a record, it is what no recipe would have set.
-            usual = _usual(self.model, self.recipe)
-            chosen = frozenset(
-                field.name
-                for field in dataclasses.fields(self)
-                for value in [getattr(self, field.name)]
-                if value != usual.get(field.name, field.default)
-                and (field.name not in _DECIDED or value != _DECIDED[field.name](self))
-            )
-        object.__setattr__(self, "_chosen", frozenset(chosen))
-
-    def _fit_norms(self) -> None:
-        """Writes down the normalisations that the networks have, if nobody chose others."""
-        found = {
-            "norm": norms.fitting(self.norm, self.generator),
-            "d_norm": norms.fitting(self.d_norm, self.discriminator),
+        if "dataset" in given and "data_dir" not in given:
+            kept.pop("data_dir", None)  # The one takes the other's place.
+        elif given.get("data_dir") is not None and "dataset" not in given:
+            kept.pop("dataset", None)
+        values = {**kept, **given, "recipe": recipe}
+        known = known_settings()
+        if unknown := sorted(values.keys() - known.keys()):
+            raise TypeError(f"TrainConfig has no such setting. Received: {', '.join(unknown)}")
+        of_kinds = parts.put(
+            usual.model, {n: values[n] for n in _kinds(usual.model) & values.keys()}
+        )
+        together.check_choices(of_kinds, values, known)
+        self._set("data", parts.put(usual.data, values))
+        self._set("model", parts.put(usual.model, values))
+        self._set("run", parts.put(usual.run, values))
+        own = {"model", "recipe"}
+        chosen_values = {
+            name: value
+            for name, value in values.items()
+            # What another setting decides again, nobody has chosen.
+            if name not in own and (value is not None or name not in _DECIDED)
         }
-        self._set({name: norm for name, norm in found.items() if name not in self.chosen})
+        self._set("chosen", frozenset(chosen_values))
+        together.check(self, given, chosen_values)
+        self._set("chosen", self.chosen & self.flat().keys())
 
-    def _set(self, values: dict[str, Any]) -> None:
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        """Returns a setting by its flat name; of one that the model does not have, its default."""
+        if name.startswith("_") or name in ("data", "model", "run", "chosen"):
+            raise AttributeError(name)
+        name = _earlier_names().get(name, name)
+        for part in (self.data, self.model, self.run):
+            if name in (flat := part.flat()):
+                value = flat[name]
+                return _DECIDED[name](self) if value is None and name in _DECIDED else value
+        if name in (known := known_settings()):
+            return known[name].field.default
+        raise AttributeError(f"TrainConfig has no setting {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        """Returns whether two runs would be the same."""
+        return isinstance(other, TrainConfig) and self.nested() == other.nested()
+
+    def __hash__(self) -> int:
+        """Returns a number that is the same for equal settings."""
+        return hash(repr(self.nested()))
 
     @property
-    def info(self) -> models.ModelInfo:
+    def info(self) -> ModelInfo:
         """What the model says of itself."""
-        return models.MODELS[self.model]
+        return models.MODELS[self.model.kind]
 
     @property
     def ways(self) -> tuple[str, ...]:
@@ -554,12 +166,12 @@ class TrainConfig:
     @property
     def img_res(self) -> tuple[int, int]:
         """Height and width that are trained at, in pixels."""
-        return sides_of(self.image_size)
+        return self.data.img_res
 
     @property
     def img_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of what the networks take."""
-        return (*self.img_res, self.channels)
+        return self.data.img_shape
 
     @classmethod
     def make(cls, base: "TrainConfig | None" = None, **settings: Any) -> "TrainConfig":
@@ -568,30 +180,57 @@ class TrainConfig:
         Args:
             base: Settings to start from; `None` means the defaults. What another setting decided
                 there (`decay_epochs`, in the papers half of `epochs`, for one) is decided anew.
-            **settings: Fields. `recipe` or `model` among them sets all that the recipe has, and
-                pix2pix always has its paper's networks and losses; the others come on top.
+            **settings: By their flat names. `recipe` or `model` among them sets all that the recipe
+                decides, and pix2pix always has its paper's networks and losses; the others come on
+                top.
 
         Returns:
             The settings.
 
         Raises:
-            ValueError: If a value is of the wrong type or out of range, is no setting of the
-                model, or does nothing beside the others.
+            TypeError: If there is no such setting.
+            ValueError: If a value is of the wrong type or out of range, is no setting of the model,
+                or has no effect beside the others.
         """
-        return cls(**settings) if base is None else dataclasses.replace(base, **settings)
+        return cls(**settings) if base is None else base.replace(**settings)
 
-    def model_settings(self) -> dict[str, Any]:
-        """Gives what the model's class is called with.
+    def replace(self, **settings: Any) -> "TrainConfig":
+        """Returns these settings with some changed, as `dataclasses.replace` does.
+
+        Args:
+            **settings: By their flat names, or `data`, `model` and `run`.
 
         Returns:
-            Keyword arguments, `img_shape` included; all but the data loader.
+            The settings.
+
+        Raises:
+            TypeError: If there is no such setting.
+            ValueError: If a value is wrong, or has no effect beside the others.
         """
-        values = {name: getattr(self, name) for name in sorted(self.info.settings)}
-        # Another network's may have been left from the recipe.
-        for name, network in (("norm", self.generator), ("d_norm", self.discriminator)):
-            if name in values:
-                values[name] = norms.fitting(values[name], network)
-        return {"img_shape": self.img_shape, **values}
+        return dataclasses.replace(self, **settings)
+
+    def has(self, name: str) -> bool:
+        """Returns whether a setting is one of this model, or of its data and run.
+
+        Args:
+            name: Its flat name. That of a network that the model could have instead counts.
+
+        Returns:
+            Whether it is.
+        """
+        if name in self.info.settings or name == "model":
+            return True
+        found = {**self.data.settings(), **self.run.settings()}.get(name)
+        return found is not None and self.info.has(found)
+
+    def flat(self) -> dict[str, Any]:
+        """Returns all settings that it has by their flat names, as they are in effect."""
+        flat = {"model": self.model.kind, **_flat(self.data, self.model, self.run)}
+        return {name: getattr(self, name) if name in _DECIDED else flat[name] for name in flat}
+
+    def model_settings(self) -> dict[str, Any]:
+        """Returns the keyword arguments that the model's class is called with, but the data."""
+        return {"img_shape": self.img_shape, "config": self.model, "seed": self.run.seed}
 
     def differences(self, other: "TrainConfig") -> dict[str, tuple[Any, Any]]:
         """Compares with the settings that a run was begun with.
@@ -603,27 +242,37 @@ class TrainConfig:
             For each setting that must not change in the middle of a run and differs, this value and
             the other one.
         """
+        mine, theirs = self.flat(), other.flat()
+        may_change = {each.name for each in known_settings().values() if each.about["may_change"]}
         return {
-            field.name: (getattr(self, field.name), getattr(other, field.name))
-            for field in dataclasses.fields(self)
-            if not field.metadata["may_change"]
-            and getattr(self, field.name) != getattr(other, field.name)
+            name: (mine.get(name), theirs.get(name))
+            for name in {**mine, **theirs}
+            if name not in may_change
+            and mine.get(name) != theirs.get(name)
             # `auto` is the same setting before and after something was found.
             and not (
-                field.name == "value_range"
+                name == "value_range"
                 and value_range.AUTO in (self.value_range, other.value_range)
                 and value_range.is_auto(self.value_range)
                 and value_range.is_auto(other.value_range)
             )
         }
 
+    def nested(self) -> dict[str, Any]:
+        """Returns all settings as `config.json` has them, in effect: data, model and run."""
+        effective = {name: getattr(self, name) for name in _DECIDED}
+        return {
+            name: parts.put(part, effective).nested()
+            for name, part in (("data", self.data), ("model", self.model), ("run", self.run))
+        }
+
     def to_json(self) -> str:
         """Returns the settings as JSON, one a line."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        return json.dumps({"version": settings_file.VERSION, **self.nested()}, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> "TrainConfig":
-        """Reads settings that `to_json` wrote.
+        """Reads settings that `to_json` wrote, in this or an earlier version.
 
         Args:
             path: Of the file. The recipe that it names, or else the defaults, decides the settings
@@ -635,40 +284,161 @@ class TrainConfig:
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If it is not JSON, or has settings that do not exist, are out of range, or
-                do nothing beside the others.
+                have no effect beside the others.
         """
-        known = {field.name for field in dataclasses.fields(cls)}
-        given = settings_file.read(path, known)
-        book = {**dict.fromkeys(DECIDED_BY_RECIPES), **_usual("cyclegan", "book")}
+        found = settings_file.read(path)
         try:
-            return cls(**settings_file.completed(given, book))
+            found = _from_nested(found) if "version" in found else found
+            given = _of_today(found)
+            if unknown := sorted(given.keys() - known_settings().keys()):
+                raise ValueError(
+                    f"it must be an object with keys among {sorted(known_settings())}. "
+                    f"Received: {unknown}"
+                )
+            if settings_file.is_of_a_run(given):
+                return cls.from_flat(settings_file.completed(given))
+            return cls(**found)
         except ValueError as error:
             raise ValueError(f"In the settings file {os.fspath(path)!r}: {error}") from None
 
+    @classmethod
+    def from_flat(cls, values: Mapping[str, Any]) -> "TrainConfig":
+        """Takes all settings of a run, as `flat` returned them, whether or not they have an effect.
 
-def _usual(model: str, recipe: str | None) -> dict[str, Any]:
-    """All that a recipe decides, with the defaults for what is of another model."""
-    info = models.MODELS[model]
-    if recipe is not None and recipe not in info.recipes:
-        known = " or ".join(name for name in info.recipes if name is not None)
-        raise ValueError(
-            f"`recipe` must be {known or 'left out'} with model={model}"
-            f"{', or left out' if known else ''}. Received: recipe={recipe!r}"
+        Args:
+            values: By flat names. What is missing has the default of its dataclass, whatever the
+                recipe says: it was no setting yet.
+
+        Returns:
+            The settings.
+
+        Raises:
+            ValueError: If a value is of the wrong type or out of range.
+        """
+        info = models.MODELS[_MODEL.checked(values.get("model", "cyclegan"))]
+        recipe = values.get("recipe")
+        _usual(info, recipe)
+        known, kinds = known_settings(), _kinds(info.config)
+        model = parts.put(info.config, {name: values[name] for name in kinds & values.keys()})
+        has = model.settings()
+        values = {
+            name: value
+            for name, value in values.items()
+            # Recipes left the norms of other networks, which stood for the one that there is.
+            if name not in has or parts.fits(has[name], value) or not parts.fits(known[name], value)
+        }
+        config = cls(
+            data=parts.put(DataConfig(), values),
+            model=parts.put(model, values),
+            run=parts.put(RunConfig(), {**values, "recipe": recipe}),
         )
-    defaults = {
-        field.name: field.default
-        for field in dataclasses.fields(TrainConfig)
-        if field.name in DECIDED_BY_RECIPES
-    }
-    return {**defaults, **info.recipes.get(recipe, {})}
+        # A value that would be decided anyway is nobody's choice.
+        open_values = {
+            name: None
+            for name in _DECIDED
+            if name in config.chosen
+            and name != "lambda_id"
+            and getattr(config, name) == _DECIDED[name](config)
+        }
+        return config.replace(**open_values) if open_values else config
 
+
+def _from_nested(found: dict[str, Any]) -> dict[str, Any]:
+    """Reads data, model and run; all or some of each."""
+    found = {name: value for name, value in found.items() if name != "version"}
+    if unknown := found.keys() - {"data", "model", "run"}:
+        raise ValueError(
+            "the file must be an object with keys among ['version', 'data', 'model', 'run']. "
+            f"Received: {sorted(unknown)}"
+        )
+    values: dict[str, Any] = {}
+    if "model" in found:
+        kind = found["model"].get("kind", "cyclegan") if isinstance(found["model"], dict) else None
+        config = models.MODELS[_MODEL.checked(kind)].config
+        values = {"model": kind, **parts.from_nested(config, found["model"], "model")}
+    values |= parts.from_nested(DataConfig(), found.get("data", {}), "data")
+    return values | parts.from_nested(RunConfig(), found.get("run", {}), "run")
+
+
+_MODEL = next(each for each in own_settings(TrainConfig) if each.name == "model")
 
 # What settings are if they are left out and others decide.
 _DECIDED: dict[str, Callable[[TrainConfig], Any]] = {
     "lambda_cycle_A": lambda config: config.lambda_cycle,
     "lambda_cycle_B": lambda config: config.lambda_cycle,
+    "lambda_id": lambda config: 0.9 * config.lambda_cycle,
     "decay_epochs": lambda config: (
-        config.epochs // 2 if config.recipe in config.info.decaying_recipes else 0
+        config.epochs // 2 if _usual(config.info, config.recipe).decays else 0
     ),
     "num_blocks": lambda config: 6 if max(config.img_res) < 256 else 9,
 }
+
+
+def _flat(*found: Any) -> dict[str, Any]:
+    """All values of some parts, by their flat names."""
+    return {n: v for part in found if isinstance(part, parts.Part) for n, v in part.flat().items()}
+
+
+def _usual(info: ModelInfo, recipe: str | None) -> Recipe:
+    """What a recipe of a model decides, or the defaults."""
+    if recipe in info.recipes:
+        return info.recipes[recipe]
+    if recipe is not None:
+        known = " or ".join(name for name in info.recipes if name is not None)
+        raise ValueError(
+            f"`recipe` must be {known or 'left out'} with model={info.name}"
+            f"{', or left out' if known else ''}. Received: recipe={recipe!r}"
+        )
+    return dataclasses.replace(CYCLEGAN[None], model=info.config)
+
+
+def _decided_by_recipes() -> set[str]:
+    """The names of the settings that recipes decide."""
+    of_models = {name for info in models.MODELS.values() for name in info.settings}
+    return of_models | {n for n, each in known_settings().items() if each.about["by_recipe"]}
+
+
+def _kinds(part: parts.Part) -> set[str]:
+    """The names of the settings that choose one of several dataclasses."""
+    return {name for name, each in part.settings().items() if each.about["kinds"] is not None}
+
+
+def known_settings() -> Mapping[str, Setting]:
+    """Finds every setting that there is, of whichever model.
+
+    Returns:
+        By their names, in the order of `--help`. If several networks have one, it takes the choices
+        of all.
+    """
+    return _known(tuple((name, id(info)) for name, info in models.MODELS.items()))[0]
+
+
+def _of_today(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Gives settings that have their earlier names those of today."""
+    return {_earlier_names().get(name, name): value for name, value in settings.items()}
+
+
+def _earlier_names() -> Mapping[str, str]:
+    return _known(tuple((name, id(info)) for name, info in models.MODELS.items()))[1]
+
+
+@functools.cache
+def _known(registered: Any) -> tuple[dict[str, Setting], dict[str, str]]:
+    """Finds all settings, and their earlier names; again once another model is registered."""
+    of_models = [info.config for info in models.MODELS.values()]
+    found: dict[str, list[Setting]] = {"model": [_MODEL]}
+    for each in parts.all_settings([RunConfig(), DataConfig(), *of_models]):
+        found.setdefault(each.name, []).append(each)
+    ordered = sorted(found.values(), key=lambda same: GROUPS.index(same[0].about["group"]))
+    earlier = {old: each[0].name for each in ordered for old in each[0].about["was"]}
+    return {same[0].name: _merged(same) for same in ordered}, earlier
+
+
+def _merged(same: list[Setting]) -> Setting:
+    """Makes one setting of those that several dataclasses have by the same name."""
+    choices = tuple(dict.fromkeys(c for each in same for c in each.choices or ()))
+    if len(same) == 1 or not choices:
+        return same[0]
+    field = copy.copy(same[0].field)
+    field.metadata = types.MappingProxyType({**field.metadata, "choices": lambda: choices})
+    return dataclasses.replace(same[0], field=field)

@@ -191,7 +191,8 @@ def of_translator(path: PathLike) -> tuple[ValueRange | None, ValueRange | None]
         return None, None
     if way is None or not isinstance(settings, dict):
         return None, None
-    ranges = ranges_of(settings.get("value_range"))
+    # Runs of before version 2 of the file have all settings side by side.
+    ranges = ranges_of(settings.get("data", settings).get("value_range"))
     if ranges is None:
         raise ValueError(
             f"{str(file.parent / 'config.json')!r} says value_range='auto', and not what was "

@@ -217,7 +217,11 @@ def faults_of_discriminators(
                 f"{name} always wins ({accuracy:.1%} right): the generator learns little from it "
                 "any more, and what it made before may be better. With few images, it has learned "
                 "them by heart; more images help"
-                + (", and --d-shift 0.125 may." if _has("d_shift", settings) else ".")
+                + (
+                    ", and --diffaugment-translation 0.125 may."
+                    if _has("diffaugment_translation", settings)
+                    else "."
+                )
             )
         elif len(looks) == 2 and all(x <= CHANCE and y >= LOSES * blind_loss for x, y in looks):
             found.append(

@@ -10,11 +10,11 @@ from keras import ops
 from PIL import Image
 
 from cyclegan_keras._seeds import checked_seed, derived_seed
+from cyclegan_keras.config.gans import GANConfig
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.layers.random_stream import RandomStream
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.models.checks import (
-    check_choice,
     check_precision,
     is_functional,
     is_like,
@@ -23,7 +23,6 @@ from cyclegan_keras.models.checks import (
 )
 from cyclegan_keras.models.discriminator_updates import update_jointly, update_separately
 from cyclegan_keras.models.several_networks import SeveralNetworks, check_callbacks, two_domains
-from cyclegan_keras.networks import build_discriminator, build_generator
 from cyclegan_keras.optimizers import (
     FusedAdam,
     build_optimizer,
@@ -45,40 +44,29 @@ class GAN(SeveralNetworks):
 
     Args:
         img_shape: `(height, width, channels)`.
-        generator: What `networks.build_generator` is called with, besides shape and seed.
-        discriminator: What `networks.build_discriminator` is called with, likewise.
+        config: The settings.
         data_loader: A `DataLoader` for `train`; `None` means one for the drawn default set.
-        objective: "least_squares", "log_likelihood", "hinge" or "wasserstein".
-        lambda_penalty: Weight of the gradient penalty, which only "wasserstein" has.
-        discriminator_update: "separate": one on real images and then one on translations;
-            "joint": one on the mean of both losses.
-        learning_rate: Of the Adam optimizers.
-        beta_1: Of the Adam optimizers.
-        ema: Share that the moving average of the generators' weights keeps at each step, in [0, 1);
-            0 takes no average.
         seed: Of all randomness; `None` draws another one each time.
         name: Of the model.
 
+    Attributes:
+        config: The settings.
+        objective, lambda_penalty, discriminator_update: Those of them that each step looks up.
+
     Raises:
-        ValueError: If there is no such objective or update, or a number is out of range.
+        ValueError: If the images are of no such shape.
     """
 
+    config: GANConfig
     shown_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def __init__(
         self,
         img_shape: tuple[int, int, int],
-        generator: dict[str, Any],
-        discriminator: dict[str, Any],
-        data_loader: DataLoader | None,
+        config: GANConfig,
+        data_loader: DataLoader | None = None,
         *,
-        objective: str,
-        lambda_penalty: float,
-        discriminator_update: str,
-        learning_rate: float,
-        beta_1: float,
-        ema: float,
-        seed: int | None,
+        seed: int | None = None,
         name: str,
     ) -> None:
         super().__init__(name=name)
@@ -86,10 +74,6 @@ class GAN(SeveralNetworks):
         # gradient is taken, and prints an error at each tracing; it would gain nothing here.
         tf.config.optimizer.set_experimental_options({"remapping": False})
         check_precision()
-        check_choice("objective", objective, tuple(OBJECTIVES))
-        check_choice("discriminator_update", discriminator_update, ("separate", "joint"))
-        if not 0 <= ema < 1:
-            raise ValueError(f"`ema` must be in [0, 1). Received: ema={ema}")
         try:
             height, width, channels = map(operator.index, img_shape)
         except (TypeError, ValueError) as error:
@@ -101,14 +85,11 @@ class GAN(SeveralNetworks):
         self.img_rows, self.img_cols, self.channels = self.img_shape
         self._data_loader: DataLoader | None = None
         self.data_loader = data_loader
-        self.objective = objective
-        self.lambda_penalty = lambda_penalty
-        self.discriminator_update = discriminator_update
+        self.config = config
+        self.objective = config.loss.objective
+        self.lambda_penalty = config.loss.lambda_penalty
+        self.discriminator_update = config.step.discriminator_update
         self.seed = checked_seed(seed)
-        self._generator_settings = generator
-        self._discriminator_settings = discriminator
-        self._adam = {"learning_rate": learning_rate, "beta_1": beta_1}
-        self._ema = ema
         self._num_seeds = 0
         self._traced: _TracedStep | None = None
         self._averaged = _Copies()
@@ -119,7 +100,7 @@ class GAN(SeveralNetworks):
         Returns:
             A model from images to images of the same shape, in [-1, 1].
         """
-        return build_generator(self.img_shape, seed=self._next_seed(), **self._generator_settings)
+        return self.config.generator.build(self.img_shape, self._next_seed())
 
     def build_discriminator(self) -> keras.Model:
         """Builds one discriminator. Override it to train another network.
@@ -127,8 +108,7 @@ class GAN(SeveralNetworks):
         Returns:
             A model from what is judged to scores, of any shape after the batch's.
         """
-        settings = self._discriminator_settings
-        return build_discriminator(self._judged_shape, seed=self._next_seed(), **settings)
+        return self.config.discriminator.build(self._judged_shape, self._next_seed())
 
     @property
     def _judged_shape(self) -> tuple[int, int, int]:
@@ -146,16 +126,19 @@ class GAN(SeveralNetworks):
         accuracy: Any = "accuracy"
         if objective.threshold != 0.5:
             accuracy = keras.metrics.BinaryAccuracy("accuracy", threshold=objective.threshold)
-        d.compile(
-            loss=objective.discriminator, optimizer=FusedAdam(**self._adam), metrics=[accuracy]
-        )
+        d.compile(loss=objective.discriminator, optimizer=self._adam(), metrics=[accuracy])
+
+    def _adam(self, **more: Any) -> FusedAdam:
+        adam = self.config.optimizer
+        return FusedAdam(learning_rate=adam.learning_rate, beta_1=adam.beta_1, **more)
 
     def _compile_combined(self, losses: Sequence[Any], weights: Sequence[float]) -> None:
-        average = {"use_ema": True, "ema_momentum": self._ema} if self._ema else {}
+        ema = self.config.step.ema
+        average = {"use_ema": True, "ema_momentum": ema} if ema else {}
         self.combined.compile(
             loss=list(losses),
             loss_weights=list(weights),
-            optimizer=FusedAdam(**self._adam, **average),
+            optimizer=self._adam(**average),
         )
 
     def _finish(self) -> None:

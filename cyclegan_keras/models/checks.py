@@ -5,23 +5,6 @@ from typing import Any
 import keras
 
 
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raises an error that teaches if a setting is none of those that there are.
-
-    Args:
-        name: Of the setting.
-        value: What was given.
-        choices: What there is.
-
-    Raises:
-        ValueError: If it is not among them.
-    """
-    if value not in choices:
-        raise ValueError(
-            f"`{name}` must be one of {', '.join(choices)}. Received: {name}={value!r}"
-        )
-
-
 def named(model: keras.Model, name: str) -> keras.Model:
     """Gives a network the name that `combined`, its summary and its file will show.
 

@@ -7,11 +7,11 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from cyclegan_keras.config.gans import CycleGANConfig
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.layers import kernels_regrouped_once
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.models.base import GAN
-from cyclegan_keras.models.checks import check_choice
 from cyclegan_keras.models.combined import Combined
 from cyclegan_keras.models.diffaugment import RandomView
 from cyclegan_keras.models.discriminator_updates import Calls
@@ -27,57 +27,25 @@ class CycleGAN(GAN):
     with. Compile them anew to change any of it. One optimizer may be given to all three, as in the
     book: each then trains with a copy that has its own state.
 
-    All defaults are the book's. Those of the paper:
-    `CycleGAN(**TrainConfig.make(recipe="paper").model_settings())`.
+    All defaults are the book's. Those of the paper, at its size:
+    `CycleGAN(**TrainConfig(recipe="paper").model_settings())`.
 
     Args:
         img_shape: `(height, width, channels)`; what the networks can halve, four times by default.
-        gf: Filters of the generators' first layer.
-        df: Filters of the discriminators' first layer.
-        lambda_cycle: Weight of each cycle-consistency loss.
-        lambda_id: Weight of each identity loss, absolute (*not* a share of `lambda_cycle`, as other
-            code has it). `None` means the book's `0.9 * lambda_cycle`; with 0 the step does not
-            compute it.
+        gf: Filters of the generators' first layer; `None` means those of `config`, the book's 32.
+        df: Filters of the discriminators' first layer; `None` means those of `config`, the book's
+            64.
+        lambda_cycle: Weight of each cycle-consistency loss; `None` means that of `config`, the
+            book's 10.
+        lambda_id: Weight of each identity loss, absolute; `None` means that of `config`, the book's
+            `0.9 * lambda_cycle`.
         data_loader: A `DataLoader` for `train`. `None` means one for the drawn default set,
             `fruit`, which is drawn when its first image is wanted.
-        lambda_gan: Weight of each adversarial loss.
-        lambda_cycle_A: Weight of the forward cycle alone, A to B and back; `None` means
-            `lambda_cycle`.
-        lambda_cycle_B: Weight of the backward cycle alone, B to A and back; likewise.
-        generator: "unet" (the book's), "resnet" (the paper's) or "deep_unet" (that of pix2pix).
-        num_blocks: Residual blocks of a "resnet"; `None` means 6 below 256 pixels, else 9.
-        upsampling: How a "resnet" doubles: "transposed" or "resize".
-        dropout: Share of the features that a "unet" or "deep_unet" drops, in [0, 1).
-        padding: Of a "resnet": "paper", or "reflect" for mirrored pixels at every border.
-        norm: Of a generator: "instance"; of a "resnet" also "pixel" or "none"; of a "unet" also
-            "contrib", what the book's listing imports.
-        skips: Whether a "resnet" has the skip connections of a U-Net.
-        residual: Whether a generator's output is a change of its input.
-        exact_residual: Whether black and white pass through such an output unchanged.
-        discriminator: "book", or by its receptive field, "patch1", "patch16", "patch70" (the
-            paper's) or "patch286".
-        d_norm: Of a discriminator: "instance"; of the book's also "contrib"; of the others also
-            "pixel" or "none".
-        objective: "least_squares", "log_likelihood", "hinge" or "wasserstein".
-        lambda_penalty: Weight of the gradient penalty of "wasserstein".
-        update_first: "discriminators": the generators then meet the updated ones; "generators": the
-            discriminators then see the translations from before that update.
-        discriminator_update: "separate" (one update on real images, then one on translations) or
-            "joint" (one on the mean of both losses).
-        pool_size: How many earlier translations each discriminator's pool holds; 0 for no pool.
-        d_shift: Up to which share of their size images are shifted at random before a
-            discriminator sees them, real and translated ones alike, in [0, 1); 0 for not at all.
-        d_colour: How much they are recoloured at random before that; 0 for not at all, and 1 for
-            as much as in the paper. See `diffaugment.RandomView`.
-        d_source: Share of what discriminators learn to call translated that real images of the
-            other domain have, in [0, 1), and translations the rest; 0 for translations alone. A
-            discriminator then never forgets, and knows from the first step, what is to be changed.
-        ema: Share that the moving average of the generators' weights keeps at each step, in [0, 1);
-            0 takes no average. `translators` have the averages.
-        learning_rate: Of the three Adam optimizers.
-        beta_1: Of the three Adam optimizers.
+        config: All other settings: networks, losses, steps, augmentation, optimizers.
         seed: Of the initial weights and the pools; `None` draws other ones each time.
         name: Of the model.
+        **settings: Settings of `config` by their flat names, on top of it, such as
+            `generator="resnet"` or `pool_size=50`.
 
     Attributes:
         g_AB, g_BA: The generators, from A to B and from B to A.
@@ -104,6 +72,7 @@ class CycleGAN(GAN):
         *GANs in Action*, listings 9.3 to 9.6; [Zhu et al., 2017](https://arxiv.org/abs/1703.10593).
     """
 
+    default_config = CycleGANConfig()
     shown_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "adv": ("valid_A_loss", "valid_B_loss"),
         "cycle": ("reconstr_A_loss", "reconstr_B_loss"),
@@ -113,74 +82,27 @@ class CycleGAN(GAN):
     def __init__(
         self,
         img_shape: tuple[int, int, int] = (128, 128, 3),
-        gf: int = 32,
-        df: int = 64,
-        lambda_cycle: float = 10.0,
+        gf: int | None = None,
+        df: int | None = None,
+        lambda_cycle: float | None = None,
         lambda_id: float | None = None,
         data_loader: DataLoader | None = None,
         *,
-        lambda_gan: float = 1.0,
-        lambda_cycle_A: float | None = None,
-        lambda_cycle_B: float | None = None,
-        generator: str = "unet",
-        num_blocks: int | None = None,
-        upsampling: str = "transposed",
-        dropout: float = 0.0,
-        padding: str = "paper",
-        norm: str = "instance",
-        skips: bool = False,
-        residual: bool = False,
-        exact_residual: bool = True,
-        discriminator: str = "book",
-        d_norm: str = "instance",
-        objective: str = "least_squares",
-        lambda_penalty: float = 10.0,
-        update_first: str = "discriminators",
-        discriminator_update: str = "separate",
-        pool_size: int = 0,
-        d_shift: float = 0.0,
-        d_colour: float = 0.0,
-        d_source: float = 0.0,
-        ema: float = 0.0,
-        learning_rate: float = 2e-4,
-        beta_1: float = 0.5,
+        config: CycleGANConfig | None = None,
         seed: int | None = None,
         name: str = "cyclegan",
+        **settings: Any,
     ) -> None:
-        super().__init__(
-            img_shape,
-            {
-                "gf": gf,
-                "kind": generator,
-                "num_blocks": num_blocks,
-                "upsampling": upsampling,
-                "dropout": dropout,
-                "padding": padding,
-                "norm": norm,
-                "skips": skips,
-                "residual": residual,
-                "exact_residual": exact_residual,
-            },
-            {"df": df, "kind": discriminator, "norm": d_norm},
-            data_loader,
-            objective=objective,
-            lambda_penalty=lambda_penalty,
-            discriminator_update=discriminator_update,
-            learning_rate=learning_rate,
-            beta_1=beta_1,
-            ema=ema,
-            seed=seed,
-            name=name,
-        )
-        check_choice("update_first", update_first, ("discriminators", "generators"))
-        if not 0 <= d_source < 1:
-            raise ValueError(f"`d_source` must be in [0, 1). Received: d_source={d_source}")
-        self.gf = gf
-        self.df = df
-        self.lambda_cycle = lambda_cycle
-        self.lambda_id = 0.9 * lambda_cycle if lambda_id is None else lambda_id
-        self.update_first = update_first
-        self.d_source = d_source
+        of_the_book = {"gf": gf, "df": df, "lambda_cycle": lambda_cycle, "lambda_id": lambda_id}
+        settings |= {key: value for key, value in of_the_book.items() if value is not None}
+        config = (config or CycleGANConfig()).with_settings(**settings)
+        super().__init__(img_shape, config, data_loader, seed=seed, name=name)
+        self.gf = config.generator.gf
+        self.df = config.discriminator.df
+        self.lambda_cycle = config.loss.lambda_cycle
+        self.lambda_id = config.loss.identity_weight
+        self.update_first = config.step.update_first
+        self.d_source = config.step.source_negatives
 
         self.d_A = self._network(self.build_discriminator(), "d_A")
         self.d_B = self._network(self.build_discriminator(), "d_B")
@@ -190,18 +112,18 @@ class CycleGAN(GAN):
         self.disc_patch = self._disc_patch(self.d_A)
         for d in (self.d_A, self.d_B):
             self._compile_discriminator(d)
-        adversarial = OBJECTIVES[objective].generator
+        adversarial, loss = OBJECTIVES[self.objective].generator, config.loss
         self._compile_combined(
             [adversarial, adversarial, "mae", "mae", "mae", "mae"],
             [
-                lambda_gan,
-                lambda_gan,
-                lambda_cycle if lambda_cycle_A is None else lambda_cycle_A,
-                lambda_cycle if lambda_cycle_B is None else lambda_cycle_B,
-                self.lambda_id,
-                self.lambda_id,
+                loss.lambda_gan,
+                loss.lambda_gan,
+                *loss.cycle_weights,
+                loss.identity_weight,
+                loss.identity_weight,
             ],
         )
+        pool_size = config.step.pool_size
         self.pool_A, self.pool_B = (
             ImagePool(pool_size, self._next_seed(), name=f"pool_{domain}") if pool_size else None
             for domain in "AB"
@@ -210,8 +132,11 @@ class CycleGAN(GAN):
             if pool is not None:
                 pool.build((None, *self.img_shape))
         self.view = None
-        if d_shift or d_colour:
-            self.view = RandomView(d_shift, d_colour, self._next_seed(), name="view")
+        augment = config.diffaugment
+        if augment.translation or augment.color:
+            self.view = RandomView(
+                augment.translation, augment.color, self._next_seed(), name="view"
+            )
         self._finish()
 
     @property

@@ -31,6 +31,6 @@ def _check_names(what: str, found: dict[str, Any], wanted: Iterable[str], config
     """Evaluating and reporting go by the entry, and would leave out in silence what it has not."""
     if set(found) != set(wanted):
         raise ValueError(
-            f"The model {config.model} must have the {what} {', '.join(wanted)}, as its entry in "
-            f"`config.models` says. Received: {', '.join(found)}"
+            f"The model {config.info.name} must have the {what} {', '.join(wanted)}, as its entry "
+            f"in `config.models` says. Received: {', '.join(found)}"
         )

@@ -7,15 +7,13 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from cyclegan_keras.config.gans import Pix2PixConfig
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.layers import kernels_regrouped_once
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.models.base import GAN
-from cyclegan_keras.models.checks import check_choice
 from cyclegan_keras.models.combined import Combined
 from cyclegan_keras.models.discriminator_updates import Calls
-
-DIRECTIONS = ("A-to-B", "B-to-A")
 
 
 class Pix2Pix(GAN):
@@ -27,36 +25,15 @@ class Pix2Pix(GAN):
     Args:
         img_shape: `(height, width, channels)`, each size divisible by a power of two, as the
             generator halves it.
-        gf: Filters of the generator's first layer.
-        df: Filters of the discriminator's first layer.
-        direction: "A-to-B" or "B-to-A".
+        gf: Filters of the generator's first layer; `None` means those of `config`, the paper's 64.
+        df: Filters of the discriminator's first layer; likewise.
+        direction: "A-to-B" or "B-to-A"; `None` means that of `config`, "A-to-B".
         data_loader: A `DataLoader` with `paired=True` for `train`. `None` means one for the drawn
             set `fruit_pairs`, which is drawn when its first image is wanted.
-        lambda_gan: Weight of the adversarial loss.
-        lambda_l1: Weight of the mean absolute error to the true translation.
-        generator: "deep_unet" (that of pix2pix), "unet" (the book's) or "resnet".
-        num_blocks: Residual blocks of a "resnet"; `None` means 6 below 256 pixels, else 9.
-        upsampling: How a "resnet" doubles: "transposed" or "resize".
-        dropout: Share of the features that a U-Net drops while it is trained, in [0, 1).
-        padding: Of a "resnet": "paper", or "reflect" for mirrored pixels at every border.
-        norm: Of a generator: "instance"; of a "resnet" also "pixel" or "none"; of a "unet" also
-            "contrib", what the book's listing imports.
-        skips: Whether a "resnet" has the skip connections of a U-Net.
-        residual: Whether a generator's output is a change of its input.
-        exact_residual: Whether black and white pass through such an output unchanged.
-        discriminator: "book", or by its receptive field, "patch1", "patch16", "patch70" or
-            "patch286".
-        d_norm: Of a discriminator: "instance"; of the book's also "contrib"; of the others also
-            "pixel" or "none".
-        objective: "least_squares", "log_likelihood", "hinge" or "wasserstein".
-        lambda_penalty: Weight of the gradient penalty of "wasserstein".
-        discriminator_update: "joint" or "separate".
-        ema: Share that the moving average of the generator's weights keeps at each step, in [0, 1);
-            0 takes no average. `translators` has the average.
-        learning_rate: Of both Adam optimizers.
-        beta_1: Of both Adam optimizers.
+        config: All other settings: networks, losses, optimizers.
         seed: Of the initial weights; `None` draws other ones each time.
         name: Of the model.
+        **settings: Settings of `config` by their flat names, on top of it, such as `lambda_l1=10`.
 
     Attributes:
         g: The generator, named "g_AB" or "g_BA".
@@ -73,6 +50,7 @@ class Pix2Pix(GAN):
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004).
     """
 
+    default_config = Pix2PixConfig()
     shown_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "adv": ("valid_loss",),
         "L1": ("fake_loss",),
@@ -81,71 +59,34 @@ class Pix2Pix(GAN):
     def __init__(
         self,
         img_shape: tuple[int, int, int] = (256, 256, 3),
-        gf: int = 64,
-        df: int = 64,
-        direction: str = "A-to-B",
+        gf: int | None = None,
+        df: int | None = None,
+        direction: str | None = None,
         data_loader: DataLoader | None = None,
         *,
-        lambda_gan: float = 1.0,
-        lambda_l1: float = 100.0,
-        generator: str = "deep_unet",
-        num_blocks: int | None = None,
-        upsampling: str = "transposed",
-        dropout: float = 0.5,
-        padding: str = "paper",
-        norm: str = "instance",
-        skips: bool = False,
-        residual: bool = False,
-        exact_residual: bool = True,
-        discriminator: str = "patch70",
-        d_norm: str = "instance",
-        objective: str = "log_likelihood",
-        lambda_penalty: float = 10.0,
-        discriminator_update: str = "joint",
-        ema: float = 0.0,
-        learning_rate: float = 2e-4,
-        beta_1: float = 0.5,
+        config: Pix2PixConfig | None = None,
         seed: int | None = None,
         name: str = "pix2pix",
+        **settings: Any,
     ) -> None:
-        super().__init__(
-            img_shape,
-            {
-                "gf": gf,
-                "kind": generator,
-                "num_blocks": num_blocks,
-                "upsampling": upsampling,
-                "dropout": dropout,
-                "padding": padding,
-                "norm": norm,
-                "skips": skips,
-                "residual": residual,
-                "exact_residual": exact_residual,
-            },
-            {"df": df, "kind": discriminator, "affine": True, "norm": d_norm},
-            data_loader,
-            objective=objective,
-            lambda_penalty=lambda_penalty,
-            discriminator_update=discriminator_update,
-            learning_rate=learning_rate,
-            beta_1=beta_1,
-            ema=ema,
-            seed=seed,
-            name=name,
-        )
-        check_choice("direction", direction, DIRECTIONS)
-        self.gf = gf
-        self.df = df
-        self.direction = direction
+        first = {"gf": gf, "df": df, "direction": direction}
+        settings |= {key: value for key, value in first.items() if value is not None}
+        config = (config or Pix2PixConfig()).with_settings(**settings)
+        super().__init__(img_shape, config, data_loader, seed=seed, name=name)
+        self.gf = config.generator.gf
+        self.df = config.discriminator.df
+        self.direction = config.direction
 
         self.d = self._network(self.build_discriminator(), "d")
-        self.g = self._network(self.build_generator(), "g_AB" if direction == "A-to-B" else "g_BA")
+        self.g = self._network(
+            self.build_generator(), "g_AB" if self.direction == "A-to-B" else "g_BA"
+        )
         self.combined = Combined.connect_pair(self.img_shape, self.g, self.d)
         self.disc_patch = self._disc_patch(self.d)
         self._compile_discriminator(self.d)
         self._compile_combined(
-            [OBJECTIVES[objective].generator, "mae"],
-            [lambda_gan, lambda_l1],
+            [OBJECTIVES[self.objective].generator, "mae"],
+            [config.loss.lambda_gan, config.loss.lambda_l1],
         )
         self._finish()
 

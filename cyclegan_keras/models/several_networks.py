@@ -2,10 +2,11 @@
 
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import keras
 
+from cyclegan_keras.config.parts import Part
 from cyclegan_keras.training.progress import MeanLogs
 
 _NO_WEIGHTS = (
@@ -28,6 +29,10 @@ class SeveralNetworks(keras.Model):
         object.__setattr__(instance, "_arguments", _arguments(cls.__init__, args, kwargs))
         return instance
 
+    config: Part
+    # What `config` is if nothing is said.
+    default_config: ClassVar[Part]
+
     @property
     def compiled_models(self) -> list[keras.Model]:
         """The models that are compiled."""
@@ -46,21 +51,29 @@ class SeveralNetworks(keras.Model):
                 f"The names of arguments that `{type(self).__name__}.__init__` takes by `*args` "
                 "are not known. Write them out, or override `get_config`."
             )
-        return {
+        found = {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in self._arguments.items()
             if name != "data_loader"
         }
+        if "config" in found:
+            del found["config"]
+            found |= self.config.flat()
+        return found
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "SeveralNetworks":
         """Makes a model of what `get_config` returned, with new weights and the drawn set."""
-        return cls(
-            **{
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in config.items()
-            }
-        )
+        settings = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in config.items()
+        }
+        parameters = inspect.signature(cls.__init__).parameters
+        takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+        if "config" in parameters and not takes_all:
+            own = {name: settings.pop(name) for name in {*settings} - {*parameters}}
+            settings["config"] = cls.default_config.with_settings(**own)
+        return cls(**settings)
 
     def compile(self, *args: Any, run_eagerly: bool = False, **kwargs: Any) -> None:
         """Settles how a step is run; what it does, the networks were compiled with.

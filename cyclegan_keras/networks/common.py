@@ -9,6 +9,7 @@ import numpy as np
 from keras import layers
 
 from cyclegan_keras import _backend
+from cyclegan_keras.config.networks import GeneratorConfig
 from cyclegan_keras.layers import (
     InstanceNormalization,
     LeanConv2D,
@@ -169,12 +170,12 @@ def norm_of(norm: str, affine: bool = False) -> keras.layers.Layer:
     return layers.RMSNormalization() if norm == "pixel" else paper_norm(affine)
 
 
-def translation(x: Any, img: Any, residual: bool, exact: bool = True) -> Any:
+def translation(x: Any, img: Any, config: GeneratorConfig) -> Any:
     """A generator's last activation: to an image, or to a change of the one that came in."""
-    if not residual:
+    if not config.residual:
         return full_precision("tanh", "translation")(x)
     dtype = keras.config.dtype_policy().variable_dtype
-    return ChangeImage(exact=exact, dtype=dtype, name="translation")([x, img])
+    return ChangeImage(exact=config.exact_residual, dtype=dtype, name="translation")([x, img])
 
 
 def full_precision(activation: str, name: str) -> keras.layers.Layer:

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from cyclegan_keras.config import norms
+from cyclegan_keras.config.networks import BookDiscriminatorConfig, PatchGANConfig
 from cyclegan_keras.layers import LeanConv2D
 from cyclegan_keras.networks.common import (
     ImgShape,
@@ -30,9 +30,9 @@ _STAGES = {
 def build_patch_discriminator(
     img_shape: ImgShape = (128, 128, 3),
     df: int = 64,
-    receptive_field: int | None = None,
+    receptive_field: Any = None,
     affine: bool = False,
-    norm: str = "instance",
+    norm: Any = "instance",
     seed: int | None = None,
     name: str | None = None,
 ) -> keras.Model:
@@ -73,59 +73,65 @@ def build_patch_discriminator(
         appendix 6.1.2.
     """
     if receptive_field is None:
-        check_img_shape(img_shape, any_size=True)
-    else:
-        _check_receptive_field(receptive_field, img_shape)
-    norms.check(norm, "book" if receptive_field is None else f"patch{receptive_field}")
+        return BookDiscriminatorConfig(df=df, norm=norm).build(img_shape, seed, name)
+    config = PatchGANConfig(df=df, receptive_field=receptive_field, affine=affine, norm=norm)
+    return config.build(img_shape, seed, name)
+
+
+def book(
+    config: BookDiscriminatorConfig, img_shape: ImgShape, seed: int | None, name: str | None
+) -> keras.Model:
+    """Builds the book's discriminator.
+
+    Args:
+        config: Its settings.
+        img_shape: As for `build_patch_discriminator`.
+        seed: Likewise.
+        name: Likewise.
+
+    Returns:
+        The model.
+    """
+    check_img_shape(img_shape, any_size=True)
     img = keras.Input(img_shape, name="img")
-    if receptive_field is None:
-        scores = _book_scores(img, df, norm, seed)
-    else:
-        scores = _paper_scores(img, df, receptive_field, affine, norm, seed)
+    kernels, x = glorot_initializers(seed), img
+    for filters in (config.df, 2 * config.df, 4 * config.df, 8 * config.df):
+        x = LeanConv2D(filters, 4, strides=2, padding="same", kernel_initializer=next(kernels))(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+        if filters > config.df:
+            x = book_norm(config.norm)(x)
+    scores = LeanConv2D(1, 4, padding="same", kernel_initializer=next(kernels))(x)
     return keras.Model(img, full_precision("linear", "validity")(scores), name=name)
 
 
-def _book_scores(img: Any, df: int, norm: str, seed: int | None) -> Any:
-    kernels, x = glorot_initializers(seed), img
-    for filters in (df, 2 * df, 4 * df, 8 * df):
-        x = LeanConv2D(filters, 4, strides=2, padding="same", kernel_initializer=next(kernels))(x)
-        x = layers.LeakyReLU(negative_slope=0.2)(x)
-        if filters > df:
-            x = book_norm(norm)(x)
-    return LeanConv2D(1, 4, padding="same", kernel_initializer=next(kernels))(x)
+def patch_gan(
+    config: PatchGANConfig, img_shape: ImgShape, seed: int | None, name: str | None
+) -> keras.Model:
+    """Builds one of the pix2pix paper's discriminators.
 
+    Args:
+        config: Its settings.
+        img_shape: As for `build_patch_discriminator`.
+        seed: Likewise.
+        name: Likewise.
 
-def _check_receptive_field(receptive_field: int, img_shape: ImgShape) -> None:
-    if receptive_field not in _STAGES:
-        raise ValueError(
-            f"`receptive_field` must be one of {', '.join(map(str, _STAGES))} pixels, or None for "
-            f"the book's discriminator. Received: receptive_field={receptive_field!r}"
-        )
-    num_halvings = sum(strides == 2 for _, strides in _STAGES[receptive_field])
-    check_img_shape(
-        img_shape,
-        factor=1,
-        # Three rows are left after the halvings, two of them to be normalised, and one score. A
-        # field of one pixel leaves all that there are, and one alone cannot be normalised.
-        least=3 * 2**num_halvings if num_halvings else 2,
-        reason=f"receptive_field={receptive_field} leaves nothing to score of smaller images",
-        any_size=True,
-    )
-
-
-def _paper_scores(
-    img: Any, df: int, receptive_field: int, affine: bool, norm: str, seed: int | None
-) -> Any:
+    Returns:
+        The model.
+    """
+    reason = f"receptive_field={config.receptive_field} leaves nothing to score of smaller images"
+    check_img_shape(img_shape, factor=1, least=config.least, reason=reason, any_size=True)
+    img = keras.Input(img_shape, name="img")
     kernels, x = normal_initializers(seed), img
-    size = 1 if receptive_field == 1 else 4
-    for index, (multiple, strides) in enumerate(_STAGES[receptive_field]):
-        is_normalized = index > 0 and norm != "none"
-        use_bias = not (is_normalized and affine and norm == "instance")
-        x = _convolve(x, multiple * df, size, strides, next(kernels), use_bias)
+    size = 1 if config.receptive_field == 1 else 4
+    for index, (multiple, strides) in enumerate(_STAGES[config.receptive_field]):
+        is_normalized = index > 0 and config.norm != "none"
+        use_bias = not (is_normalized and config.affine and config.norm == "instance")
+        x = _convolve(x, multiple * config.df, size, strides, next(kernels), use_bias)
         if is_normalized:
-            x = norm_of(norm, affine)(x)
+            x = norm_of(config.norm, config.affine)(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
-    return _convolve(x, 1, size, 1, next(kernels))
+    scores = _convolve(x, 1, size, 1, next(kernels))
+    return keras.Model(img, full_precision("linear", "validity")(scores), name=name)
 
 
 def _convolve(

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from cyclegan_keras.config import norms
+from cyclegan_keras.config.networks import DeepUNetConfig, UNetConfig
 from cyclegan_keras.layers import LeanConv2D, UpsampleConv2D
 from cyclegan_keras.networks.common import (
     ImgShape,
@@ -43,13 +43,34 @@ def _double(
 
 def build_unet_generator(
     img_shape: ImgShape = (128, 128, 3),
-    gf: int = 32,
-    dropout: float = 0.0,
-    residual: bool = False,
-    exact_residual: bool = True,
-    norm: str = "instance",
+    *,
     seed: int | None = None,
     name: str | None = None,
+    **settings: Any,
+) -> keras.Model:
+    """Builds the book's U-Net generator: `UNetConfig(**settings).build(img_shape, seed, name)`.
+
+    Args:
+        img_shape: `(height, width, channels)`; height and width divisible by 16, at least 32.
+            Either may be `None`: any such size.
+        seed: Of the initial weights and of dropout; `None` draws other ones each time.
+        name: Of the model.
+        **settings: Those of `UNetConfig`.
+
+    Returns:
+        A `keras.Model` from `(batch, height, width, channels)`, float32 in [-1, 1], to the same.
+
+    Raises:
+        ValueError: If the images cannot be halved four times, or a setting has no such value.
+
+    Reference:
+        *GANs in Action*, listing 9.4.
+    """
+    return UNetConfig(**settings).build(img_shape, seed, name)
+
+
+def unet(
+    config: UNetConfig, img_shape: ImgShape, seed: int | None, name: str | None
 ) -> keras.Model:
     """Builds the book's U-Net generator.
 
@@ -57,27 +78,16 @@ def build_unet_generator(
     Normalisation stands *after* the activation.
 
     Args:
-        img_shape: `(height, width, channels)`; height and width divisible by 16, at least 32.
-            Either may be `None`: any such size.
-        gf: Filters of the first layer.
-        dropout: Share of the features dropped after each doubling, in [0, 1).
-        residual: Whether the output is a change of the input; see `residual.ChangeImage`.
-        exact_residual: Whether black and white pass through such an output unchanged.
-        norm: "instance", or "contrib" for that of keras_contrib, which the listing imports.
-        seed: Of the initial weights and of dropout; `None` draws other ones each time.
-        name: Of the model.
+        config: Its settings.
+        img_shape: As for `build_unet_generator`.
+        seed: Likewise.
+        name: Likewise.
 
     Returns:
-        A `keras.Model` from `(batch, height, width, channels)`, float32 in [-1, 1], to the same.
-
-    Raises:
-        ValueError: If the images cannot be halved four times, or there is no such norm.
-
-    Reference:
-        *GANs in Action*, listing 9.4.
+        The model.
     """
     check_img_shape(img_shape, any_size=True)
-    norms.check(norm, "unet")
+    gf, norm, dropout = config.gf, config.norm, config.dropout
     initializer = glorot_initializers(seed)
     drop = dropouts(dropout, seed) if dropout else itertools.repeat(None)
     img = keras.Input(img_shape, name="img")
@@ -92,37 +102,25 @@ def build_unet_generator(
     u3 = _double(u2, d1, gf, next(initializer), next(drop), norm)
 
     output = UpsampleConv2D(img_shape[2], 4, kernel_initializer=next(initializer))(u3)
-    return keras.Model(img, translation(output, img, residual, exact_residual), name=name)
+    return keras.Model(img, translation(output, img, config), name=name)
 
 
 def build_deep_unet_generator(
     img_shape: ImgShape = (256, 256, 3),
-    gf: int = 64,
-    dropout: float = 0.5,
-    residual: bool = False,
-    exact_residual: bool = True,
+    *,
     seed: int | None = None,
     name: str | None = None,
+    **settings: Any,
 ) -> keras.Model:
-    """Builds pix2pix's U-Net generator, which halves images down to one pixel.
-
-    Eight halvings from 256 pixels on, seven from 128, six from 64 and five from 32, by the shorter
-    side, and as many doublings; a skip connection between the layers of equal size. Normalisation
-    has trained factors and offsets, and convolutions but the last have no bias: what the authors'
-    batch normalisation is for a batch of one image. Where the authors leave dropout on when they
-    translate, as a source of chance, here it is on in training only.
+    """Builds pix2pix's U-Net: `DeepUNetConfig(**settings).build(img_shape, seed, name)`.
 
     Args:
         img_shape: `(height, width, channels)`; height and width divisible by 2 to the number of
             halvings. So the shorter side is 32, 64, 128 or a multiple of 256 pixels, and a multiple
             of it, or of 256, will do for the longer one.
-        gf: Filters of the first layer.
-        dropout: Share of the features dropped in the inner doublings, between the innermost and
-            those with fewer filters, in [0, 1): three at 256 pixels, none at 32.
-        residual: Whether the output is a change of the input; see `residual.ChangeImage`.
-        exact_residual: Whether black and white pass through such an output unchanged.
         seed: Of the initial weights, N(0, 0.02), and of dropout; `None` draws other ones each time.
         name: Of the model.
+        **settings: Those of `DeepUNetConfig`.
 
     Returns:
         A `keras.Model` from `(batch, height, width, channels)`, float32 in [-1, 1], to the same.
@@ -133,7 +131,30 @@ def build_deep_unet_generator(
     Reference:
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), appendix 6.1.1.
     """
-    num_halvings = _num_halvings(img_shape)
+    return DeepUNetConfig(**settings).build(img_shape, seed, name)
+
+
+def deep_unet(
+    config: DeepUNetConfig, img_shape: ImgShape, seed: int | None, name: str | None
+) -> keras.Model:
+    """Builds pix2pix's U-Net generator, which halves images down to one pixel.
+
+    Eight halvings from 256 pixels on, seven from 128, six from 64 and five from 32, by the shorter
+    side, and as many doublings; a skip connection between the layers of equal size. Normalisation
+    has trained factors and offsets, and convolutions but the last have no bias: what the authors'
+    batch normalisation is for a batch of one image. Where the authors leave dropout on when they
+    translate, as a source of chance, here it is on in training only.
+
+    Args:
+        config: Its settings.
+        img_shape: As for `build_deep_unet_generator`.
+        seed: Likewise.
+        name: Likewise.
+
+    Returns:
+        The model.
+    """
+    gf, dropout, num_halvings = config.gf, config.dropout, _num_halvings(img_shape)
     filters = [gf * min(2**level, 8) for level in range(num_halvings)]
     kernels, drop = normal_initializers(seed), dropouts(dropout, seed)
     img = keras.Input(img_shape, name="img")
@@ -154,7 +175,7 @@ def build_deep_unet_generator(
         x = layers.Concatenate()([skip, x])
 
     x = _double_bare(layers.ReLU()(x), img_shape[2], next(kernels), use_bias=True)
-    return keras.Model(img, translation(x, img, residual, exact_residual), name=name)
+    return keras.Model(img, translation(x, img, config), name=name)
 
 
 def _num_halvings(img_shape: ImgShape) -> int:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.config.train_config import known_settings
 from cyclegan_keras.metrics import diagnostics
 from cyclegan_keras.metrics.round_trip import WAYS
 from cyclegan_keras.reports import metric_table
@@ -54,13 +54,11 @@ def settings(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
         are not the same.
     """
     found = []
-    for field in dataclasses.fields(TrainConfig):
-        values = [
-            _in_words(getattr(run.config, field.name)) if run.config.info.has(field) else ""
-            for run in runs
-        ]
-        if field.name != "run_dir" and len(set(values) - {""}) > 1:
-            found.append((field.name, values))
+    settings = [run.config.flat() for run in runs]
+    for name in known_settings():
+        values = [_in_words(each[name]) if name in each else "" for each in settings]
+        if name != "run_dir" and len(set(values) - {""}) > 1:
+            found.append((name, values))
     measured = [", ".join(path.name for path in run.translators.values()) for run in runs]
     return found + ([("translators measured", measured)] if len(set(measured)) > 1 else [])
 

@@ -10,7 +10,7 @@ import cyclegan_keras
 from cyclegan_keras import _extras, plotting
 from cyclegan_keras._files import PathLike
 from cyclegan_keras.config import scale
-from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.config.train_config import TrainConfig, known_settings
 from cyclegan_keras.metrics import diagnostics, evaluator
 from cyclegan_keras.metrics.round_trip import WAYS
 from cyclegan_keras.reports import metric_table, pages, pictures
@@ -192,31 +192,22 @@ def settings(config: TrainConfig) -> dict[str, list[Setting]]:
     Returns:
         By the heading that each has in `--help`.
     """
-    usual = _usual(config)
+    # What others decide (half of other epochs, for one) is as usual, whatever it comes to.
+    usual = TrainConfig(model=config.model.kind, recipe=config.recipe)
     groups: dict[str, list[Setting]] = {}
-    for field in dataclasses.fields(config):
-        value, other = getattr(config, field.name), getattr(usual, field.name)
-        groups.setdefault(field.metadata["group"], []).append(
+    for name, setting in known_settings().items():
+        value = config.model.kind if name == "model" else getattr(config, name)
+        other = config.model.kind if name == "model" else getattr(usual, name)
+        is_chosen = name in config.chosen and value != other
+        groups.setdefault(setting.about["group"], []).append(
             Setting(
-                field.name,
+                name,
                 _in_words(value),
-                None if value == other else _in_words(other),
-                config.info.has(field),
+                _in_words(other) if is_chosen else None,
+                config.has(name),
             )
         )
     return groups
-
-
-def _usual(config: TrainConfig) -> TrainConfig:
-    """The recipe's settings, or the defaults, and with them what this run's others decide."""
-    usual = TrainConfig.make(model=config.model, recipe=config.recipe)
-    # Half of other epochs is still what `decay_epochs` usually is. All that others may decide has
-    # no default of its own.
-    open_names = [f.name for f in dataclasses.fields(config) if f.default is None]
-    open_names.remove("recipe")
-    decided = TrainConfig(**{**dataclasses.asdict(config), **dict.fromkeys(open_names)})
-    of_others = {name: getattr(decided, name) for name in open_names}
-    return TrainConfig(**{**dataclasses.asdict(usual), **of_others})
 
 
 def _in_words(value: Any) -> str:

@@ -59,15 +59,18 @@ def make_judge(config: TrainConfig, loader: Any) -> tuple[Any, Any]:
 
 
 def _figure(config: TrainConfig, loader: Any) -> str:
-    if config.best_by == "truth" and not loader.test_pairs:
+    if config.monitor == "ground_truth" and not loader.test_pairs:
         raise ValueError(
-            "`best_by` cannot be truth, for it is not known here: testA and testB in "
-            f"{str(loader.directory)!r} are no pairs. Leave --best-by out, or, if they are, add "
-            "\"test_pairs\": true to its dataset.json. Received: best_by='truth'"
+            "`monitor` cannot be ground_truth, which is not known here: testA and testB in "
+            f"{str(loader.directory)!r} are no pairs. Leave --monitor out, or, if they are, add "
+            "\"test_pairs\": true to its dataset.json. Received: monitor='ground_truth'"
         )
-    if config.best_by == "auto":
+    if config.monitor == "auto":
         return "truth" if loader.test_pairs else "kernel"
-    return config.best_by
+    # Files and columns have kept the names that these metrics had first.
+    return {"ground_truth": "truth", "kid": "kernel", "fid": "frechet"}.get(
+        config.monitor, config.monitor
+    )
 
 
 def _extractor(config: TrainConfig, loader: Any, figure: str) -> Any:
@@ -76,9 +79,9 @@ def _extractor(config: TrainConfig, loader: Any, figure: str) -> Any:
     if config.extractor == "none":
         if figure in TAKE_FEATURES:
             raise ValueError(
-                f"`best_by` cannot be {figure}, which takes features, with extractor='none'. Give "
-                "--best-by cycle, or truth where it is known, or an extractor. "
-                f"Received: best_by={config.best_by!r}"
+                f"`monitor` cannot be {config.monitor}, which takes features, with "
+                "extractor='none'. Give --monitor cycle, or ground_truth where it is known, or an "
+                f"extractor. Received: monitor={config.monitor!r}"
             )
         return None
     try:
@@ -88,8 +91,9 @@ def _extractor(config: TrainConfig, loader: Any, figure: str) -> Any:
             raise
         if figure in TAKE_FEATURES:
             raise ValueError(
-                f"`best_by` cannot be {figure}, which takes features. {error} Or leave --best-by "
-                f"out: the truth is known here. Received: best_by={figure!r}"
+                f"`monitor` cannot be {config.monitor}, which takes features. {error} Or leave "
+                "--monitor out: the ground truth is known here. "
+                f"Received: monitor={config.monitor!r}"
             ) from error
         _log.info(f"{error} Going on without distance, strength and diversity.")
         return None

@@ -1,7 +1,6 @@
 """The folder of a run: found or made, locked, and only ever used for one run."""
 
 import contextlib
-import dataclasses
 import logging
 import pathlib
 import re
@@ -134,7 +133,7 @@ def _differing(config: TrainConfig, theirs: TrainConfig) -> str:
     differences = config.differences(theirs)
     differences |= {
         name: (getattr(config, name), getattr(theirs, name))
-        for name in ("epochs", "decay_epochs", "stop_when_stale")
+        for name in ("epochs", "decay_epochs", "patience")
         if getattr(config, name) != getattr(theirs, name)
     }
     return ", ".join(f"{name}={other!r}" for name, (_, other) in differences.items())
@@ -159,7 +158,7 @@ def settings_in(folder: PathLike) -> TrainConfig:
         ValueError: If that is damaged.
     """
     config = TrainConfig.from_json(pathlib.Path(folder) / CONFIG)
-    return dataclasses.replace(config, run_dir=str(folder))
+    return config.replace(run_dir=str(folder))
 
 
 def write_settings(folder: pathlib.Path, config: TrainConfig) -> None:

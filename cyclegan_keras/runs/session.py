@@ -1,7 +1,6 @@
 """One training session: from where the run in a folder stands to its end, or to the next break."""
 
 import contextlib
-import dataclasses
 import logging
 import pathlib
 import shlex
@@ -105,7 +104,7 @@ class Session:
                     progress = self._after(fault, progress, checkpoint, attempts.after(progress))
 
     def _remember_start(self, digest: str | None) -> None:
-        self._config = dataclasses.replace(self._config, start_digest=digest)
+        self._config = self._config.replace(start_digest=digest)
         self._about["start_digest"] = digest
 
     def _check_epochs(self, progress: Progress) -> None:
@@ -171,7 +170,7 @@ class Session:
             self._run_dir,
             guard,
             sinks=[history.take_figures],
-            patience=self._config.stop_when_stale,
+            patience=self._config.patience,
         )
 
     def _break_off(

@@ -1,6 +1,5 @@
 """A whole training, from settings to translators, metrics and a picture in the folder of a run."""
 
-import dataclasses
 import functools
 import logging
 import os
@@ -75,8 +74,8 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
     if config.tensorboard:
         tensorboard.check_installed()
     loader = run_data.read(config)
-    config = dataclasses.replace(
-        config, value_range=value_range.with_found(config.value_range, loader.value_ranges)
+    config = config.replace(
+        value_range=value_range.with_found(config.value_range, loader.value_ranges)
     )
     judge, judged_in_training = judging.make_judge(config, loader)
     images = provenance.images(loader)
@@ -125,7 +124,7 @@ def _with_whole_paths(config: TrainConfig) -> TrainConfig:
     if config.start_from is not None:
         places = warm_start.paths_in(config.start_from)
         changes["start_from"] = os.pathsep.join(map(os.path.abspath, places))
-    return dataclasses.replace(config, **changes) if changes else config
+    return config.replace(**changes) if changes else config
 
 
 def _size_in_words(config: TrainConfig) -> str:

@@ -65,7 +65,12 @@ def test_a_baseline_keeps_all_flags_but_those_of_its_recipe():
         **{"skip_bad_images": True, "cache_memory": 1.0, "enlarge": 1.5, "flip": False},
         **{"learning_rate": 0.001, "beta_1": 0.25, "precision": "mixed_bfloat16", "seed": 4},
         **{"deterministic": True, "sample_interval": 7, "evaluate_every": 3, "keep": 3},
-        **{"extractor": "none", "best_by": "truth", "stop_when_stale": 2, "tensorboard": True},
+        **{
+            "extractor": "none",
+            "monitor": "ground_truth",
+            "stop_when_stale": 2,
+            "tensorboard": True,
+        },
         **{"checkpoint_interval": 5.0, "on_nan": "rollback"},
     }
     settings = ["all", "book", "paper", "pix2pix_AB"]

@@ -17,7 +17,7 @@ def test_what_is_another_scale(enlarge, warns):
 
 def test_no_recipe_is_at_another_scale():
     for recipe in (*CYCLEGAN.values(), *PIX2PIX.values()):
-        assert scale.warning(recipe["enlarge"], recipe["image_size"]) is None
+        assert scale.warning(recipe.data.enlarge, recipe.data.image_size) is None
 
 
 def test_the_warning_has_the_scale_and_the_size():

@@ -1,13 +1,17 @@
 import copy
 import dataclasses
-import inspect
 import json
+import pathlib
 import pickle
 
 import pytest
 
 from cyclegan_keras import CycleGAN, Pix2Pix
+from cyclegan_keras.config.data import DataConfig
+from cyclegan_keras.config.gans import CycleGANConfig
 from cyclegan_keras.config.models import MODELS
+from cyclegan_keras.config.networks import DISCRIMINATORS, GENERATORS, ResNetConfig
+from cyclegan_keras.config.recipes import BOOK, FAST
 from cyclegan_keras.config.train_config import TrainConfig
 
 
@@ -16,7 +20,7 @@ def test_settings_survive_the_file(tmp_path):
     config = TrainConfig(data_dir="a b", lambda_id=0.5, epochs=3, lambda_cycle=5)
     path.write_text(config.to_json())
     assert TrainConfig.from_json(path) == config
-    assert json.loads(path.read_text())["lambda_cycle"] == 5.0
+    assert json.loads(path.read_text())["model"]["loss"]["lambda_cycle"] == 5.0
     path.write_text('{"epochs": 2}')
     assert TrainConfig.from_json(path) == TrainConfig(epochs=2)
 
@@ -61,7 +65,7 @@ def test_settings_cannot_be_changed():
             {"stop_when_stale": 3},
             "takes `evaluate_every` above 0.*stop_when_stale=3, evaluate_every=0",
         ),
-        ({"best_by": "ssim"}, "`best_by` must be one of auto, truth, kernel, frechet, cycle"),
+        ({"best_by": "ssim"}, "`best_by` must be one of auto, ground_truth, kid, fid, cycle"),
         ({"model": "pix2pix", "best_by": "cycle"}, "pix2pix has no way back .*best_by='cycle'"),
         ({"extractor": ""}, "`extractor` must not be empty"),
     ],
@@ -129,7 +133,7 @@ def test_the_papers_recipe():
         "flip": True,
         "epoch_length": "longer",
     }
-    assert wanted.items() <= dataclasses.asdict(config).items()
+    assert wanted.items() <= config.flat().items()
     assert round(config.image_size * config.enlarge) == 286
 
 
@@ -146,24 +150,143 @@ def test_the_fast_recipe_is_the_default():
     assert dataclasses.replace(fast, recipe=None) == plain == TrainConfig.make()
 
 
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "settings"
+SMALL = {"image_size": 64, "epochs": 2, "sample_interval": 4}
+OF_GOLDEN = {
+    "book": {**SMALL, "recipe": "book", "gf": 8, "df": 8, "batch_size": 2},
+    "paper": {**SMALL, "recipe": "paper", "gf": 8, "df": 8, "num_blocks": 2}
+    | {"epoch_length": "shorter"},
+    "fast": {**SMALL, "recipe": "fast"},
+    "pix2pix": {"model": "pix2pix", "gf": 8, "df": 8, "batch_size": 8}
+    | {"epochs": 1, "sample_interval": 20},
+}
+
+
+@pytest.mark.parametrize(("name", "settings"), OF_GOLDEN.items())
+def test_files_of_before_settings_were_nested(name, settings, tmp_path):
+    """They were written by the version that had all settings side by side."""
+    old = TrainConfig.from_json(GOLDEN / f"{name}.json")
+    assert old == TrainConfig(**settings, run_dir=f"runs/{name}")
+    written = json.loads((GOLDEN / f"{name}.json").read_text())
+    # Those that another network or model has are not in effect.
+    flat = old.flat()
+    assert flat.keys() <= set(map(today, written)) | {"d_affine"}
+    assert {today(n): v for n, v in written.items() if today(n) in flat} == {
+        n: v for n, v in flat.items() if n != "d_affine"
+    }
+    (tmp_path / "config.json").write_text(old.to_json())
+    again = TrainConfig.from_json(tmp_path / "config.json")
+    assert (again, again.chosen) == (old, old.chosen)
+    # What decides is still free to.
+    assert old.replace(epochs=40).decay_epochs == {"paper": 20, "pix2pix": 20}.get(name, 0)
+
+
+def today(name):
+    names = {"residual": "residual_output", "d_shift": "diffaugment_translation"}
+    names |= {"d_colour": "diffaugment_color", "d_source": "source_negatives"}
+    return {**names, "best_by": "monitor", "stop_when_stale": "patience"}.get(name, name)
+
+
 def test_runs_of_before_go_on_as_they_were(tmp_path):
     """Their files lack the settings that came later, when the book's recipe was the default."""
     path = tmp_path / "config.json"
     later = {"padding", "norm", "skips", "residual", "exact_residual"}
     later |= {"d_norm", "d_shift", "d_colour", "d_source"}
-    book = TrainConfig.make(recipe="book", image_size=64)
-    written = {k: v for k, v in json.loads(book.to_json()).items() if k not in later}
-    path.write_text(json.dumps(written))
-    assert TrainConfig.from_json(path) == book
+    written = json.loads((GOLDEN / "book.json").read_text())
+    path.write_text(json.dumps({k: v for k, v in written.items() if k not in later}))
+    assert TrainConfig.from_json(path) == TrainConfig.from_json(GOLDEN / "book.json")
     # When the fast recipe came, residual generators could not let black and white pass.
-    fast = TrainConfig.make(recipe="fast")
-    written = json.loads(fast.to_json())
+    written = json.loads((GOLDEN / "fast.json").read_text())
     assert written.pop("exact_residual") is True
     path.write_text(json.dumps(written))
-    assert TrainConfig.from_json(path) == dataclasses.replace(fast, exact_residual=False)
+    fast = TrainConfig.from_json(GOLDEN / "fast.json")
+    assert TrainConfig.from_json(path) == fast.replace(exact_residual=False)
     # What somebody writes by hand is not complete, and goes by today's defaults.
     path.write_text('{"gf": 8}')
     assert TrainConfig.from_json(path) == TrainConfig(gf=8)
+
+
+def test_a_file_is_data_model_and_run(tmp_path):
+    path = tmp_path / "config.json"
+    config = TrainConfig(recipe="paper", gf=8, data_dir="there")
+    written = json.loads(config.to_json())
+    assert [*written] == ["version", "data", "model", "run"]
+    assert written["version"] == 2
+    assert written["model"]["kind"] == "cyclegan"
+    assert written["model"]["generator"]["kind"] == "resnet"
+    assert written["model"]["generator"]["gf"] == 8
+    assert (written["model"]["loss"]["lambda_cycle_A"], written["run"]["decay_epochs"]) == (10, 100)
+    # By hand, a part of it will do.
+    wanted = TrainConfig(recipe="paper", gf=8, data_dir="there", discriminator="patch16")
+    by_hand = {
+        "version": 2,
+        "data": {"data_dir": "there"},
+        "model": {"generator": {"gf": 8}, "discriminator": {"kind": "patch16"}},
+        "run": {"recipe": "paper"},
+    }
+    path.write_text(json.dumps(by_hand))
+    assert TrainConfig.from_json(path) == wanted
+    by_hand["model"]["generator"]["gr"] = 8
+    path.write_text(json.dumps(by_hand))
+    with pytest.raises(ValueError, match=r"config\.json.*model\.generator .*'gf'.*\['gr'\]"):
+        TrainConfig.from_json(path)
+    path.write_text(json.dumps({**written, "version": 3}))
+    with pytest.raises(ValueError, match=r"of version 3.*up to version 2"):
+        TrainConfig.from_json(path)
+    path.write_text(json.dumps({**written, "game": {}}))
+    with pytest.raises(ValueError, match=r"\['game'\]"):
+        TrainConfig.from_json(path)
+
+
+def test_parts_may_be_given_whole():
+    model = CycleGANConfig(generator=ResNetConfig(gf=4, num_blocks=2), loss=FAST.model.loss)
+    config = TrainConfig(model=model, epochs=3)
+    assert config.model == model
+    assert (config.generator, config.gf, config.discriminator, config.df) == (
+        *("resnet", 4, "book", 64),
+    )
+    assert (config.run.epochs, config.image_size) == (3, 64)
+    assert config.replace(num_blocks=1).model.generator == ResNetConfig(gf=4, num_blocks=1)
+    assert config.replace(model=CycleGANConfig()).gf == 32
+    assert TrainConfig(data=DataConfig(image_size=32)).image_size == 32
+    # An override changes that one.
+    book = TrainConfig(recipe="book", pool_size=5)
+    step = dataclasses.replace(BOOK.model.step, pool_size=5)
+    assert book.model == dataclasses.replace(BOOK.model, step=step)
+
+
+def test_earlier_names_still_work():
+    config = TrainConfig(d_shift=0.25, d_colour=1, d_source=0.25, residual=False)
+    assert config == TrainConfig(
+        diffaugment_translation=0.25,
+        diffaugment_color=1.0,
+        source_negatives=0.25,
+        residual_output=False,
+    )
+    assert (config.d_shift, config.d_colour, config.d_source, config.residual) == (
+        *(0.25, 1.0, 0.25, False),
+    )
+    judged = TrainConfig(evaluate_every=5, best_by="kernel", stop_when_stale=2)
+    assert (judged.monitor, judged.patience, judged.best_by) == ("kid", 2, "kid")
+    gan = CycleGAN((32, 32, 3), gf=2, df=2, d_shift=0.25, residual=True, seed=0)
+    assert gan.config.diffaugment.translation == 0.25
+    assert gan.config.generator.residual
+    with pytest.raises(TypeError, match=r"no such setting.*game"):
+        TrainConfig(game=1)
+
+
+@pytest.mark.parametrize("kind", [*GENERATORS.values(), *DISCRIMINATORS.values()])
+def test_settings_of_a_network_build_it(kind):
+    small = kind.with_settings(**{"gf" if "gf" in kind.settings() else "df": 2})
+    network = small.build(
+        (96, 96, 3) if kind.kind != "deep_unet" else (32, 32, 3), seed=0, name="n"
+    )
+    assert network.name == "n"
+    assert network.count_params() > 0
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        small.norm = "none"
+    with pytest.raises(ValueError, match=r"`norm` must be one of instance.*norm='batch'"):
+        dataclasses.replace(small, norm="batch")
 
 
 def test_pix2pix_has_its_papers_settings():
@@ -212,22 +335,15 @@ def test_settings_of_the_other_model_are_not_passed_over(settings, message):
         TrainConfig.make(**settings)
 
 
-@pytest.mark.parametrize("kind", [CycleGAN, Pix2Pix])
-def test_every_setting_of_a_model_reaches_it(kind):
-    config = TrainConfig.make(model=kind.__name__.lower())
-    wanted = set(inspect.signature(kind).parameters) - {"data_loader", "name"}
-    assert set(config.model_settings()) == wanted
-
-
-def test_the_classes_defaults_are_the_recipes():
-    # `img_shape` and `seed` are their own matter.
-    for kind, recipe in ((CycleGAN, "book"), (Pix2Pix, "paper")):
-        config = TrainConfig.make(model=kind.__name__.lower(), recipe=recipe)
-        for name, parameter in inspect.signature(kind).parameters.items():
-            if name not in ("img_shape", "seed", "data_loader", "name") and (
-                parameter.default is not None
-            ):
-                assert parameter.default == getattr(config, name), name
+@pytest.mark.parametrize(("kind", "recipe"), [(CycleGAN, "book"), (Pix2Pix, "paper")])
+def test_the_classes_defaults_are_the_recipes(kind, recipe):
+    config = TrainConfig(model=kind.__name__.lower(), recipe=recipe)
+    own = kind.default_config.flat()
+    same = {name: value for name, value in own.items() if value is not None}
+    assert same == {name: config.flat()[name] for name in same}
+    gan = kind(img_shape=(64, 64, 3), gf=2, df=2)
+    assert gan.config == kind.default_config.with_settings(gf=2, df=2)
+    assert gan.lambda_id == 9.0 if kind is CycleGAN else gan.direction == "A-to-B"
 
 
 def test_what_was_decided_is_decided_anew_if_that_which_decides_is_changed(tmp_path):
@@ -280,10 +396,8 @@ def test_a_recipes_name_means_its_values_everywhere(model, recipe, tmp_path):
     named = {"model": model, "recipe": recipe}
     config = TrainConfig(**named)
     values = MODELS[model].recipes[recipe]
-    decided = {"lambda_cycle_A", "lambda_cycle_B", "num_blocks", "decay_epochs"}
-    assert {k: getattr(config, k) for k in values if k not in decided} == {
-        k: v for k, v in values.items() if k not in decided
-    }
+    assert (config.model, config.data, config.run) == (values.model, values.data, values.run)
+    assert config.chosen == frozenset()
     path = tmp_path / "settings.json"
     for base in ({}, {"seed": 3}):
         path.write_text(json.dumps({**base, **named}))
@@ -299,7 +413,7 @@ def test_a_recipes_name_means_its_values_everywhere(model, recipe, tmp_path):
     changed = TrainConfig(**named, image_size=256, learning_rate=0.1)
     path.write_text(changed.to_json())
     assert TrainConfig.from_json(path) == changed
-    assert TrainConfig(**dataclasses.asdict(changed)) == changed
+    assert TrainConfig.from_flat(changed.flat()) == changed
     assert pickle.loads(pickle.dumps(changed)) == copy.deepcopy(changed) == changed
 
 
@@ -345,8 +459,7 @@ def test_the_files_of_the_first_versions(tmp_path):
     for more in ({}, {"decay_epochs": 4}, {"decay_epochs": 4, "precision": "float32"}):
         path.write_text(json.dumps({**first, **more}))
         found = TrainConfig.from_json(path)
-        wanted = {**dataclasses.asdict(book), **more, "recipe": None}
-        assert dataclasses.asdict(found) == wanted
+        assert found.flat() == {**book.flat(), **more, "recipe": None}
 
 
 NOTHING = [
@@ -388,7 +501,7 @@ def test_a_setting_that_does_nothing_is_named_with_the_one_that_has_it_so(
     with pytest.raises(ValueError, match=rf"settings\.json.*{wanted}"):
         TrainConfig.from_json(path)
     # What a run has written is never refused, and goes on.
-    path.write_text(json.dumps({**dataclasses.asdict(TrainConfig()), **settings}))
+    path.write_text(json.dumps({**TrainConfig().flat(), **settings}))
     recorded = TrainConfig.from_json(path)
     assert dataclasses.replace(recorded, seed=4).seed == 4
 
@@ -405,7 +518,7 @@ def test_a_setting_loses_its_meaning_by_a_later_one(tmp_path):
     assert dataclasses.replace(judged, evaluate_every=0).stop_when_stale == 2
     # A recipe's own value is nobody's choice.
     pairs = dataclasses.replace(TrainConfig(model="pix2pix"), generator="resnet")
-    assert (pairs.generator, pairs.dropout) == ("resnet", 0.5)
+    assert pairs.generator == "resnet"
     named = TrainConfig(dataset="x")
     assert dataclasses.replace(named, data_dir="y").data_dir == "y"
     there = dataclasses.replace(TrainConfig(data_dir="y"), dataset="x")
@@ -418,7 +531,7 @@ def test_a_setting_loses_its_meaning_by_a_later_one(tmp_path):
         {"dropout": 0.0, "extractor": "none", "best_by": "auto", "stop_when_stale": 0},
         {"recipe": "book", "norm": "instance", "d_norm": "instance", "num_blocks": None},
         {"lambda_cycle": 1.0, "lambda_cycle_A": 2.0},
-        {"evaluate_every": 5, "extractor": "inception", "best_by": "kernel", "stop_when_stale": 1},
+        {"evaluate_every": 5, "extractor": "inception", "best_by": "kid", "stop_when_stale": 1},
         {"objective": "wasserstein", "lambda_penalty": 5.0},
     ],
 )

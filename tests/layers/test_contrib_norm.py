@@ -143,7 +143,7 @@ def test_a_norm_that_a_discriminator_cannot_have(kind, norm, possible):
 
 
 def test_norms_that_a_recipe_left_to_other_networks_mean_their_own():
-    settings = TrainConfig.make(generator="unet", discriminator="book").model_settings()
-    assert (settings["norm"], settings["d_norm"]) == ("instance", "instance")
-    settings = TrainConfig.make(recipe="fast").model_settings()
-    assert (settings["norm"], settings["d_norm"]) == ("pixel", "pixel")
+    config = TrainConfig.make(generator="unet", discriminator="book").model
+    assert (config.generator.norm, config.discriminator.norm) == ("instance", "instance")
+    config = TrainConfig.make(recipe="fast").model
+    assert (config.generator.norm, config.discriminator.norm) == ("pixel", "pixel")

@@ -20,7 +20,12 @@ from cyclegan_keras import CycleGAN, DataLoader, TrainConfig, load_generator, st
 from cyclegan_keras.cli import ablate, train
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config import models
-from cyclegan_keras.config.models import ModelInfo, Variant, register
+from cyclegan_keras.config.data import DataConfig
+from cyclegan_keras.config.fields import setting
+from cyclegan_keras.config.gans import AdversarialLossConfig, GANConfig, StepConfig
+from cyclegan_keras.config.models import ModelInfo, Recipe, Variant, register
+from cyclegan_keras.config.networks import PatchGANConfig, ResNetConfig
+from cyclegan_keras.config.run import RunConfig
 from cyclegan_keras.models.base import GAN
 from cyclegan_keras.models.checks import named
 from cyclegan_keras.models.combined import Combined
@@ -32,37 +37,29 @@ from tests.reliability.support import assert_same_state
 STEPS = 6  # two epochs of three steps
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OneSidedLossConfig(AdversarialLossConfig):
+    lambda_l1: float = setting("losses", 10.0, "weight of the content loss", least=0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OneSidedConfig(GANConfig):
+    kind = "one_sided"
+    generator: ResNetConfig = ResNetConfig(gf=2, num_blocks=1)
+    discriminator: PatchGANConfig = PatchGANConfig(df=2, receptive_field=16)
+    loss: OneSidedLossConfig = OneSidedLossConfig()
+    step: StepConfig = StepConfig(discriminator_update="joint")
+
+
 class OneSided(GAN):
     """Translates A to B, and keeps what an encoder needs to recognise the image."""
 
+    default_config = OneSidedConfig()
     shown_losses = {"adv": ("valid_B_loss",), "content": ("content_loss",)}  # noqa: RUF012
 
-    def __init__(
-        self,
-        img_shape,
-        gf=2,
-        df=2,
-        data_loader=None,
-        lambda_gan=1.0,
-        lambda_l1=10.0,
-        ema=0.0,
-        learning_rate=2e-4,
-        seed=None,
-    ):
-        super().__init__(
-            img_shape,
-            {"gf": gf, "kind": "resnet", "num_blocks": 1},
-            {"df": df, "kind": "patch16"},
-            data_loader,
-            objective="least_squares",
-            lambda_penalty=0.0,
-            discriminator_update="joint",
-            learning_rate=learning_rate,
-            beta_1=0.5,
-            ema=ema,
-            seed=seed,
-            name="one_sided",
-        )
+    def __init__(self, img_shape, config=None, data_loader=None, seed=None):
+        config = config or self.default_config
+        super().__init__(img_shape, config, data_loader, seed=seed, name="one_sided")
         self.d_B = named(self.build_discriminator(), "d_B")
         self.g_AB = named(self.build_generator(), "g_AB")
         initializer = keras.initializers.GlorotUniform(seed=self._next_seed())
@@ -78,7 +75,7 @@ class OneSided(GAN):
         outputs = {"valid_B": self.d_B(fake_B), "content": self.encoder(fake_B)}
         self.combined = Combined.of(img_A, outputs, trains=[self.encoder, self.g_AB])
         self._compile_discriminator(self.d_B)
-        self._compile_combined(["mse", "mae"], [lambda_gan, lambda_l1])
+        self._compile_combined(["mse", "mae"], [config.loss.lambda_gan, config.loss.lambda_l1])
         self._finish()
 
     @property
@@ -115,15 +112,19 @@ class OneSided(GAN):
         }
 
 
+QUICK = Recipe(
+    model=OneSidedConfig(),
+    data=DataConfig(image_size=32, enlarge=1.125),
+    run=RunConfig(recipe="quick", epochs=2, batch_size=2),
+    decays=True,
+)
 INFO = ModelInfo(
-    "one_sided",
+    OneSidedConfig(),
     "OneSided",
     OneSided,
-    settings=frozenset({"gf", "df", "lambda_gan", "lambda_l1", "ema", "learning_rate", "seed"}),
     ways=("AB",),
     discriminators=("d_B",),
-    recipes={"quick": {"image_size": 32, "gf": 2, "df": 2, "epochs": 2, "batch_size": 2}},
-    decaying_recipes=frozenset({"quick"}),
+    recipes={"quick": QUICK},
     ablations={"content_alone": Variant("content alone", {"lambda_gan": 0.0})},
 )
 
@@ -241,7 +242,7 @@ def test_it_translates(trained, fruit_dir, tmp_path):
 
 
 def test_all_networks_are_trained_and_taken_over(trained, fruit_dir):
-    settings = dataclasses.replace(config(trained[0], fruit_dir), seed=7)
+    settings = config(trained[0], fruit_dir).replace(seed=7)
     gan = make_model(settings)
     assert list(gan.networks) == ["g_AB", "encoder", "d_B"]
     first = gan.encoder.get_weights()
@@ -268,7 +269,8 @@ def test_what_is_trained_is_still_so_after_loading(trained, fruit_dir, tmp_path)
 
 
 def test_an_average_is_that_of_its_own_variable(untraced):
-    gan = OneSided((32, 32, 3), ema=0.75, learning_rate=1e-2, seed=0)
+    settings = OneSidedConfig().with_settings(ema=0.75, learning_rate=1e-2)
+    gan = OneSided((32, 32, 3), settings, seed=0)
     batch = np.random.default_rng(0).uniform(-1, 1, (2, 2, 32, 32, 3)).astype("float32")
     averages = []
     for _ in range(2):
@@ -297,9 +299,13 @@ def test_the_flags_know_it():
     parser = argparse.ArgumentParser()
     ablate.add_arguments(parser)
     arguments = parser.parse_args("--model one_sided --recipe quick --run-dir r".split())
-    assert train.config_from(arguments).model == "one_sided"
+    assert train.config_from(arguments).info is INFO
     (found,) = ablate.configs(arguments).values()
-    assert (found.model, found.lambda_gan, found.run_dir) == ("one_sided", 0.0, "r/content_alone")
+    assert (found.info.name, found.lambda_gan, found.run_dir) == (
+        "one_sided",
+        0.0,
+        "r/content_alone",
+    )
     assert "(of one_sided, pix2pix)" in (text := " ".join(parser.format_help().split())) or (
         "(of pix2pix, one_sided)" in text
     )
@@ -308,14 +314,23 @@ def test_the_flags_know_it():
 def test_an_entry_must_be_right():
     with pytest.raises(ValueError, match=r"a model of this name already.*'one_sided'"):
         register(INFO)
-    odd = dataclasses.replace(INFO, name="odd", recipes={"mine": {"keep": 3}})
+
+    class OddConfig(OneSidedConfig):
+        kind = "odd"
+
+    recipe = dataclasses.replace(QUICK, run=RunConfig(keep=3))
+    odd = dataclasses.replace(INFO, config=OddConfig(), recipes={"mine": recipe})
     with pytest.raises(ValueError, match="keep in the recipe 'mine' of odd"):
         register(odd)
-    both = dataclasses.replace(INFO, name="both", recipes={}, ways=("AB", "BA"))
+
+    class BothConfig(OneSidedConfig):
+        kind = "both"
+
+    both = dataclasses.replace(INFO, config=BothConfig(), recipes={}, ways=("AB", "BA"))
     models.MODELS["both"] = both
     try:
         with pytest.raises(ValueError, match=r"generators g_AB, g_BA.*Received: g_AB$"):
-            make_model(TrainConfig(model="both", image_size=32, gf=2, df=2))
+            make_model(TrainConfig(model="both", image_size=32))
     finally:
         del models.MODELS["both"]
 

@@ -1,0 +1,100 @@
+"""The settings of the images that a run is trained on."""
+
+import dataclasses
+from typing import Any, Literal
+
+from cyclegan_keras.config import value_range
+from cyclegan_keras.config.fields import Needs, image_size, setting, sides_of
+from cyclegan_keras.config.parts import Part
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataConfig(Part):
+    """Which images a run is trained on, and what is done to them first.
+
+    Args:
+        dataset: Name of a data set in `./data`.
+        data_dir: Its folder, instead.
+        image_size: The training size in pixels: a number for squares, or `"HEIGHTxWIDTH"`.
+        channels: 3 for color, 1 for gray.
+        enlarge: Training images are scaled to this many times the training size, and a random part
+            of that size is cropped.
+        flip: Whether training images are flipped at random.
+        epoch_length: Whether an epoch is as long as the "shorter" or the "longer" of the two sets.
+        cache_memory: GiB of memory for decoded images.
+        skip_bad_images: Whether images that cannot be read are left out.
+        value_range: The values that are black and white; see `config.value_range`.
+    """
+
+    dataset: str = setting(
+        "data",
+        "fruit",
+        "name of a data set in ./data; 'fruit' and 'fruit_pairs' are drawn if they do not exist",
+        may_change=True,
+        needs=Needs("data_dir", (None,)),
+    )
+    data_dir: str | None = setting(
+        "data",
+        None,
+        "a folder with trainA and trainB and, if available, testA and testB; or with train and "
+        "test, in which each image is a pair, side by side",
+        may_change=True,
+    )
+    image_size: Any = setting(
+        "data",
+        128,
+        "the training size in pixels: one number for squares, or HEIGHTxWIDTH, such as 256x512",
+        parse=image_size,
+        by_recipe=True,
+    )
+    channels: Literal[1, 3] = setting(
+        "data", 3, "of the images: 3 for color, 1 for gray; colors are converted to gray (luma)"
+    )
+    enlarge: float = setting(
+        "data",
+        1.0,
+        "scales training images to this many times the training size, and crops a random part "
+        "each time",
+        least=1,
+        by_recipe=True,
+    )
+    flip: bool = setting("data", True, "flip training images at random", by_recipe=True)
+    epoch_length: Literal["shorter", "longer"] = setting(
+        "data",
+        "shorter",
+        "whether an epoch is as long as the smaller or the larger of the two sets",
+        data="unpaired",
+        by_recipe=True,
+    )
+    cache_memory: float = setting(
+        "data",
+        2.0,
+        "GiB of memory for decoded images; the rest goes to a temporary file",
+        least=0,
+        may_change=True,
+    )
+    skip_bad_images: bool = setting(
+        "data",
+        False,
+        "leave out images that cannot be read, instead of stopping",
+        may_change=True,
+    )
+    value_range: Any = setting(
+        "data",
+        None,
+        "the values in the files that are black and white, LOW HIGH, such as -1024 3071; four "
+        "numbers set another range for B; auto determines the ranges from the training images. The "
+        "default is the whole range of a file's type",
+        words="N",
+        parse=value_range.parse,
+    )
+
+    @property
+    def img_res(self) -> tuple[int, int]:
+        """Height and width that are trained at, in pixels."""
+        return sides_of(self.image_size)
+
+    @property
+    def img_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of what the networks take."""
+        return (*self.img_res, self.channels)

@@ -1,0 +1,292 @@
+"""The settings of the models: networks, losses, and the steps in which they are trained."""
+
+import dataclasses
+from typing import Literal
+
+from cyclegan_keras.config.fields import Needs, setting
+from cyclegan_keras.config.networks import (
+    DISCRIMINATORS,
+    GENERATORS,
+    PATCHES,
+    BookDiscriminatorConfig,
+    DeepUNetConfig,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    PatchGANConfig,
+    UNetConfig,
+)
+from cyclegan_keras.config.parts import Part
+
+_GENERATOR = "the book's U-Net, the paper's ResNet, or the deeper U-Net of pix2pix"
+_DISCRIMINATOR = "the book's, or a PatchGAN with this receptive field in pixels"
+# pix2pix normalises by the batch, which at batch size 1 is by the image, with factors and offsets.
+_OF_PAIRS = (BookDiscriminatorConfig(), *(dataclasses.replace(p, affine=True) for p in PATCHES))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AdamConfig(Part):
+    """The Adam optimizers, of which each network that is compiled has one.
+
+    Args:
+        learning_rate: The rate that a training begins with.
+        beta_1: Decay of the mean of the gradients, in [0, 1).
+    """
+
+    learning_rate: float = setting("training", 2e-4, "of the Adam optimizers", above=0)
+    beta_1: float = setting("training", 0.5, "of the Adam optimizers, below 1", least=0, below=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AdversarialLossConfig(Part):
+    """The adversarial loss.
+
+    Args:
+        objective: What discriminators and generators minimise; see `losses.OBJECTIVES`.
+        lambda_gan: Weight of each adversarial loss.
+        lambda_penalty: Weight of the gradient penalty, which only "wasserstein" has.
+    """
+
+    objective: Literal["least_squares", "log_likelihood", "hinge", "wasserstein"] = setting(
+        "losses", "least_squares", "the adversarial loss of discriminators and generators"
+    )
+    lambda_gan: float = setting("losses", 1.0, "weight of each adversarial loss", least=0)
+    lambda_penalty: float = setting(
+        "losses",
+        10.0,
+        "weight of the gradient penalty of the wasserstein objective",
+        least=0,
+        needs=Needs("objective", ("wasserstein",)),
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CycleGANLossConfig(AdversarialLossConfig):
+    """The full objective of CycleGAN, equation 3 of its paper, and the identity loss.
+
+    Args:
+        lambda_cycle: Weight of each cycle-consistency loss.
+        lambda_cycle_A: Weight of the forward cycle alone, A to B and back; `None` means
+            `lambda_cycle`.
+        lambda_cycle_B: Weight of the backward cycle alone, B to A and back; likewise.
+        lambda_id: Weight of each identity loss, absolute (*not* a share of `lambda_cycle`, as other
+            code has it). `None` means the book's `0.9 * lambda_cycle`; with 0 the step does not
+            compute it.
+    """
+
+    lambda_cycle: float = setting("losses", 10.0, "weight of each cycle-consistency loss", least=0)
+    lambda_cycle_A: float | None = setting(
+        "losses", None, "weight of the cycle from A to B and back, if different", least=0
+    )
+    lambda_cycle_B: float | None = setting(
+        "losses", None, "weight of the cycle from B to A and back, if different", least=0
+    )
+    lambda_id: float | None = setting(
+        "losses",
+        None,
+        "weight of each identity loss, absolute (not a share of --lambda-cycle)",
+        least=0,
+    )
+
+    @property
+    def cycle_weights(self) -> tuple[float, float]:
+        """The weights of the forward and of the backward cycle."""
+        forward, backward = self.lambda_cycle_A, self.lambda_cycle_B
+        return (
+            self.lambda_cycle if forward is None else forward,
+            self.lambda_cycle if backward is None else backward,
+        )
+
+    @property
+    def identity_weight(self) -> float:
+        """The weight of each identity loss."""
+        return 0.9 * self.lambda_cycle if self.lambda_id is None else self.lambda_id
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pix2PixLossConfig(AdversarialLossConfig):
+    """The losses of pix2pix.
+
+    Args:
+        lambda_l1: Weight of the mean absolute error to the ground truth.
+    """
+
+    objective: Literal["least_squares", "log_likelihood", "hinge", "wasserstein"] = setting(
+        "losses", "log_likelihood", "the adversarial loss of discriminators and generators"
+    )
+    lambda_l1: float = setting("losses", 100.0, "weight of the error to the ground truth", least=0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StepConfig(Part):
+    """How a step updates networks.
+
+    Args:
+        discriminator_update: "separate" (one update on real images, then one on translations) or
+            "joint" (one on the mean of both losses).
+        ema: Decay of the moving average of the generators' weights, in [0, 1); 0 takes no average.
+    """
+
+    discriminator_update: Literal["separate", "joint"] = setting(
+        "training",
+        "separate",
+        "separate: one update on real images and one on translations; joint: one update on the "
+        "mean of both losses",
+    )
+    ema: float = setting(
+        "training",
+        0.0,
+        "decay of the moving average of the generators' weights, such as 0.999; the averaged "
+        "weights are saved. 0 takes no average",
+        least=0,
+        below=1,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CycleGANStepConfig(StepConfig):
+    """How a step of CycleGAN updates networks.
+
+    Args:
+        update_first: "discriminators": the generators then meet the updated ones; "generators": the
+            discriminators then see the translations from before that update.
+        pool_size: Number of earlier translations in the image pool of each discriminator; 0 for no
+            pool.
+        source_negatives: Share of what discriminators learn to reject that real images of the other
+            domain make up, in [0, 1). A discriminator then knows from the first step, and never
+            forgets, what is to be changed.
+    """
+
+    update_first: Literal["discriminators", "generators"] = setting(
+        "training", "discriminators", "which networks are updated first in a step"
+    )
+    pool_size: int = setting(
+        "training",
+        0,
+        "number of earlier translations in the image pool of each discriminator",
+        least=0,
+    )
+    source_negatives: float = setting(
+        "training",
+        0.0,
+        "share of source-domain negatives: real images of the other domain in what discriminators "
+        "learn to reject, such as 0.5, below 1",
+        was=["d_source"],
+        least=0,
+        below=1,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DiffAugmentConfig(Part):
+    """Differentiable augmentation of all that discriminators see.
+
+    Args:
+        translation: Images are shifted by up to this share of their size, in [0, 1).
+        color: How much their brightness, saturation and contrast change; 1 for as much as in the
+            paper.
+
+    Reference:
+        [Zhao et al., 2020](https://arxiv.org/abs/2006.10738).
+    """
+
+    translation: float = setting(
+        "training",
+        0.0,
+        "DiffAugment: shifts all that a discriminator sees at random, by up to this share of its "
+        "size, such as 0.125",
+        name="diffaugment_translation",
+        was=["d_shift"],
+        least=0,
+        below=1,
+    )
+    color: float = setting(
+        "training",
+        0.0,
+        "DiffAugment: changes brightness, saturation and contrast of all that a discriminator sees "
+        "at random, by this strength, such as 1",
+        name="diffaugment_color",
+        was=["d_colour"],
+        least=0,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelConfig(Part):
+    """What the settings of every model have.
+
+    Args:
+        optimizer: The optimizers, whose `learning_rate` a training lets decay.
+    """
+
+    optimizer: AdamConfig = AdamConfig()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GANConfig(ModelConfig):
+    """What the settings of a `models.base.GAN` have.
+
+    Args:
+        generator: Of each generator.
+        discriminator: Of each discriminator.
+        loss: The losses.
+        step: How a step updates networks.
+    """
+
+    generator: GeneratorConfig = setting("networks", UNetConfig(), _GENERATOR, kinds=GENERATORS)
+    discriminator: DiscriminatorConfig = setting(
+        "networks", BookDiscriminatorConfig(), _DISCRIMINATOR, kinds=DISCRIMINATORS
+    )
+    loss: AdversarialLossConfig = AdversarialLossConfig()
+    step: StepConfig = StepConfig()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CycleGANConfig(GANConfig):
+    """The settings of CycleGAN. The defaults are the book's.
+
+    Args:
+        generator: Of both generators.
+        discriminator: Of both discriminators.
+        loss: The full objective.
+        step: The order of updates, the image pool, and what discriminators reject.
+        diffaugment: What is done to all that discriminators see.
+        optimizer: The optimizers.
+    """
+
+    kind = "cyclegan"
+    loss: CycleGANLossConfig = CycleGANLossConfig()
+    step: CycleGANStepConfig = CycleGANStepConfig()
+    diffaugment: DiffAugmentConfig = DiffAugmentConfig()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pix2PixConfig(GANConfig):
+    """The settings of pix2pix. The defaults are its paper's.
+
+    Args:
+        direction: "A-to-B" or "B-to-A".
+        generator: The generator.
+        discriminator: The discriminator of pairs.
+        loss: The adversarial loss and the error to the ground truth.
+        step: How a step updates networks.
+        optimizer: The optimizers.
+    """
+
+    kind = "pix2pix"
+    direction: Literal["A-to-B", "B-to-A"] = setting(
+        "model", "A-to-B", "the direction in which pix2pix translates"
+    )
+    generator: GeneratorConfig = setting(
+        "networks",
+        DeepUNetConfig(),
+        _GENERATOR,
+        kinds={**GENERATORS, "unet": UNetConfig(dropout=0.5)},
+    )
+    discriminator: DiscriminatorConfig = setting(
+        "networks",
+        PatchGANConfig(affine=True),
+        _DISCRIMINATOR,
+        kinds={each.kind: each for each in _OF_PAIRS},
+    )
+    loss: Pix2PixLossConfig = Pix2PixLossConfig()
+    step: StepConfig = StepConfig(discriminator_update="joint")
