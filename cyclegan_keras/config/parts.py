@@ -21,7 +21,8 @@ class Part:
     def __post_init__(self) -> None:
         for setting in own_settings(type(self)):
             name, value = setting.field.name, getattr(self, setting.field.name)
-            if not isinstance(value, Part):
+            # Choices that grow are looked at where they are used: others may still be registered.
+            if not isinstance(value, Part) and setting.about["choices"] is None:
                 # By the name that the field has here.
                 checked = dataclasses.replace(setting, name=name).checked(value)
                 object.__setattr__(self, name, checked)
