@@ -28,7 +28,7 @@ import numpy as np
 import workers
 from PIL import Image
 
-from cyclegan_keras.data import images
+from cyclegan_keras.data import decoding, images
 
 try:
     import cv2
@@ -69,7 +69,7 @@ def read(path: pathlib.Path) -> np.ndarray | str:
         if text.isprintable() and len(text) < 600 and repr(str(path)) in text:
             return text
         raise RuntimeError(f"no proper error: {text!r}") from error
-    if image.mode != "RGB" or not 0 < image.width * image.height <= images.MAX_PIXELS:
+    if image.mode != "RGB" or not 0 < image.width * image.height <= decoding.MAX_PIXELS:
         raise RuntimeError(f"{image.mode}, {image.size}")
     return np.asarray(image)
 

@@ -15,7 +15,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from cyclegan_keras.data import hush, images, integrity
+from cyclegan_keras.data import decoding, hush, images, integrity, listing
 from cyclegan_keras.inference import translate
 
 RED = (255, 0, 0)
@@ -232,9 +232,9 @@ def test_a_bomb_is_told_before_it_goes_off(width, height, said, tmp_path):
 
 
 def test_the_largest_image_is_read(monkeypatch, read):
-    monkeypatch.setattr(images, "MAX_PIXELS", 24 * 16)
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 24 * 16)
     assert read(GOOD["png"]).shape == (16, 24, 3)
-    monkeypatch.setattr(images, "MAX_PIXELS", 24 * 16 - 1)
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 24 * 16 - 1)
     assert read(GOOD["png"]) is None
 
 
@@ -262,7 +262,7 @@ def test_links_that_lead_nowhere_are_listed_and_named(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "folder").mkdir()
     (tmp_path / "linked.png").symlink_to("folder")
-    circle, dangling, _ = paths = images.list_images(tmp_path)
+    circle, dangling, _ = paths = listing.listed(tmp_path).paths
     assert [path.stem for path in paths] == ["circle", "dangling", "pipe"]
     with pytest.raises(ValueError, match=r"circle\.png': Too many levels of symbolic links"):
         images.read_image(circle)
@@ -284,7 +284,7 @@ def test_a_link_to_nothing_is_named_before_anything_is_translated(tmp_path):
 def test_any_name_will_do_and_is_told_in_one_line(name, tmp_path):
     path = pathlib.Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name)))
     path.write_bytes(GOOD["png"])
-    assert images.list_images(tmp_path) == [path]
+    assert listing.listed(tmp_path).paths == [path]
     assert images.read_image(path).size == (24, 16)
     path.write_bytes(b"?")
     with pytest.raises(ValueError, match="none of the formats") as error:
@@ -319,7 +319,7 @@ def test_no_memory_is_not_the_images_fault(monkeypatch, tmp_path):
         raise MemoryError
 
     (tmp_path / "x.png").write_bytes(GOOD["png"])
-    monkeypatch.setattr(images, "_decode", fails)
+    monkeypatch.setattr(decoding, "decode", fails)
     with pytest.raises(MemoryError):
         images.read_image(tmp_path / "x.png")
 
