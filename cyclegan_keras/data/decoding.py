@@ -230,7 +230,7 @@ def _picture_of_png(file: IO[bytes], image: Image.Image, left_out: LeftOut) -> P
 
 def _picture_of_tiff(file: IO[bytes], left_out: LeftOut) -> Picture:
     file.seek(0)
-    pixels, get = tiff.reads(file, MAX_PIXELS, integrity.MAX_TILE)
+    pixels, get = tiff.reads(file, MAX_PIXELS)
     depth = get(tiff.BITS, 1)
     depth = depth[0] if isinstance(depth, tuple) else depth
     if depth < 8:
