@@ -40,7 +40,9 @@ SIDE = 64  # Of the images that show what is noticed, in pixels.
 TOLERANCE = 3  # Levels of 255 that a color may be off: JPEG is not exact.
 RED, ORIENTATION = (255, 0, 0), 274
 
-Read = Callable[[pathlib.Path], np.ndarray]
+# From a file to `(height, width, bands)` or `(height, width)`: as RGB of 8 bits if the second
+# argument says so, or with all that is in it.
+Read = Callable[[pathlib.Path, bool], np.ndarray]
 
 
 def photo(height: int = HEIGHT, width: int = WIDTH) -> Image.Image:
@@ -131,15 +133,7 @@ def pillow_resize(size: tuple[int, int], kind: str, gap: float | None = None) ->
 
 
 def cv2_resize(size: tuple[int, int], kind: str) -> Any:
-    """Makes a function that resizes arrays with OpenCV, as `pillow_resize` does.
-
-    Args:
-        size: `(height, width)` in pixels.
-        kind: The name of the interpolation.
-
-    Returns:
-        A function from an array to an array.
-    """
+    """Makes a function that resizes arrays with OpenCV, as `pillow_resize` does with Pillow."""
     how = getattr(cv2, f"INTER_{kind}")
     return lambda pixels: cv2.resize(pixels, size[::-1], interpolation=how)
 
@@ -208,58 +202,38 @@ def speeds(image: Image.Image, folder: pathlib.Path, rounds: int) -> dict[str, f
     return {name: ratio(*pair, rounds) for name, pair in pairs.items()}
 
 
-def pillow_read(path: pathlib.Path) -> np.ndarray:
+def by_pillow(path: pathlib.Path, as_rgb: bool) -> np.ndarray:
     """Reads a file with Pillow alone, upright."""
     with Image.open(path) as image:
-        return np.asarray(ImageOps.exif_transpose(image))
+        upright = ImageOps.exif_transpose(image)
+        return np.asarray(upright.convert("RGB") if as_rgb else upright)
 
 
-def pillow_rgb(path: pathlib.Path) -> np.ndarray:
-    """Reads a file with Pillow alone, upright, as RGB."""
-    with Image.open(path) as image:
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-
-
-def cv2_read(path: pathlib.Path) -> np.ndarray:
-    """Reads a file with OpenCV, with all that is in it.
+def by_opencv(path: pathlib.Path, as_rgb: bool) -> np.ndarray:
+    """Reads a file with OpenCV.
 
     Raises:
-        ValueError: If it says that it cannot.
+        ValueError: If it returns no image.
     """
-    return _told(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))
-
-
-def cv2_rgb(path: pathlib.Path) -> np.ndarray:
-    """Reads a file with OpenCV as RGB.
-
-    Raises:
-        ValueError: If it says that it cannot.
-    """
-    return _told(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB))
-
-
-def _told(pixels: np.ndarray | None) -> np.ndarray:
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB if as_rgb else cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise ValueError("OpenCV returns no image")
     return pixels
 
 
-def own_read(path: pathlib.Path) -> np.ndarray:
-    """Reads a file as this package does when it translates, with all that is in it."""
+def by_this_package(path: pathlib.Path, as_rgb: bool) -> np.ndarray:
+    """Reads a file as this package does for training (RGB), or else for translating."""
+    if as_rgb:
+        return np.asarray(images.read_image(path))
     picture = images.read_picture(path)
-    bands = [picture.pixels] + ([] if picture.alpha is None else [picture.alpha[..., None]])
-    return np.concatenate(bands, axis=2)
-
-
-def own_rgb(path: pathlib.Path) -> np.ndarray:
-    """Reads a file as this package does when it trains."""
-    return np.asarray(images.read_image(path))
+    alpha = [] if picture.alpha is None else [picture.alpha[..., None]]
+    return np.concatenate([picture.pixels, *alpha], axis=2)
 
 
 def is_refused(read: Read, path: pathlib.Path) -> bool:
     """Tells whether a reader notices that a file is damaged."""
     try:
-        read(path)
+        read(path, True)
     except Exception:  # Whichever it raises.
         return True
     return False
@@ -267,13 +241,17 @@ def is_refused(read: Read, path: pathlib.Path) -> bool:
 
 def is_red(read: Read, path: pathlib.Path) -> bool:
     """Tells whether a reader sees the pixel in the upper left corner in full red."""
-    return bool(np.abs(read(path)[0, 0].astype(int) - RED).max() <= TOLERANCE)
+    return bool(np.abs(read(path, True)[0, 0].astype(int) - RED).max() <= TOLERANCE)
 
 
-def has_all(read: Read, path: pathlib.Path, dtype: Any, bands: int) -> bool:
-    """Tells whether a reader gives numbers of a type, and as many bands as a file has."""
-    pixels = read(path)
-    return pixels.dtype == dtype and pixels.reshape(*pixels.shape[:2], -1).shape[2] == bands
+def has_all(read: Read, path: pathlib.Path, wanted: np.ndarray) -> bool:
+    """Tells whether a reader gives each band of a file in its own type, in whichever order."""
+    found = read(path, False)
+    bands = np.moveaxis(np.atleast_3d(found), 2, 0)
+    return found.dtype == wanted.dtype and all(
+        any(np.array_equal(band, own) for band in bands)
+        for own in np.moveaxis(np.atleast_3d(wanted), 2, 0)
+    )
 
 
 def damaged() -> dict[str, tuple[str, bytes]]:
@@ -332,24 +310,21 @@ def red_files() -> dict[str, tuple[str, bytes]]:
     }
 
 
-def deep_files() -> dict[str, tuple[str, bytes, Any, int]]:
-    """Makes files with more than 8-bit RGB: suffix, content, type and bands, by what they have."""
+def other_pixels() -> dict[str, np.ndarray]:
+    """Makes what 8-bit RGB cannot hold, by its name."""
     rng = np.random.default_rng(0)
-    gray = rng.integers(0, 65536, (SIDE, SIDE), np.uint16)
-    color = rng.integers(0, 65536, (SIDE, SIDE, 3), np.uint16)
-    pair = rng.integers(0, 256, (SIDE, SIDE, 2), np.uint8)
     return {
-        "gray PNG of 16 bits": ("png", imagecodecs.png_encode(gray), np.uint16, 1),
-        "color PNG of 16 bits": ("png", imagecodecs.png_encode(color), np.uint16, 3),
-        "gray PNG with transparency": ("png", imagecodecs.png_encode(pair), np.uint8, 2),
+        "gray PNG of 16 bits": rng.integers(0, 65536, (SIDE, SIDE), np.uint16),
+        "color PNG of 16 bits": rng.integers(0, 65536, (SIDE, SIDE, 3), np.uint16),
+        "gray PNG with transparency": rng.integers(0, 256, (SIDE, SIDE, 2), np.uint8),
     }
 
 
-def noticed(readers: Sequence[tuple[Read, Read]]) -> dict[str, list[bool]]:
+def noticed(readers: Sequence[Read]) -> dict[str, list[bool]]:
     """Finds out what readers make of files.
 
     Args:
-        readers: Of each library, what reads all that is in a file, and what reads RGB.
+        readers: One of each library.
 
     Returns:
         Whether each does what is right, by what that is.
@@ -364,26 +339,14 @@ def noticed(readers: Sequence[tuple[Read, Read]]) -> dict[str, list[bool]]:
 
         for what, file in damaged().items():
             path = put(*file)
-            found[f"refuses {what}"] = [is_refused(rgb, path) for _, rgb in readers]
+            found[f"refuses {what}"] = [is_refused(read, path) for read in readers]
         for what, file in red_files().items():
             path = put(*file)
-            found[f"right colors: {what}"] = [is_red(rgb, path) for _, rgb in readers]
-        for what, (suffix, data, dtype, bands) in deep_files().items():
-            path = put(suffix, data)
-            found[f"keeps all of a {what}"] = [has_all(r, path, dtype, bands) for r, _ in readers]
+            found[f"right colors: {what}"] = [is_red(read, path) for read in readers]
+        for what, pixels in other_pixels().items():
+            path = put("png", imagecodecs.png_encode(pixels))
+            found[f"keeps all of a {what}"] = [has_all(read, path, pixels) for read in readers]
     return found
-
-
-def aliases() -> dict[str, float]:
-    """Measures the aliasing of each way to shrink an image."""
-    small = (12, 12)
-    return {
-        "Pillow, bicubic": aliasing(pillow_resize(small, "BICUBIC")),
-        "Pillow, box": aliasing(pillow_resize(small, "BOX")),
-        "OpenCV, area": aliasing(cv2_resize(small, "AREA")),
-        "OpenCV, linear (its default)": aliasing(cv2_resize(small, "LINEAR")),
-        "OpenCV, cubic": aliasing(cv2_resize(small, "CUBIC")),
-    }
 
 
 def table(heading: Sequence[str], rows: dict[str, Sequence[str]]) -> str:
@@ -413,9 +376,17 @@ def main() -> int:
         found = speeds(image, pathlib.Path(folder), arguments.rounds)
     rows = {what: [f"{share:.1f}"] for what, share in found.items()}
     print(table(["Pillow against OpenCV", "OpenCV is so many times as fast"], rows))
-    rows = {what: [f"{levels:.1f}"] for what, levels in aliases().items()}
+    small = (12, 12)
+    filters = {
+        "Pillow, bicubic": pillow_resize(small, "BICUBIC"),
+        "Pillow, box": pillow_resize(small, "BOX"),
+        "OpenCV, area": cv2_resize(small, "AREA"),
+        "OpenCV, linear (its default)": cv2_resize(small, "LINEAR"),
+        "OpenCV, cubic": cv2_resize(small, "CUBIC"),
+    }
+    rows = {name: [f"{aliasing(resize):.1f}"] for name, resize in filters.items()}
     print(table(["shrinking fine stripes", "levels from gray"], rows))
-    readers = [(pillow_read, pillow_rgb), (cv2_read, cv2_rgb), (own_read, own_rgb)]
+    readers = [by_pillow, by_opencv, by_this_package]
     rows = {w: ["yes" if is_so else "no" for is_so in each] for w, each in noticed(readers).items()}
     print(table(["", "Pillow", "OpenCV", "cyclegan_keras"], rows), end="")
     return 0

@@ -29,20 +29,31 @@ def test_aliasing_by_hand():
     assert decoding.aliasing(mean) == 0
 
 
-def careless(path):
+def careless(path, as_rgb):
     """Sees black in everything."""
     return np.zeros((decoding.SIDE, decoding.SIDE, 3), np.float32)
 
 
 def test_this_package_does_all_that_is_right_and_a_careless_reader_nothing():
-    readers = [(careless, careless), (decoding.own_read, decoding.own_rgb)]
-    found = decoding.noticed(readers)
+    found = decoding.noticed([careless, decoding.by_this_package])
     assert len(found) == 13
     assert set(map(tuple, found.values())) == {(False, True)}
 
 
+def test_bands_count_in_any_order_and_with_others_but_only_in_their_own_type():
+    wanted = np.arange(8, dtype=np.uint16).reshape(2, 2, 2)
+
+    def is_all_in(*bands):
+        return decoding.has_all(lambda path, as_rgb: np.dstack(bands), None, wanted)
+
+    one, other = wanted[..., 0], wanted[..., 1]
+    assert is_all_in(other, one, one)
+    assert not is_all_in(one, one)
+    assert not is_all_in(other.astype(np.int32), one.astype(np.int32))
+
+
 def test_pillow_alone_lacks_what_is_known_of_it():
-    found = decoding.noticed([(decoding.pillow_read, decoding.pillow_rgb)])
+    found = decoding.noticed([decoding.by_pillow])
     assert [what for what, (is_right,) in found.items() if not is_right] == [
         "refuses a PNG that lacks rows",
         "right colors: color profile",
@@ -67,7 +78,7 @@ def test_opencv_is_asked_for_the_same():
             for resize, kind in ((decoding.pillow_resize, "BOX"), (decoding.cv2_resize, "AREA"))
         )
         assert np.abs(ours - theirs).max() <= 1  # Halves are rounded differently.
-    found = decoding.noticed([(decoding.cv2_read, decoding.cv2_rgb)])
+    found = decoding.noticed([decoding.by_opencv])
     assert found["right colors: plain RGB"] == [True]
     assert found["keeps all of a color PNG of 16 bits"] == [True]
 
