@@ -214,7 +214,7 @@ def locked(path: pathlib.Path) -> Iterator[None]:
     """Keeps other processes out until the block ends, or until the process does, however it ends.
 
     Args:
-        path: A file to lock. It stays there, empty, so that all processes lock the same file.
+        path: A file to lock, which is there only meanwhile.
 
     Yields:
         Nothing; do inside what only one may do.
@@ -231,8 +231,14 @@ def locked(path: pathlib.Path) -> Iterator[None]:
             "done, or end it."
         ) from None
     except (OSError, NotImplementedError) as error:
+        path.unlink(missing_ok=True)
         raise OSError(
             f"Cannot lock {str(path)!r}: {error}. Name a --data-dir on another disk."
         ) from error
     with lock:
-        yield
+        try:
+            yield
+        finally:
+            # While it is locked: filelock refuses whoever then has the lock of a file that is gone.
+            with contextlib.suppress(PermissionError):  # On Windows, which leaves it to filelock.
+                path.unlink(missing_ok=True)

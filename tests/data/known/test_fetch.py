@@ -2,6 +2,7 @@ import collections
 import contextlib
 import dataclasses
 import errno
+import fcntl
 import hashlib
 import http.server
 import re
@@ -304,6 +305,23 @@ def test_only_one_at_a_time(tmp_path):
                 pass
             with pytest.raises(BlockingIOError), fetch.locked(path):  # Still: that released none.
                 pass
+            assert path.exists()
+        assert not path.exists()
+
+
+def test_a_lock_on_a_file_that_was_removed_is_none(tmp_path, monkeypatch):
+    path, flock = tmp_path / "lock", fcntl.flock
+
+    def removed_meanwhile(file, how):
+        flock(file, how)
+        path.unlink()  # As the one before does when it is done.
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", removed_meanwhile)
+        with pytest.raises(BlockingIOError), fetch.locked(path):
+            pass
+    with fetch.locked(path):
+        pass
 
 
 def test_an_error_inside_is_not_one_of_the_lock(tmp_path):
@@ -317,9 +335,10 @@ def test_a_disk_that_knows_no_locks(tmp_path, monkeypatch):
     def flock(file, how):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr("fcntl.flock", flock)
+    monkeypatch.setattr(fcntl, "flock", flock)
     with (
         pytest.raises(OSError, match=r"No locks available\. Name a --data-dir"),
         fetch.locked(tmp_path / "lock"),
     ):
         pass
+    assert list(tmp_path.iterdir()) == []
