@@ -44,8 +44,8 @@ def checkpoint_seconds(size: int, steps: int) -> dict[str, float]:
 
     Returns:
         `alone` and `beside`: seconds a step, means; `wait`: seconds that the training waits for a
-        checkpoint to be copied, the median; `write`: seconds that its thread takes to write, flush
-        and prove it; `num_bytes`.
+        checkpoint to be copied, the median; `write`: seconds that its thread takes to write
+        and flush it; `num_bytes`.
     """
     from cyclegan_keras.training.callbacks.checkpointing import Checkpointing
     from cyclegan_keras.training.checkpoints import CheckpointStore
@@ -129,7 +129,7 @@ def main() -> None:
     figures = checkpoint_seconds(arguments.size, arguments.steps)
     print(
         f"A checkpoint: {figures['num_bytes'] / 1e6:.0f} MB; the training waits "
-        f"{figures['wait']:.3f} s; written, flushed and proven in {figures['write']:.1f} s, "
+        f"{figures['wait']:.3f} s; written and flushed in {figures['write']:.1f} s, "
         f"while a step takes {figures['beside'] / figures['alone']:.2f} times as long "
         f"({figures['beside']:.3f} s against {figures['alone']:.3f} s)"
     )

@@ -16,6 +16,12 @@ ORIENTATION, ICC_PROFILE = 274, 34675
 EXIF, COLOR_SPACE, SRGB, INTEROP, INTEROP_INDEX = 0x8769, 0xA001, 1, 0xA005, 1
 GRAY_MODES = ("1", "L", "LA", "La")
 
+# 16,384 × 4,096: a panorama or a photo of 60 megapixels is still read. Seen: one read of so many
+# takes at most 1.4 GB, a WebP with transparency.
+MAX_PIXELS = 2**26
+# Scaling takes 32 bytes for each column or row, however few pixels there are.
+MAX_SIDE = 2**20
+
 # What of a file was left aside, and how often, by a noun.
 LeftOut = collections.Counter[str]
 BAD_PROFILE, LATER_PAGE, LATER_FRAME = "color profile", "TIFF page", "animation frame"
@@ -31,9 +37,6 @@ def decode(
     at_least: tuple[int, int] | None,
     exact: bool,
     left_out: LeftOut,
-    *,
-    max_pixels: int,
-    max_side: int,
 ) -> Image.Image | Picture:
     """Decodes a file, upright and in sRGB.
 
@@ -43,8 +46,6 @@ def decode(
             JPEG may be decoded smaller.
         exact: Whether numbers of more than 8 bits are wanted as they are.
         left_out: Where what is left aside is counted.
-        max_pixels: How many pixels it may have.
-        max_side: How many of them it may be high or wide.
 
     Returns:
         An image of any 8-bit mode, where that holds what is in the file or is enough; else a
@@ -64,11 +65,11 @@ def decode(
         if start not in tiff.STARTS:
             raise
         # TIFF has more types of numbers than Pillow has modes.
-        return _picture_of_tiff(file, max_pixels, left_out)
+        return _picture_of_tiff(file, left_out)
     with opened_image as image:
-        if image.width * image.height > max_pixels or max(image.size) > max_side:
+        if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
             raise ValueError(
-                f"it must have at most {max_pixels} pixels, and {max_side} on a side; it has "
+                f"it must have at most {MAX_PIXELS} pixels, and {MAX_SIDE} on a side; it has "
                 f"{image.width} × {image.height}"
             )
         depth = 8
@@ -76,7 +77,7 @@ def decode(
             tags: Any = image.tag_v2
             tiff.check(tags.get)
             if not tiff.is_exact(tags.get) and (exact or not tiff.is_enough(tags.get)):
-                return _picture_of_tiff(file, max_pixels, left_out)
+                return _picture_of_tiff(file, left_out)
             depth = tags.get(tiff.BITS, (1,))[0]
         integrity.check(file, image)
         _name_profile(file, image, left_out)
@@ -227,9 +228,9 @@ def _picture_of_png(file: IO[bytes], image: Image.Image, left_out: LeftOut) -> P
     return picture
 
 
-def _picture_of_tiff(file: IO[bytes], max_pixels: int, left_out: LeftOut) -> Picture:
+def _picture_of_tiff(file: IO[bytes], left_out: LeftOut) -> Picture:
     file.seek(0)
-    pixels, get = tiff.reads(file, max_pixels, integrity.MAX_TILE)
+    pixels, get = tiff.reads(file, MAX_PIXELS)
     depth = get(tiff.BITS, 1)
     depth = depth[0] if isinstance(depth, tuple) else depth
     if depth < 8:

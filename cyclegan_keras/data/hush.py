@@ -1,15 +1,13 @@
-"""Keeps what Pillow, tifffile and their libraries remark about a file off the screen."""
+"""Keeps what Pillow and tifffile remark about a file off the screen.
+
+libtiff, with which Pillow reads compressed TIFFs, still prints what is damaged in one.
+"""
 
 import contextlib
-import ctypes
-import functools
 import logging
-import pathlib
 import threading
 import warnings
 from collections.abc import Iterator
-
-import PIL
 
 # Whoever has set up logging still gets these; without that, Python would print the grave ones.
 for _library in ("PIL", "tifffile"):
@@ -28,7 +26,6 @@ def hushed() -> Iterator[None]:
     or damaged is an error anyway. `warnings.catch_warnings` is not for threads: whoever leaves it
     last could put back the filters of another.
     """
-    _hush_libtiff()
     with _lock:
         _inside.append(threading.get_ident())
         if len(_inside) == 1:
@@ -44,17 +41,3 @@ def hushed() -> Iterator[None]:
                 # Somebody else may have put other filters in place meanwhile.
                 with contextlib.suppress(ValueError):
                     warnings.filters.remove(_filters.pop())  # type: ignore[attr-defined]
-
-
-@functools.cache
-def _hush_libtiff() -> None:
-    """Turns off that libtiff writes to stderr itself; Pillow raises an error all the same.
-
-    Pillow does so for libtiff's warnings only. It works where Pillow brings its own copy, as its
-    packages for Linux and macOS do.
-    """
-    folder = pathlib.Path(PIL.__file__).parent
-    copies = *folder.parent.glob("pillow.libs/libtiff*"), *folder.glob(".dylibs/libtiff*")
-    for copy in copies:
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(str(copy)).TIFFSetErrorHandler(None)

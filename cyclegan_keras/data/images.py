@@ -16,7 +16,6 @@ from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import decoding, hush
 from cyclegan_keras.data.decoding import LeftOut
 from cyclegan_keras.data.formats import FORMATS, SUFFIXES, UNREADABLE
-from cyclegan_keras.data.listing import list_images
 from cyclegan_keras.data.picture import Picture
 
 __all__ = [
@@ -24,7 +23,6 @@ __all__ = [
     "SUFFIXES",
     "PathLike",
     "Picture",
-    "list_images",
     "read_image",
     "read_picture",
 ]
@@ -32,13 +30,8 @@ __all__ = [
 WHITE = (255, 255, 255, 255)
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
-# 16,384 × 4,096: a panorama or a photo of 60 megapixels is still read. Seen: one read of so many
-# takes at most 1.4 GB, a WebP with transparency.
-MAX_PIXELS = 2**26
-# Scaling takes 32 bytes for each column or row, however few pixels there are.
-MAX_SIDE = 2**20
-# As much as MAX_PIXELS take uncompressed, with 16 bits for each of four channels.
-MAX_BYTES = 8 * MAX_PIXELS
+# As much as the largest picture takes uncompressed, with 16 bits for each of four channels.
+MAX_BYTES = 8 * decoding.MAX_PIXELS
 
 # The computer's troubles and not the image's: the next image would have them, too.
 SYSTEM_ERRORS = frozenset(
@@ -57,8 +50,8 @@ def read_image(
     Turns it as its EXIF orientation says and its colors into those of sRGB, lays transparency on
     white, makes grayscale, palette, CMYK and 16-bit images 8-bit RGB, and takes the first frame of
     an animation or page of a TIFF. The content says which format it is, and not the suffix. What is
-    visibly damaged is refused, even where it could be shown in part; see `intact` for what cannot
-    be seen.
+    visibly damaged is refused, even where it could be shown in part; see `integrity` for what
+    cannot be seen.
 
     Args:
         path: Of the image.
@@ -81,7 +74,7 @@ def read_image(
     """
     counts = LeftOut()
     with _opened(path) as file:
-        decoded = _decode(file, at_least, value_range is not None, counts)
+        decoded = decoding.decode(file, at_least, value_range is not None, counts)
         if left_out is not None:
             left_out.update(counts)
         if isinstance(decoded, Image.Image) and value_range is None:
@@ -110,7 +103,7 @@ def read_picture(path: PathLike) -> Picture:
     """
     counts = LeftOut()
     with _opened(path) as file:
-        decoded = _decode(file, None, True, counts)
+        decoded = decoding.decode(file, None, True, counts)
         picture = decoded if isinstance(decoded, Picture) else decoding.picture_of(decoded)
         return dataclasses.replace(picture, left_out=dict(counts))
 
@@ -132,7 +125,7 @@ def _opened(path: PathLike) -> Iterator[IO[bytes]]:
         what = _unread_kind(name)
         reason = f"it is in none of the formats {', '.join(FORMATS)}{f' ({what})' if what else ''}"
     except Image.DecompressionBombError:
-        reason = f"it has more than {MAX_PIXELS} pixels"
+        reason = f"it has more than {decoding.MAX_PIXELS} pixels"
     except OSError as error:
         if error.errno in SYSTEM_ERRORS:
             raise OSError(error.errno, error.strerror, name) from None
@@ -164,14 +157,6 @@ def _open(name: str | bytes) -> IO[bytes]:
             else "it is empty"
         )
     return open(name, "rb")
-
-
-def _decode(
-    file: IO[bytes], at_least: tuple[int, int] | None, exact: bool, left_out: LeftOut
-) -> Image.Image | Picture:
-    return decoding.decode(
-        file, at_least, exact, left_out, max_pixels=MAX_PIXELS, max_side=MAX_SIDE
-    )
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -10,6 +10,7 @@ import os
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import IO, Any
 
 from PIL import ImageFile, TiffImagePlugin
@@ -36,7 +37,7 @@ JPEG_FRAME = re.compile(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]")
 JPEG_LOSSLESS = b"\xc3\xc7\xcb\xcf"
 # A marker that ends the coded pixels: neither a coded 255, nor a filling byte, nor a restart.
 JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-JPEG_END = 0xD9
+JPEG_END = b"\xff\xd9"
 
 # Tags of TIFF.
 STRIP_OFFSETS, STRIP_SIZES = 273, 279
@@ -68,15 +69,17 @@ def check(file: IO[bytes], image: ImageFile.ImageFile) -> None:
         _check_tiff(file, image)
 
 
-def _check_jpeg(data: bytes) -> None:
-    """Walks from marker to marker, past thumbnails and the like, to the end of the picture."""
+def _jpeg_markers(data: bytes) -> Iterator[re.Match[bytes]]:
+    """Walks from marker to marker, past thumbnails and the like."""
     place = 2
     while found := JPEG_MARKER.search(data, place):
-        place = found.end()
-        if data[place - 1] == JPEG_END:
-            return
-        place += int.from_bytes(data[place : place + 2], "big")
-    raise ValueError(CUT)
+        yield found
+        place = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+
+
+def _check_jpeg(data: bytes) -> None:
+    if not any(found[0] == JPEG_END for found in _jpeg_markers(data)):
+        raise ValueError(CUT)
 
 
 def why_no_jpeg(data: bytes) -> str:
@@ -88,16 +91,13 @@ def why_no_jpeg(data: bytes) -> str:
     Returns:
         What is wrong, to come after its name.
     """
-    place = 2
-    while found := JPEG_MARKER.search(data, place):
-        place = found.end()
+    for found in _jpeg_markers(data):
         if JPEG_FRAME.fullmatch(found[0]):
-            bits = data[place + 2 : place + 3]
+            bits = data[found.end() + 2 : found.end() + 3]
             kind = (
                 "lossless" if found[0][1:] in JPEG_LOSSLESS else f"{bits[0] if bits else '?'}-bit"
             )
             return f"it is a {kind} JPEG, which is not read; save it as PNG or TIFF"
-        place += int.from_bytes(data[place : place + 2], "big")
     return CUT
 
 

@@ -97,18 +97,6 @@ class Layout:
         folder = self.directory / self.folder(domain, is_testing)
         return listing.some(listing.listed(folder), folder)
 
-    def files(self, domain: str, is_testing: bool) -> list[pathlib.Path]:
-        """Gives the paths of `listed`, and takes what that takes.
-
-        Args:
-            domain: `"A"` or `"B"`.
-            is_testing: Whether the test images are wanted, not the training images.
-
-        Returns:
-            Sorted paths.
-        """
-        return self.listed(domain, is_testing).paths
-
     def unused(self, is_tested: bool) -> list[str]:
         """Finds images of the data set that belong to nothing that is used.
 
@@ -147,7 +135,7 @@ class Layout:
         """Raises an error that teaches unless the training images are pairs.
 
         Args:
-            paths_A: The training images of A, from `files`.
+            paths_A: The training images of A, from `listed`.
             paths_B: Those of B.
 
         Raises:

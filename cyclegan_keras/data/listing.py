@@ -76,8 +76,8 @@ def listed(directory: PathLike, recursive: bool = True, without: PathLike | None
         raise FileNotFoundError(f"No folder {str(root)!r}. Make it and put the images in it.")
     paths: list[pathlib.Path] = []
     others: dict[str, list[pathlib.Path]] = collections.defaultdict(list)
-    seen, todo = {_identity(root)}, [root]
-    passed_over = _identity(without) if without is not None and os.path.isdir(without) else None
+    seen, todo = {identity(root)}, [root]
+    passed_over = identity(without) if without is not None and os.path.isdir(without) else None
     while todo:
         folder = todo.pop()
         inner = []
@@ -95,34 +95,17 @@ def listed(directory: PathLike, recursive: bool = True, without: PathLike | None
             elif path.suffix.lower() not in ABOUT:
                 others[OTHER_FILE].append(path)
         for path in inner if recursive else ():
-            identity = _identity(path)
-            if identity == passed_over:
+            found = identity(path)
+            if found == passed_over:
                 continue
-            if identity in seen:
+            if found in seen:
                 others[OTHER_LINK].append(path)
             else:
-                seen.add(identity)
+                seen.add(found)
                 todo.append(path)
     return Listing(
         sorted(paths), {what: (len(some), min(some)) for what, some in sorted(others.items())}
     )
-
-
-def list_images(directory: PathLike) -> list[pathlib.Path]:
-    """Lists the images in one folder, sorted by name.
-
-    Args:
-        directory: The folder. Hidden files and files that are no images are left out, and so are
-            folders in it. A link to nothing is listed, so that reading it tells.
-
-    Returns:
-        Sorted paths.
-
-    Raises:
-        FileNotFoundError: If the folder does not exist.
-        ValueError: If there is no image in it.
-    """
-    return some(listed(directory, recursive=False), directory).paths
 
 
 def some(found: Listing, directory: PathLike) -> Listing:
@@ -156,8 +139,9 @@ def _what(path: pathlib.Path) -> str:
     return ""
 
 
-def _identity(folder: PathLike) -> tuple[int, int]:
-    status = os.stat(folder)
+def identity(path: PathLike) -> tuple[int, int]:
+    """Returns the numbers that a file or a folder has, whatever link leads to it."""
+    status = os.stat(path)
     return status.st_dev, status.st_ino
 
 

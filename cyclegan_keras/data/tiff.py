@@ -12,7 +12,7 @@ from cyclegan_keras.data import integrity
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Tags.
-WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
+BITS, COMPRESSION, PHOTOMETRIC = 258, 259, 262
 ORIENTATION, NUM_BANDS, PLANAR, INK_SET, EXTRA_BANDS, SAMPLE_FORMAT = 274, 277, 284, 332, 338, 339
 SUBSAMPLING, DEPTH = 530, 32997
 
@@ -120,13 +120,12 @@ def is_enough(get: Get) -> bool:
     return get(NUM_BANDS, 1) > 2 and get(PLANAR, 1) == 1
 
 
-def reads(file: IO[bytes], max_pixels: int, max_tile: int) -> tuple[np.ndarray, Any]:
+def reads(file: IO[bytes], max_pixels: int) -> tuple[np.ndarray, Any]:
     """Reads the first page of a TIFF, as its numbers are.
 
     Args:
         file: The file, at its start.
         max_pixels: How many it may have.
-        max_tile: How many one tile may have.
 
     Returns:
         `(height, width, bands)`, of any real type, white as it is in the file turned into the
@@ -153,8 +152,8 @@ def reads(file: IO[bytes], max_pixels: int, max_tile: int) -> tuple[np.ndarray, 
         area = page.imagewidth * page.imagelength
         if not 0 < area <= max_pixels or page.imagedepth != 1:
             raise ValueError(f"it must have at most {max_pixels} pixels; it has {area}")
-        if page.tilewidth * page.tilelength > max_tile:
-            raise ValueError(f"its tiles must have at most {max_tile} pixels")
+        if page.tilewidth * page.tilelength > integrity.MAX_TILE:
+            raise ValueError(f"its tiles must have at most {integrity.MAX_TILE} pixels")
         if page.compression not in COMPRESSIONS:
             raise ValueError(
                 "its numbers are of more than 8 bits and compressed in an unusual way; save it "

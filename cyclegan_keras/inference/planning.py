@@ -137,7 +137,13 @@ def _named(
 ) -> dict[pathlib.Path, pathlib.Path]:
     """Gives each translation its name, below the output."""
     if file_format is None:
-        return {source: _with_suffix(name, name) for source, name in sources.items()}
+        # What cannot be written in its own format becomes a PNG.
+        return {
+            source: name
+            if name.suffix.lower() in formats.FORMATS
+            else name.with_name(f"{name.name}.png")
+            for source, name in sources.items()
+        }
     suffix = formats.SUFFIXES[file_format]
     wanted = formats.FORMATS[suffix]
     keeps = {
@@ -159,15 +165,9 @@ def _named(
     }
 
 
-def _with_suffix(name: pathlib.Path, source: pathlib.Path) -> pathlib.Path:
-    """What cannot be written in its own format becomes a PNG."""
-    known = source.suffix.lower() in formats.FORMATS
-    return name if known else name.with_name(f"{name.name}.png")
-
-
 def _check_targets(jobs: list[Job], may_exist: bool) -> None:
     first: dict[pathlib.Path, pathlib.Path] = {}
-    inputs = {_identity(source): source for source, _ in jobs if source.exists()}
+    inputs = {listing.identity(source): source for source, _ in jobs if source.exists()}
     for source, target in jobs:
         if target in first:
             raise ValueError(
@@ -179,7 +179,7 @@ def _check_targets(jobs: list[Job], may_exist: bool) -> None:
             raise ValueError(f"The name {target.name!r} is too long for a file. Rename the image.")
         if not target.exists():
             continue
-        if (replaced := inputs.get(_identity(target))) is not None:
+        if (replaced := inputs.get(listing.identity(target))) is not None:
             raise ValueError(
                 f"The translation of {str(source)!r} would replace "
                 f"{'it' if replaced == source else repr(str(replaced))}. Give another --output."
@@ -191,11 +191,6 @@ def _check_targets(jobs: list[Job], may_exist: bool) -> None:
                 f"{str(target)!r} is already there. Give another --output, --skip-existing to go "
                 "on where a translation was broken off, or --overwrite."
             )
-
-
-def _identity(path: pathlib.Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_dev, status.st_ino
 
 
 def _check_output(folder: pathlib.Path) -> None:

@@ -62,13 +62,14 @@ def found(squeeze: Any) -> dict[int, Callable[[Any], Any]]:
     ):
         return {}  # Something else needs a part of it.
     (epsilon,) = constants
-    forms: dict[int, Callable[[Any], Any]] = dict.fromkeys(parts, _handed_on)
+    forms: dict[int, Callable[[Any], Any]] = dict.fromkeys(parts, handed_on)
     (dense,) = (op for op in parts.values() if type(op) is layers.Dense)
     forms[id(dense)] = ContribNormalization(epsilon, dtype=dense.variable_dtype, name=dense.name)
     return forms
 
 
-def _handed_on(x: Any) -> Any:
+def handed_on(x: Any) -> Any:
+    """Stands for an operation whose work another one does."""
     return x
 
 

@@ -124,9 +124,9 @@ def _fast_form(op: Any) -> Call | None:
     if type(op) is layers.GroupNormalization:
         return _instance_norm(op)
     if type(op) is layers.UpSampling2D:
-        return None if _convolution_behind(op) is None else _nothing
+        return None if _convolution_behind(op) is None else stock_contrib.handed_on
     if type(op) is layers.Cropping2D:
-        return None if _transposed_before(op) is None else _nothing
+        return None if _transposed_before(op) is None else stock_contrib.handed_on
     if type(op) is layers.Conv2DTranspose:
         behind = _only(_next(op))
         is_ours = type(behind) is layers.Cropping2D and _transposed_before(behind) is op
@@ -142,11 +142,6 @@ def _fast_form(op: Any) -> Call | None:
         is_lean = op.padding == "same" and op.data_format == "channels_last"
         return LeanConv2D.from_config(op.get_config()) if is_lean else None
     return None
-
-
-def _nothing(x: Any) -> Any:
-    """Stands for a layer whose work its neighbour does."""
-    return x
 
 
 def _instance_norm(op: Any) -> Call | None:

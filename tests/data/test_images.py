@@ -212,20 +212,6 @@ def test_a_missing_image_is_named(tmp_path):
         images.read_image(tmp_path / "nowhere.png")
 
 
-def test_only_images_are_listed_and_sorted(tmp_path):
-    for name in ("b.PNG", "a.jpeg", "notes.txt", ".hidden.png", "Thumbs.db"):
-        (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
-    assert [path.name for path in images.list_images(tmp_path)] == ["a.jpeg", "b.PNG"]
-
-
-def test_empty_and_missing_folders_are_named(tmp_path):
-    with pytest.raises(ValueError, match=rf"No images in '{tmp_path}'.*\.png"):
-        images.list_images(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"No folder .*nowhere"):
-        images.list_images(tmp_path / "nowhere")
-
-
 def test_normalize_and_back_is_exact():
     pixels = np.arange(256, dtype=np.uint8)
     scaled = images.normalize(pixels)

@@ -66,15 +66,15 @@ def test_files_are_those_of_the_folder_sorted(tmp_path):
     for folder in (tmp_path / "1" / "trainB", tmp_path / "2" / "train"):
         for name in ("b.png", "a.jpg", ".hidden.png", "list.txt"):
             (folder / name).touch()
-    assert [path.name for path in apart.files("B", False)] == ["a.jpg", "b.png"]
+    assert [path.name for path in apart.listed("B", False).paths] == ["a.jpg", "b.png"]
     with pytest.raises(ValueError, match=r"No images in .*trainA"):
-        apart.files("A", False)
-    assert together.files("A", False) == together.files("B", False)
-    assert [path.name for path in together.files("A", False)] == ["a.jpg", "b.png"]
+        apart.listed("A", False)
+    assert together.listed("A", False).paths == together.listed("B", False).paths
+    assert [path.name for path in together.listed("A", False).paths] == ["a.jpg", "b.png"]
     with pytest.raises(FileNotFoundError, match=r"No folder .*test"):
-        together.files("A", True)
+        together.listed("A", True)
     with pytest.raises(ValueError, match="'A' or 'B'"):
-        together.files("C", False)
+        together.listed("C", False)
 
 
 def test_pairs_of_test_images_are_declared_by_a_file(tmp_path):
@@ -120,8 +120,8 @@ def test_real_facades(real_images):
     found = layout.find_layout(real_images / "facades_paired")
     assert found.side_by_side
     assert found.test_pairs
-    assert (len(found.files("A", False)), len(found.files("B", True))) == (400, 106)
-    assert {half.size for half in pairs.read_pair(found.files("A", True)[0])} == {(256, 256)}
+    assert (len(found.listed("A", False).paths), len(found.listed("B", True).paths)) == (400, 106)
+    assert {half.size for half in pairs.read_pair(found.listed("A", True).paths[0])} == {(256, 256)}
 
 
 def test_a_known_set_that_is_missing_can_be_had(tmp_path):
@@ -167,7 +167,7 @@ def test_common_layouts_are_understood(names, train, test, has_tests, tmp_path):
 def test_one_domain_alone_is_told(tmp_path):
     found = folders(tmp_path / "1", "trainA")
     with pytest.raises(FileNotFoundError, match=r"No folder .*trainB"):
-        found.files("B", False)
+        found.listed("B", False)
     with pytest.raises(FileNotFoundError, match="No images of two domains"):
         folders(tmp_path / "2", "A")
 

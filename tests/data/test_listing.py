@@ -26,7 +26,7 @@ def test_folders_in_a_folder_are_looked_into(put):
     folder = put("b.png", "a.png", "c/d/x.png", "c/a.JPG", "Z.PNG")
     expected = ["Z.PNG", "a.png", "b.png", "c/a.JPG", "c/d/x.png"]
     assert names(listing.listed(folder), folder) == expected
-    assert [path.name for path in listing.list_images(folder)] == ["Z.PNG", "a.png", "b.png"]
+    assert names(listing.listed(folder, recursive=False), folder) == ["Z.PNG", "a.png", "b.png"]
 
 
 def test_what_systems_leave_behind_is_no_data(put):
@@ -81,3 +81,17 @@ def test_an_empty_folder_says_what_is_there(tmp_path):
     (tmp_path / "x.heic").write_bytes(b"x")
     with pytest.raises(ValueError, match=r"No images in .*not read: 1 \.heic \(HEIC"):
         listing.some(listing.listed(tmp_path), tmp_path)
+
+
+def test_only_images_are_listed_and_sorted(tmp_path):
+    for name in ("b.PNG", "a.jpeg", "notes.txt", ".hidden.png", "Thumbs.db"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.png").mkdir()
+    assert names(listing.listed(tmp_path), tmp_path) == ["a.jpeg", "b.PNG"]
+
+
+def test_empty_and_missing_folders_are_named(tmp_path):
+    with pytest.raises(ValueError, match=rf"No images in '{tmp_path}'.*\.png"):
+        listing.some(listing.listed(tmp_path), tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"No folder .*nowhere"):
+        listing.listed(tmp_path / "nowhere")

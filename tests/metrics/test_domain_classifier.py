@@ -139,7 +139,7 @@ def test_apples_and_oranges(sklearn, real_images, capsys):
     extractor = efficientnet_lite0()
 
     def look_at(name: str) -> Features:
-        paths = images.list_images(real_images / "apple2orange_web" / name)
+        paths = sorted((real_images / "apple2orange_web" / name).iterdir())
         pixels = [images.resize(images.read_image(path), (128, 128)) for path in paths]
         return extractor.features(np.stack([np.asarray(image) for image in pixels]))
 

@@ -325,7 +325,7 @@ def torch_lite0(torch, state, pixels):
 
 
 def thumbnails(folder, name):
-    paths = images.list_images(folder / "apple2orange_web" / name)
+    paths = sorted((folder / "apple2orange_web" / name).iterdir())
     return np.stack([np.asarray(images.resize(images.read_image(p), (128, 128))) for p in paths])
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import http.client
-import os
 import pathlib
 import re
 import shutil
@@ -12,14 +11,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
+import filelock
 import tqdm
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 # Seconds: how long the server may be silent, and the waits before another try.
 TIMEOUT = 30.0
@@ -228,37 +223,22 @@ def locked(path: pathlib.Path) -> Iterator[None]:
         BlockingIOError: If another one is inside.
         OSError: If the disk knows no locks.
     """
-    with _lock(path):
+    try:
+        lock = filelock.FileLock(path).acquire(timeout=0)
+    except filelock.Timeout:
+        raise BlockingIOError(
+            f"Another process is at the same work and holds {str(path)!r}. Wait until it is "
+            "done, or end it."
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        path.unlink(missing_ok=True)
+        raise OSError(
+            f"Cannot lock {str(path)!r}: {error}. Name a --data-dir on another disk."
+        ) from error
+    with lock:
         try:
             yield
         finally:
-            # Windows keeps an open file; it then stays, empty and unlocked, which does no harm.
-            with contextlib.suppress(PermissionError):
+            # While it is locked: filelock refuses whoever then has the lock of a file that is gone.
+            with contextlib.suppress(PermissionError):  # On Windows, which leaves it to filelock.
                 path.unlink(missing_ok=True)
-
-
-def _lock(path: pathlib.Path) -> IO[bytes]:
-    while True:
-        file = path.open("ab")
-        try:
-            if sys.platform == "win32":
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever had it until now may have removed it, and then it keeps nobody out.
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                    return file
-        except (BlockingIOError, PermissionError):
-            file.close()
-            raise BlockingIOError(
-                f"Another process is at the same work and holds {str(path)!r}. Wait until it is "
-                "done, or end it."
-            ) from None
-        except OSError as error:
-            file.close()
-            path.unlink(missing_ok=True)
-            raise OSError(
-                f"Cannot lock {str(path)!r}: {error}. Name a --data-dir on another disk."
-            ) from error
-        file.close()

@@ -2,6 +2,7 @@ import collections
 import contextlib
 import dataclasses
 import errno
+import fcntl
 import hashlib
 import http.server
 import re
@@ -298,36 +299,43 @@ def test_check(path):
 def test_only_one_at_a_time(tmp_path):
     path = tmp_path / "lock"
     path.touch()  # Left over by a process that was killed.
-    with fetch.locked(path):
-        with pytest.raises(BlockingIOError, match="Wait until it is done"), fetch.locked(path):
-            pass
-        assert path.exists()
-    assert not path.exists()
+    for _ in range(2):
+        with fetch.locked(path):
+            with pytest.raises(BlockingIOError, match="Wait until it is done"), fetch.locked(path):
+                pass
+            with pytest.raises(BlockingIOError), fetch.locked(path):  # Still: that released none.
+                pass
+            assert path.exists()
+        assert not path.exists()
 
 
 def test_a_lock_on_a_file_that_was_removed_is_none(tmp_path, monkeypatch):
-    path = tmp_path / "lock"
-    flock = fetch.fcntl.flock
-    calls = []
+    path, flock = tmp_path / "lock", fcntl.flock
 
     def removed_meanwhile(file, how):
         flock(file, how)
-        if not calls:
-            path.unlink()  # As the one before does when it is done.
-        calls.append(how)
+        path.unlink()  # As the one before does when it is done.
 
-    monkeypatch.setattr(fetch.fcntl, "flock", removed_meanwhile)
-    with fetch.locked(path):
-        assert len(calls) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", removed_meanwhile)
         with pytest.raises(BlockingIOError), fetch.locked(path):
             pass
+    with fetch.locked(path):
+        pass
+
+
+def test_an_error_inside_is_not_one_of_the_lock(tmp_path):
+    with pytest.raises(OSError, match=r"^mine$"), fetch.locked(tmp_path / "lock"):
+        raise OSError("mine")
+    with fetch.locked(tmp_path / "lock"):
+        pass
 
 
 def test_a_disk_that_knows_no_locks(tmp_path, monkeypatch):
     def flock(file, how):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(fetch.fcntl, "flock", flock)
+    monkeypatch.setattr(fcntl, "flock", flock)
     with (
         pytest.raises(OSError, match=r"No locks available\. Name a --data-dir"),
         fetch.locked(tmp_path / "lock"),
