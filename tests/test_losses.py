@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from cyclegan_keras.losses import (
     OBJECTIVES,
+    full_objective,
     hinge,
     log_likelihood,
     penalty,
@@ -42,6 +43,24 @@ def test_the_log_likelihood_is_keras_cross_entropy_of_log_odds(random_images):
     target = (random_images(2, 4, 4, 1, seed=1) > 0).astype("float64")
     expected = keras.losses.BinaryCrossentropy(from_logits=True)(target, scores)
     assert np.mean(log_likelihood(target, scores)) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_the_full_objective_by_hand():
+    names = ("valid_A", "reconstr_A", "img_A_id")
+    targets = dict(zip(names, tf.constant([[1.0, 1.0], [0.5, -0.5], [0.0, 0.0]]), strict=True))
+    outputs = dict(zip(names, tf.constant([[0.5, 0.0], [0.25, -0.25], [3.0, 5.0]]), strict=True))
+    losses = dict(zip(names, ("mse", "mae", "mae"), strict=True))
+    weights = {"valid_A": 2.0, "reconstr_A": 10.0, "img_A_id": 0.5}
+    total, terms = full_objective(targets, outputs, losses, weights, start=100.0)
+    assert {name: float(term) for name, term in terms.items()} == {
+        "valid_A": (0.25 + 1) / 2,
+        "reconstr_A": 0.25,
+        "img_A_id": 4.0,
+    }
+    assert float(total) == 100 + 2 * 0.625 + 10 * 0.25 + 0.5 * 4
+    del outputs["reconstr_A"]
+    total, terms = full_objective(targets, outputs, {**losses, "img_A_id": None}, weights)
+    assert (float(total), list(terms)) == (2 * 0.625, ["valid_A"])
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

@@ -332,14 +332,7 @@ class GAN(SeveralNetworks):
         if objective.has_penalty:
             shares = self.mixing.uniform((ops.shape(real)[0], 1, 1, 1))
         return update(
-            d,
-            real,
-            fake,
-            objective.threshold,
-            shares,
-            self.lambda_penalty,
-            source=source,
-            source_share=source_share,
+            d, real, fake, source, source_share, objective.threshold, shares, self.lambda_penalty
         )
 
     def _default_loader(self) -> DataLoader:
