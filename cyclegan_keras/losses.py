@@ -156,6 +156,28 @@ def penalty(slopes: Any) -> Any:
     Reference:
         [Gulrajani et al., 2017](https://arxiv.org/abs/1704.00028), section 4.
     """
-    squares = ops.sum(ops.square(slopes), axis=tuple(range(1, len(slopes.shape))))
     # The root's own slope is infinite at zero.
-    return ops.mean(ops.square(ops.sqrt(squares + keras.config.epsilon() ** 2) - 1))
+    return ops.mean(ops.square(ops.sqrt(_squares(slopes) + keras.config.epsilon() ** 2) - 1))
+
+
+def zero_centred_penalty(slopes: Any) -> Any:
+    """Measures how far a discriminator's slope is from zero: R1 at real images, R2 at translations.
+
+    At a discriminator that is flat where the data are, generators that make such data have come to
+    rest. Without this penalty, they go round in circles or away from there, whatever the objective.
+
+    Args:
+        slopes: Gradients of each image's mean score by the image, `(batch, ...)`.
+
+    Returns:
+        The mean over the images of `norm²`, a scalar. What is minimised has `γ / 2` times it.
+
+    Reference:
+        [Mescheder et al., 2018](https://arxiv.org/abs/1801.04406), section 4.1.
+    """
+    return ops.mean(_squares(slopes))
+
+
+def _squares(slopes: Any) -> Any:
+    """The squared norm for each image."""
+    return ops.sum(ops.square(slopes), axis=tuple(range(1, len(slopes.shape))))

@@ -12,6 +12,7 @@ from cyclegan_keras.losses import (
     log_likelihood,
     penalty,
     wasserstein,
+    zero_centred_penalty,
 )
 
 
@@ -87,11 +88,12 @@ def test_the_generators_log_likelihood_does_not_saturate():
     assert float(tape.gradient(value, score)) == pytest.approx(-1, abs=1e-4)
 
 
-def test_the_penalty_by_hand():
+def test_the_penalties_by_hand():
     slopes = np.zeros((2, 2, 2, 1), "float32")
     slopes[0, 0, 0], slopes[0, 1, 1] = 3.0, 4.0  # of norm 5
     slopes[1, 0, 1] = 1.0  # of norm 1
     assert float(penalty(tf.constant(slopes))) == pytest.approx((16 + 0) / 2, rel=1e-6)
+    assert float(zero_centred_penalty(tf.constant(slopes))) == (25 + 1) / 2
 
 
 def test_the_penalty_has_a_slope_even_where_there_is_none():

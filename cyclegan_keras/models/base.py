@@ -64,6 +64,10 @@ class GAN(SeveralNetworks):
     """
 
     shown_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # Of the discriminators' penalties; see `update_separately`.
+    r1: float = 0.0
+    r1_every: int = 1
+    r2: float = 0.0
 
     def __init__(
         self,
@@ -323,8 +327,8 @@ class GAN(SeveralNetworks):
 
         Returns:
             `loss`, half on `real` and half on the rest, and `acc`, the mean over `real` and `fake`,
-            measured before the update that each belongs to; and `penalty`, if the objective has
-            one.
+            measured before the update that each belongs to; `penalty`, if the objective has one;
+            and `r1` and `r2`, if these are on.
         """
         objective = OBJECTIVES[self.objective]
         update = update_jointly if self.discriminator_update == "joint" else update_separately
@@ -332,7 +336,19 @@ class GAN(SeveralNetworks):
         if objective.has_penalty:
             shares = self.mixing.uniform((ops.shape(real)[0], 1, 1, 1))
         return update(
-            d, real, fake, source, source_share, objective.threshold, shares, self.lambda_penalty
+            d,
+            real,
+            fake,
+            source,
+            source_share,
+            objective.threshold,
+            shares,
+            self.lambda_penalty,
+            self.r1,
+            self.r2,
+            # Counted by what is saved; once a step, however often a discriminator is moved in it.
+            step=self.combined.optimizer.iterations,
+            every=self.r1_every,
         )
 
     def _default_loader(self) -> DataLoader:

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from cyclegan_keras.losses import penalty
+from cyclegan_keras.losses import penalty, zero_centred_penalty
 from cyclegan_keras.models.calls import call_on_each
 
 REAL, FAKE = 1.0, 0.0
@@ -21,11 +21,15 @@ def update_separately(
     threshold: float = 0.5,
     shares: Any = None,
     lambda_penalty: float = 0.0,
+    r1: float = 0.0,
+    r2: float = 0.0,
+    step: Any = 0,
+    every: int = 1,
 ) -> dict[str, Any]:
     """Moves a discriminator twice: on real images, and then on translations.
 
-    The factor 0.5 of the book scales only what is reported, not the gradients. A penalty, if there
-    is one, belongs to the second update.
+    The factor 0.5 of the book scales only what is reported, not the gradients. Penalties belong to
+    the update on the images that they are measured at: R1 to the first one, others to the second.
 
     Args:
         d: The discriminator, compiled.
@@ -38,19 +42,28 @@ def update_separately(
         threshold: Scores above it count as "real" in the accuracy.
         shares: Of the real image in the mixtures that the slope is measured at, in [0, 1],
             `(batch, 1, 1, 1)`; `None` for no gradient penalty.
-        lambda_penalty: Weight of the penalty.
+        lambda_penalty: Weight of the gradient penalty.
+        r1: γ of R1: `r1 / 2 * squared_slope(d, real)` is added to what is minimised.
+        r2: γ of R2, likewise of `fake`.
+        step: Number of the step, a whole number.
+        every: R1 and R2 count in every so many-th step only, but so many times as much.
 
     Returns:
-        `loss` and `acc`, each the mean of both updates', measured before each, `acc` on `real` and
-        `fake` alone; `penalty`, if there is one.
+        `loss` (without penalties) and `acc`, each the mean of both updates', measured before each,
+        `acc` on `real` and `fake` alone; `penalty`, `r1` and `r2`, where there are such.
 
     Reference:
-        *GANs in Action*, listing 9.6.
+        *GANs in Action*, listing 9.6; [Karras et al., 2019](https://arxiv.org/abs/1912.04958),
+        section 3.1, on `every`.
     """
     logs: dict[str, Any] = {}
     with tf.GradientTape() as tape:
         ((real_loss, real_acc),) = _judge(d, [(real, REAL)], threshold)
-        scaled_loss = d.optimizer.scale_loss(real_loss)
+        loss = real_loss
+        if r1:
+            logs["r1"] = squared_slope(d, real, step, every)
+            loss = loss + 0.5 * r1 * logs["r1"]
+        scaled_loss = d.optimizer.scale_loss(loss)
     _move(d, tape, scaled_loss)
 
     with tf.GradientTape() as tape:
@@ -60,6 +73,9 @@ def update_separately(
         if shares is not None:
             logs["penalty"] = gradient_penalty(d, real, fake, shares)
             loss = loss + lambda_penalty * logs["penalty"]
+        if r2:
+            logs["r2"] = squared_slope(d, fake, step, every)
+            loss = loss + 0.5 * r2 * logs["r2"]
         scaled_loss = d.optimizer.scale_loss(loss)
     _move(d, tape, scaled_loss)
     return {"loss": 0.5 * (real_loss + fake_loss), "acc": 0.5 * (real_acc + fake_acc), **logs}
@@ -74,8 +90,14 @@ def update_jointly(
     threshold: float = 0.5,
     shares: Any = None,
     lambda_penalty: float = 0.0,
+    r1: float = 0.0,
+    r2: float = 0.0,
+    step: Any = 0,
+    every: int = 1,
 ) -> dict[str, Any]:
-    """Moves a discriminator once, on half the sum of both losses, and of the penalty if any.
+    """Moves a discriminator once, on half the sum of both losses, and of the gradient penalty.
+
+    R1 and R2 are added as they are, not halved.
 
     Args:
         d: The discriminator, compiled.
@@ -86,10 +108,13 @@ def update_jointly(
         threshold: As for `update_separately`.
         shares: As for `update_separately`.
         lambda_penalty: As for `update_separately`.
+        r1: As for `update_separately`.
+        r2: As for `update_separately`.
+        step: As for `update_separately`.
+        every: As for `update_separately`.
 
     Returns:
-        `loss` (without the penalty) and `acc`, as for `update_separately`, measured before the
-        update; `penalty`, if there is one.
+        As `update_separately`, but all measured before the one update.
 
     Reference:
         [Zhu et al., 2017](https://arxiv.org/abs/1703.10593), section 4; [Isola et al.,
@@ -104,6 +129,12 @@ def update_jointly(
         if shares is not None:
             logs["penalty"] = gradient_penalty(d, real, fake, shares)
             loss = loss + 0.5 * lambda_penalty * logs["penalty"]
+        if r1:
+            logs["r1"] = squared_slope(d, real, step, every)
+            loss = loss + 0.5 * r1 * logs["r1"]
+        if r2:
+            logs["r2"] = squared_slope(d, fake, step, every)
+            loss = loss + 0.5 * r2 * logs["r2"]
         scaled_loss = d.optimizer.scale_loss(loss)
     _move(d, tape, scaled_loss)
     return logs
@@ -157,12 +188,37 @@ def gradient_penalty(d: keras.Model, real: Any, fake: Any, shares: Any) -> Any:
         [Gulrajani et al., 2017](https://arxiv.org/abs/1704.00028), algorithm 1.
     """
     shares = ops.cast(shares, real.dtype)
-    between = shares * real + (1 - shares) * fake
+    return penalty(_slopes(d, shares * real + (1 - shares) * fake))
+
+
+def squared_slope(d: keras.Model, imgs: Any, step: Any = 0, every: int = 1) -> Any:
+    """Measures how steep a discriminator is at images, in every so many-th step.
+
+    Args:
+        d: The discriminator; the slope of the mean of an image's scores is what is measured.
+        imgs: Images, as the discriminator sees them.
+        step: Number of the step, a whole number.
+        every: In steps whose number this divides, the result is so many times as large; in the
+            others it is 0 and costs no time. So the mean over the steps stays what it was.
+
+    Returns:
+        A scalar.
+    """
+    if every == 1:
+        return zero_centred_penalty(_slopes(d, imgs))
+    return tf.cond(
+        tf.equal(step % every, 0),
+        lambda: every * zero_centred_penalty(_slopes(d, imgs)),
+        lambda: tf.zeros((), imgs.dtype),
+    )
+
+
+def _slopes(d: keras.Model, imgs: Any) -> Any:
+    """The gradient of each image's mean score by the image."""
     with tf.GradientTape() as tape:
-        tape.watch(between)
-        scores = d(between, training=True)
+        tape.watch(imgs)
+        scores = d(imgs, training=True)
         total = ops.sum(scores)
     # Of the sum, since 16-bit gradients of a mean would vanish; then of each image's mean.
-    slopes = tape.gradient(total, between)
-    num_scores = ops.cast(ops.size(scores) / ops.shape(scores)[0], slopes.dtype)
-    return penalty(slopes / num_scores)
+    slopes = tape.gradient(total, imgs)
+    return slopes / ops.cast(ops.size(scores) / ops.shape(scores)[0], slopes.dtype)
