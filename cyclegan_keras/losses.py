@@ -1,8 +1,8 @@
-"""What discriminators and generators are told by the scores: the adversarial objectives."""
+"""The adversarial objectives, and the full objective of the generators."""
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -100,6 +100,50 @@ OBJECTIVES = {
 }
 
 
+def full_objective(
+    targets: Mapping[str, Any],
+    outputs: Mapping[str, Any],
+    losses: Mapping[str, Loss | None],
+    weights: Mapping[str, Any],
+    start: Any = 0,
+) -> tuple[Any, dict[str, Any]]:
+    """Sums up what generators minimise: the loss of each output, times its weight.
+
+    Of CycleGAN, that is equation 3 of its paper, with the identity loss of section 5.2. For each
+    domain, of which these are A's terms:
+
+    | output | target | loss | weight |
+    |---|---|---|---|
+    | `valid_A = d_A(g_BA(img_B))` | 1 | adversarial, equation 1 | `lambda_gan` |
+    | `reconstr_A = g_BA(g_AB(img_A))` | `img_A` | cycle consistency, equation 2 | `lambda_cycle` |
+    | `img_A_id = g_BA(img_A)` | `img_A` | identity | `lambda_id` |
+
+    Of pix2pix, it is equation 4 of its paper: `valid = d([source, g(source)])` should be 1, and
+    `fake = g(source)` the true translation, weighted by `lambda_l1`.
+
+    Args:
+        targets: What each output should be, by name.
+        outputs: What the networks make. Outputs that are left out do not count.
+        losses: Of target and output, in the order in which they are summed up. An output whose loss
+            is `None` has none.
+        weights: Of the losses.
+        start: What the sum begins with.
+
+    Returns:
+        The sum, a scalar; and the losses by name, scalars, unweighted.
+
+    Reference:
+        [Zhu et al., 2017](https://arxiv.org/abs/1703.10593), section 3.3; [Isola et al.,
+        2017](https://arxiv.org/abs/1611.07004), section 3.1.
+    """
+    terms = {
+        name: ops.mean(keras.losses.get(loss)(targets[name], outputs[name]))
+        for name, loss in losses.items()
+        if name in outputs and loss is not None
+    }
+    return sum([weights[name] * term for name, term in terms.items()], start=start), terms
+
+
 def penalty(slopes: Any) -> Any:
     """Measures how far a discriminator's slope is from one.
 
@@ -112,6 +156,28 @@ def penalty(slopes: Any) -> Any:
     Reference:
         [Gulrajani et al., 2017](https://arxiv.org/abs/1704.00028), section 4.
     """
-    squares = ops.sum(ops.square(slopes), axis=tuple(range(1, len(slopes.shape))))
     # The root's own slope is infinite at zero.
-    return ops.mean(ops.square(ops.sqrt(squares + keras.config.epsilon() ** 2) - 1))
+    return ops.mean(ops.square(ops.sqrt(_squares(slopes) + keras.config.epsilon() ** 2) - 1))
+
+
+def zero_centred_penalty(slopes: Any) -> Any:
+    """Measures how far a discriminator's slope is from zero: R1 at real images, R2 at translations.
+
+    At a discriminator that is flat where the data are, generators that make such data have come to
+    rest. Without this penalty, they go round in circles or away from there, whatever the objective.
+
+    Args:
+        slopes: Gradients of each image's mean score by the image, `(batch, ...)`.
+
+    Returns:
+        The mean over the images of `norm²`, a scalar. What is minimised has `γ / 2` times it.
+
+    Reference:
+        [Mescheder et al., 2018](https://arxiv.org/abs/1801.04406), section 4.1.
+    """
+    return ops.mean(_squares(slopes))
+
+
+def _squares(slopes: Any) -> Any:
+    """The squared norm for each image."""
+    return ops.sum(ops.square(slopes), axis=tuple(range(1, len(slopes.shape))))

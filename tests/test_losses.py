@@ -7,10 +7,12 @@ import tensorflow as tf
 
 from cyclegan_keras.losses import (
     OBJECTIVES,
+    full_objective,
     hinge,
     log_likelihood,
     penalty,
     wasserstein,
+    zero_centred_penalty,
 )
 
 
@@ -44,6 +46,24 @@ def test_the_log_likelihood_is_keras_cross_entropy_of_log_odds(random_images):
     assert np.mean(log_likelihood(target, scores)) == pytest.approx(float(expected), rel=1e-6)
 
 
+def test_the_full_objective_by_hand():
+    names = ("valid_A", "reconstr_A", "img_A_id")
+    targets = dict(zip(names, tf.constant([[1.0, 1.0], [0.5, -0.5], [0.0, 0.0]]), strict=True))
+    outputs = dict(zip(names, tf.constant([[0.5, 0.0], [0.25, -0.25], [3.0, 5.0]]), strict=True))
+    losses = dict(zip(names, ("mse", "mae", "mae"), strict=True))
+    weights = {"valid_A": 2.0, "reconstr_A": 10.0, "img_A_id": 0.5}
+    total, terms = full_objective(targets, outputs, losses, weights, start=100.0)
+    assert {name: float(term) for name, term in terms.items()} == {
+        "valid_A": (0.25 + 1) / 2,
+        "reconstr_A": 0.25,
+        "img_A_id": 4.0,
+    }
+    assert float(total) == 100 + 2 * 0.625 + 10 * 0.25 + 0.5 * 4
+    del outputs["reconstr_A"]
+    total, terms = full_objective(targets, outputs, {**losses, "img_A_id": None}, weights)
+    assert (float(total), list(terms)) == (2 * 0.625, ["valid_A"])
+
+
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_every_objective_pulls_each_side_its_way(name):
     objective = OBJECTIVES[name]
@@ -68,11 +88,12 @@ def test_the_generators_log_likelihood_does_not_saturate():
     assert float(tape.gradient(value, score)) == pytest.approx(-1, abs=1e-4)
 
 
-def test_the_penalty_by_hand():
+def test_the_penalties_by_hand():
     slopes = np.zeros((2, 2, 2, 1), "float32")
     slopes[0, 0, 0], slopes[0, 1, 1] = 3.0, 4.0  # of norm 5
     slopes[1, 0, 1] = 1.0  # of norm 1
     assert float(penalty(tf.constant(slopes))) == pytest.approx((16 + 0) / 2, rel=1e-6)
+    assert float(zero_centred_penalty(tf.constant(slopes))) == (25 + 1) / 2
 
 
 def test_the_penalty_has_a_slope_even_where_there_is_none():

@@ -59,6 +59,10 @@ class GAN(SeveralNetworks):
 
     config: GANConfig
     shown_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # Of the discriminators' penalties; see `update_separately`.
+    r1: float = 0.0
+    r1_every: int = 1
+    r2: float = 0.0
 
     def __init__(
         self,
@@ -306,8 +310,8 @@ class GAN(SeveralNetworks):
 
         Returns:
             `loss`, half on `real` and half on the rest, and `acc`, the mean over `real` and `fake`,
-            measured before the update that each belongs to; and `penalty`, if the objective has
-            one.
+            measured before the update that each belongs to; `penalty`, if the objective has one;
+            and `r1` and `r2`, if these are on.
         """
         objective = OBJECTIVES[self.objective]
         update = update_jointly if self.discriminator_update == "joint" else update_separately
@@ -318,11 +322,16 @@ class GAN(SeveralNetworks):
             d,
             real,
             fake,
+            source,
+            source_share,
             objective.threshold,
             shares,
             self.lambda_penalty,
-            source=source,
-            source_share=source_share,
+            self.r1,
+            self.r2,
+            # Counted by what is saved; once a step, however often a discriminator is moved in it.
+            step=self.combined.optimizer.iterations,
+            every=self.r1_every,
         )
 
     def _default_loader(self) -> DataLoader:

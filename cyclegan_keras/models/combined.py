@@ -7,6 +7,7 @@ import keras
 from keras import layers, ops
 
 from cyclegan_keras._registration import PACKAGE
+from cyclegan_keras.losses import full_objective
 
 OUTPUTS = ("valid_A", "valid_B", "reconstr_A", "reconstr_B", "img_A_id", "img_B_id")
 GENERATORS = ("g_AB", "g_BA")  # What is trained, where nothing else is said.
@@ -139,39 +140,29 @@ class Combined(keras.Model):
         # is traced. Nor by an override of `compile`: Keras then compiles no loaded model.
         return None if self._compile_loss is None else self._compile_loss._user_loss_weights
 
-    def losses_of(self, targets: dict[str, Any], outputs: dict[str, Any]) -> dict[str, Any]:
-        """Measures the losses that the model was compiled with.
+    def full_objective(
+        self, targets: dict[str, Any], outputs: dict[str, Any], added: Sequence[Any] = ()
+    ) -> tuple[Any, dict[str, Any]]:
+        """Measures what the generators minimise, by the losses and weights of `compile`.
 
         Args:
             targets: What the outputs should be, by name.
             outputs: What the model makes; those that are left out do not count.
-
-        Returns:
-            A dict from the outputs' names to scalars, unweighted. An output whose loss is `None`
-            has none.
-        """
-        losses = self._losses_by_name()
-        return {
-            name: ops.mean(keras.losses.get(losses[name])(targets[name], outputs[name]))
-            for name in self.output_names
-            if name in outputs and losses[name] is not None
-        }
-
-    def weigh(self, losses: dict[str, Any], added: Sequence[Any] = ()) -> Any:
-        """Sums the losses up, by the weights that the model was compiled with.
-
-        Args:
-            losses: From `losses_of`.
             added: What the calls of the networks have added to the loss themselves, scalars.
 
         Returns:
-            The number that the generators minimise, regularisation of their weights included.
+            As `losses.full_objective`; the sum also has what is added, and the regularisation of
+            the trained weights.
         """
-        weights = self._weights_by_name()
         # Not `self.losses`, which are those of this model's own calls.
         own = [w.regularizer(w) for w in self.trainable_weights if w.regularizer is not None]
-        regularisation = sum([*own, *(ops.sum(loss) for loss in added)])
-        return sum([weights[name] * loss for name, loss in losses.items()], start=regularisation)
+        return full_objective(
+            targets,
+            outputs,
+            self._losses_by_name(),
+            self._weights_by_name(),
+            start=sum([*own, *(ops.sum(loss) for loss in added)]),
+        )
 
     def wants(self, *names: str) -> bool:
         """Whether any of these outputs has a loss with a weight; others need not be computed.
@@ -208,7 +199,7 @@ class Combined(keras.Model):
                     "`combined` must be compiled with a loss, and with a weight if any, for each "
                     f"of its outputs. Missing: {sorted(missing)}"
                 )
-            return setting
+            return {name: setting[name] for name in names}
         if isinstance(setting, list | tuple):
             if len(setting) != len(names):
                 raise ValueError(

@@ -12,9 +12,9 @@ from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.layers import kernels_regrouped_once
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.models.base import GAN
+from cyclegan_keras.models.calls import Calls
 from cyclegan_keras.models.combined import Combined
 from cyclegan_keras.models.diffaugment import RandomView
-from cyclegan_keras.models.discriminator_updates import Calls
 from cyclegan_keras.models.image_pool import ImagePool
 
 
@@ -162,23 +162,31 @@ class CycleGAN(GAN):
         with tf.GradientTape() as tape, kernels_regrouped_once(g_AB, g_BA):
             outputs = {}
             if combined.wants("img_A_id", "img_B_id"):
-                fake_B, outputs["img_B_id"] = calls(g_AB, imgs_A, imgs_B)
-                outputs["img_A_id"], fake_A = calls(g_BA, imgs_A, imgs_B)
+                fake_B, outputs["img_B_id"] = calls.on_each(g_AB, imgs_A, imgs_B)
+                outputs["img_A_id"], fake_A = calls.on_each(g_BA, imgs_A, imgs_B)
             else:
-                (fake_B,), (fake_A,) = calls(g_AB, imgs_A), calls(g_BA, imgs_B)
+                fake_B, fake_A = calls(g_AB, imgs_A), calls(g_BA, imgs_B)
                 if calls.losses:  # Then those of `combined`'s other two calls count as well.
                     calls(g_BA, imgs_A), calls(g_AB, imgs_B)
-            (outputs["reconstr_A"],) = calls(g_BA, fake_B)
-            (outputs["reconstr_B"],) = calls(g_AB, fake_A)
 
             if self.update_first == "discriminators":  # on the very same fakes
                 with tape.stop_recording():
                     d_logs = self._update_discriminators(imgs_A, imgs_B, fake_A, fake_B)
 
-            (outputs["valid_A"],) = calls(self.d_A, self._seen(fake_A))
-            (outputs["valid_B"],) = calls(self.d_B, self._seen(fake_B))
-            losses = combined.losses_of(self._targets(imgs_A, imgs_B, outputs), outputs)
-            g_loss = combined.weigh(losses, calls.losses)
+            # Equation 3: discriminators should take translations for real, cycles should end where
+            # they began, and images of the target domain should stay as they are.
+            outputs["valid_A"] = calls(self.d_A, self._seen(fake_A))
+            outputs["valid_B"] = calls(self.d_B, self._seen(fake_B))
+            outputs["reconstr_A"] = calls(g_BA, fake_B)
+            outputs["reconstr_B"] = calls(g_AB, fake_A)
+            targets = {
+                **{name: ops.ones_like(outputs[name]) for name in ("valid_A", "valid_B")},
+                "reconstr_A": imgs_A,
+                "reconstr_B": imgs_B,
+                "img_A_id": imgs_A,
+                "img_B_id": imgs_B,
+            }
+            g_loss, losses = combined.full_objective(targets, outputs, calls.losses)
             scaled_loss = combined.optimizer.scale_loss(g_loss)
 
         variables = combined.trainable_variables
@@ -187,32 +195,27 @@ class CycleGAN(GAN):
             d_logs = self._update_discriminators(imgs_A, imgs_B, fake_A, fake_B)
         return {**d_logs, "g_loss": g_loss, **{f"{name}_loss": x for name, x in losses.items()}}
 
-    def _seen(self, imgs: Any) -> Any:
-        """What discriminators see of images."""
-        return imgs if self.view is None else self.view(imgs)
-
-    def _targets(self, imgs_A: Any, imgs_B: Any, outputs: dict[str, Any]) -> dict[str, Any]:
-        valid = {name: ops.ones_like(outputs[name]) for name in ("valid_A", "valid_B")}
-        return {
-            **valid,
-            **dict.fromkeys(("reconstr_A", "img_A_id"), imgs_A),
-            **dict.fromkeys(("reconstr_B", "img_B_id"), imgs_B),
-        }
-
     def _update_discriminators(
         self, imgs_A: Any, imgs_B: Any, fake_A: Any, fake_B: Any
     ) -> dict[str, Any]:
+        see = self._seen
         if self.pool_A is not None and self.pool_B is not None:
             fake_A, fake_B = self.pool_A(fake_A), self.pool_B(fake_B)
-        logs_A = self._update_one(self.d_A, imgs_A, fake_A, imgs_B)
-        logs_B = self._update_one(self.d_B, imgs_B, fake_B, imgs_A)
+        logs_A, logs_B = (
+            self.update_discriminator(
+                d, see(real), see(fake), see(other) if self.d_source else None, self.d_source
+            )
+            for d, real, fake, other in (
+                (self.d_A, imgs_A, fake_A, imgs_B),
+                (self.d_B, imgs_B, fake_B, imgs_A),
+            )
+        )
         return {
             **{f"d_{name}": 0.5 * (logs_A[name] + logs_B[name]) for name in logs_A},
             **{f"d_A_{name}": value for name, value in logs_A.items()},
             **{f"d_B_{name}": value for name, value in logs_B.items()},
         }
 
-    def _update_one(self, d: keras.Model, real: Any, fake: Any, source: Any) -> dict[str, Any]:
-        real, fake = self._seen(real), self._seen(fake)
-        source = self._seen(source) if self.d_source else None
-        return self.update_discriminator(d, real, fake, source, self.d_source)
+    def _seen(self, imgs: Any) -> Any:
+        """What discriminators see of images."""
+        return imgs if self.view is None else self.view(imgs)

@@ -12,7 +12,7 @@ BRIGHTNESS, SATURATION, CONTRAST = 0.5, 1.0, 0.5
 
 
 class RandomView(keras.layers.Layer):
-    """Shifts and recolours images at random, each by itself.
+    """Shifts and recolours images, and cuts pieces out of them, at random and each by itself.
 
     Real and translated images both go through it, and the generators' gradients come back through
     it, so it does not show in translations; but discriminators cannot learn a few hundred images
@@ -23,6 +23,8 @@ class RandomView(keras.layers.Layer):
             [0, 1); 0.125 in the paper. What comes in from outside is 0, medium grey.
         colour: How much brightness, saturation and contrast change; 0 is not at all, and 1 as in
             the paper.
+        cutout: Height and width of a rectangle that becomes medium grey, in shares of the image's,
+            in [0, 1]; 0.5 in the paper. Its middle is anywhere, so it may reach out of the image.
         seed: Of its choices; `None` draws another one each time.
         **kwargs: Of `keras.layers.Layer`.
 
@@ -37,15 +39,24 @@ class RandomView(keras.layers.Layer):
     """
 
     def __init__(
-        self, shift: float = 0.125, colour: float = 1.0, seed: int | None = None, **kwargs: Any
+        self,
+        shift: float = 0.125,
+        colour: float = 1.0,
+        seed: int | None = None,
+        *,
+        cutout: float = 0.0,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if not 0 <= shift < 1:
             raise ValueError(f"`shift` must be in [0, 1). Received: shift={shift}")
         if not colour >= 0:
             raise ValueError(f"`colour` must be at least 0. Received: colour={colour}")
+        if not 0 <= cutout <= 1:
+            raise ValueError(f"`cutout` must be in [0, 1]. Received: cutout={cutout}")
         self.shift = shift
         self.colour = colour
+        self.cutout = cutout
         self.random = RandomStream(seed)
         # Translations are float32, whatever the precision of the networks, and so is chance.
         self.autocast = False
@@ -58,7 +69,9 @@ class RandomView(keras.layers.Layer):
         chances = tf.cast(2 * chances - 1, inputs.dtype)
         if self.colour:
             inputs = self._recoloured(inputs, chances[:, :3])
-        return self._shifted(inputs, chances[:, 3:]) if self.shift else inputs
+        if self.shift:
+            inputs = self._shifted(inputs, chances[:, 3:])
+        return self._cut_out(inputs) if self.cutout else inputs
 
     def _recoloured(self, imgs: Any, chances: Any) -> Any:
         brightness, saturation, contrast = (
@@ -76,9 +89,28 @@ class RandomView(keras.layers.Layer):
             size = imgs.shape[axis]
             most = round(self.shift * size)
             # Each whole number of pixels, from -most to most, equally often.
-            steps = tf.floor((chance + 1) / 2 * (2 * most + 1))
-            places = tf.range(size)[None] + tf.minimum(tf.cast(steps, tf.int32), 2 * most)
+            places = tf.range(size)[None] + _whole((chance + 1) / 2, 2 * most + 1)
             margins = [(0, 0)] * 4
             margins[axis] = (most, most)
             imgs = tf.gather(tf.pad(imgs, margins), places, axis=axis, batch_dims=1)
         return imgs
+
+    def _cut_out(self, imgs: Any) -> Any:
+        # Chances of its own, so that shifts and colours are the same with it as without.
+        chances = self.random.uniform((tf.shape(imgs)[0], 2))
+        inside = []
+        for axis in (1, 2):
+            size = imgs.shape[axis]
+            width = round(self.cutout * size)
+            # The middle of an even width is between two pixels, or at a border of the image.
+            first = _whole(chances[:, axis - 1, None], size + 1 - width % 2) - width // 2
+            places = tf.range(size)[None]
+            inside.append((places >= first) & (places < first + width))
+        cut = inside[0][:, :, None, None] & inside[1][:, None, :, None]
+        return tf.where(cut, tf.zeros((), imgs.dtype), imgs)
+
+
+def _whole(chances: Any, count: int) -> Any:
+    """Whole numbers from 0 to `count - 1`, each equally likely, of numbers in [0, 1)."""
+    # The product of the largest is rounded up.
+    return tf.minimum(tf.cast(tf.floor(chances * count), tf.int32), count - 1)

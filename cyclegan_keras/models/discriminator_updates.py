@@ -1,14 +1,13 @@
 """How a discriminator is moved: the book's way and the paper's."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
 
-from cyclegan_keras.losses import penalty
-from cyclegan_keras.networks import treats_images_alone
+from cyclegan_keras.losses import penalty, zero_centred_penalty
+from cyclegan_keras.models.calls import call_on_each
 
 REAL, FAKE = 1.0, 0.0
 
@@ -17,81 +16,105 @@ def update_separately(
     d: keras.Model,
     real: Any,
     fake: Any,
+    source: Any = None,
+    source_share: float = 0.0,
     threshold: float = 0.5,
     shares: Any = None,
     lambda_penalty: float = 0.0,
-    source: Any = None,
-    source_share: float = 0.0,
+    r1: float = 0.0,
+    r2: float = 0.0,
+    step: Any = 0,
+    every: int = 1,
 ) -> dict[str, Any]:
     """Moves a discriminator twice: on real images, and then on translations.
 
-    The factor 0.5 of the book scales only what is reported, not the gradients. A penalty, if there
-    is one, belongs to the second update.
+    The factor 0.5 of the book scales only what is reported, not the gradients. Penalties belong to
+    the update on the images that they are measured at: R1 to the first one, others to the second.
 
     Args:
         d: The discriminator, compiled.
         real: Images of its domain.
         fake: As many translations into its domain.
-        threshold: Scores above it count as "real" in the accuracy.
-        shares: Of the real image in the mixtures that the slope is measured at, in [0, 1],
-            `(batch, 1, 1, 1)`; `None` for no gradient penalty.
-        lambda_penalty: Weight of the penalty.
         source: Real images of the other domain, which are no more of this one than translations
             are; `None` for none.
         source_share: Their share of the second update's loss, in [0, 1); the translations have the
             rest of it.
+        threshold: Scores above it count as "real" in the accuracy.
+        shares: Of the real image in the mixtures that the slope is measured at, in [0, 1],
+            `(batch, 1, 1, 1)`; `None` for no gradient penalty.
+        lambda_penalty: Weight of the gradient penalty.
+        r1: γ of R1: `r1 / 2 * squared_slope(d, real)` is added to what is minimised.
+        r2: γ of R2, likewise of `fake`.
+        step: Number of the step, a whole number.
+        every: R1 and R2 count in every so many-th step only, but so many times as much.
 
     Returns:
-        `loss` and `acc`, each the mean of both updates', measured before each, `acc` on `real` and
-        `fake` alone; `penalty`, if there is one.
+        `loss` (without penalties) and `acc`, each the mean of both updates', measured before each,
+        `acc` on `real` and `fake` alone; `penalty`, `r1` and `r2`, where there are such.
 
     Reference:
-        *GANs in Action*, listing 9.6.
+        *GANs in Action*, listing 9.6; [Karras et al., 2019](https://arxiv.org/abs/1912.04958),
+        section 3.1, on `every`.
     """
-    logs: dict[str, Any] = {"loss": 0.0, "acc": 0.0}
-    for is_real in (True, False):
-        with tf.GradientTape() as tape:
-            if is_real:
-                ((loss, acc),) = _judge_each(d, [(real, REAL)], threshold)
-            else:
-                judged = _judge_each(d, _fakes(fake, source), threshold)
-                loss, acc = _mixed(judged, source_share)
-            whole_loss = loss
-            if shares is not None and not is_real:
-                logs["penalty"] = gradient_penalty(d, real, fake, shares)
-                whole_loss = loss + lambda_penalty * logs["penalty"]
-            scaled_loss = d.optimizer.scale_loss(whole_loss)
-        _move(d, tape, scaled_loss)
-        logs["loss"] += 0.5 * loss
-        logs["acc"] += 0.5 * acc
-    return logs
+    logs: dict[str, Any] = {}
+    with tf.GradientTape() as tape:
+        ((real_loss, real_acc),) = _judge(d, [(real, REAL)], threshold)
+        loss = real_loss
+        if r1:
+            logs["r1"] = squared_slope(d, real, step, every)
+            loss = loss + 0.5 * r1 * logs["r1"]
+        scaled_loss = d.optimizer.scale_loss(loss)
+    _move(d, tape, scaled_loss)
+
+    with tf.GradientTape() as tape:
+        judged = _judge(d, _fakes(fake, source), threshold)
+        fake_loss, fake_acc = _mixed(judged, source_share)
+        loss = fake_loss
+        if shares is not None:
+            logs["penalty"] = gradient_penalty(d, real, fake, shares)
+            loss = loss + lambda_penalty * logs["penalty"]
+        if r2:
+            logs["r2"] = squared_slope(d, fake, step, every)
+            loss = loss + 0.5 * r2 * logs["r2"]
+        scaled_loss = d.optimizer.scale_loss(loss)
+    _move(d, tape, scaled_loss)
+    return {"loss": 0.5 * (real_loss + fake_loss), "acc": 0.5 * (real_acc + fake_acc), **logs}
 
 
 def update_jointly(
     d: keras.Model,
     real: Any,
     fake: Any,
+    source: Any = None,
+    source_share: float = 0.0,
     threshold: float = 0.5,
     shares: Any = None,
     lambda_penalty: float = 0.0,
-    source: Any = None,
-    source_share: float = 0.0,
+    r1: float = 0.0,
+    r2: float = 0.0,
+    step: Any = 0,
+    every: int = 1,
 ) -> dict[str, Any]:
-    """Moves a discriminator once, on half the sum of both losses, and of the penalty if any.
+    """Moves a discriminator once, on half the sum of both losses, and of the gradient penalty.
+
+    R1 and R2 are added as they are, not halved.
 
     Args:
         d: The discriminator, compiled.
         real: Images of its domain.
         fake: As many translations into its domain.
+        source: As for `update_separately`.
+        source_share: Of the loss on translations, as for `update_separately`.
         threshold: As for `update_separately`.
         shares: As for `update_separately`.
         lambda_penalty: As for `update_separately`.
-        source: As for `update_separately`.
-        source_share: Of the loss on translations, as for `update_separately`.
+        r1: As for `update_separately`.
+        r2: As for `update_separately`.
+        step: As for `update_separately`.
+        every: As for `update_separately`.
 
     Returns:
-        `loss` (without the penalty) and `acc`, as for `update_separately`, measured before the
-        update; `penalty`, if there is one.
+        As `update_separately`, but all measured before the one update.
 
     Reference:
         [Zhu et al., 2017](https://arxiv.org/abs/1703.10593), section 4; [Isola et al.,
@@ -99,30 +122,29 @@ def update_jointly(
     """
     logs: dict[str, Any] = {}
     with tf.GradientTape() as tape:
-        judged = _judge_each(d, [(real, REAL), *_fakes(fake, source)], threshold)
-        real_loss, real_acc = judged[0]
-        fake_loss, fake_acc = _mixed(judged[1:], source_share)
+        (real_loss, real_acc), *fakes = _judge(d, [(real, REAL), *_fakes(fake, source)], threshold)
+        fake_loss, fake_acc = _mixed(fakes, source_share)
         loss = logs["loss"] = 0.5 * (real_loss + fake_loss)
         logs["acc"] = 0.5 * (real_acc + fake_acc)
         if shares is not None:
             logs["penalty"] = gradient_penalty(d, real, fake, shares)
             loss = loss + 0.5 * lambda_penalty * logs["penalty"]
+        if r1:
+            logs["r1"] = squared_slope(d, real, step, every)
+            loss = loss + 0.5 * r1 * logs["r1"]
+        if r2:
+            logs["r2"] = squared_slope(d, fake, step, every)
+            loss = loss + 0.5 * r2 * logs["r2"]
         scaled_loss = d.optimizer.scale_loss(loss)
     _move(d, tape, scaled_loss)
     return logs
-
-
-def _move(d: keras.Model, tape: tf.GradientTape, scaled_loss: Any) -> None:
-    variables = d.trainable_variables
-    # With the variables: without them, an optimizer moves those that it was built for.
-    d.optimizer.apply(tape.gradient(scaled_loss, variables), variables)
 
 
 def _fakes(fake: Any, source: Any) -> list[tuple[Any, float]]:
     return [(fake, FAKE)] if source is None else [(fake, FAKE), (source, FAKE)]
 
 
-def _judge_each(
+def _judge(
     d: keras.Model, batches: list[tuple[Any, float]], threshold: float
 ) -> list[tuple[Any, Any]]:
     """Measures, for each batch and its label, the loss `d` was compiled with, and the accuracy."""
@@ -138,10 +160,16 @@ def _judge_each(
 
 def _mixed(judged: list[tuple[Any, Any]], source_share: float) -> tuple[Any, Any]:
     """Mixes the loss on translations with that on a source, if any; the accuracy is the first's."""
-    loss, acc = judged[0]
-    for source_loss, _ in judged[1:]:
+    (loss, acc), *of_source = judged
+    for source_loss, _ in of_source:
         loss = (1 - source_share) * loss + source_share * source_loss
     return loss, acc
+
+
+def _move(d: keras.Model, tape: tf.GradientTape, scaled_loss: Any) -> None:
+    variables = d.trainable_variables
+    # With the variables: without them, an optimizer moves those that it was built for.
+    d.optimizer.apply(tape.gradient(scaled_loss, variables), variables)
 
 
 def gradient_penalty(d: keras.Model, real: Any, fake: Any, shares: Any) -> Any:
@@ -160,63 +188,37 @@ def gradient_penalty(d: keras.Model, real: Any, fake: Any, shares: Any) -> Any:
         [Gulrajani et al., 2017](https://arxiv.org/abs/1704.00028), algorithm 1.
     """
     shares = ops.cast(shares, real.dtype)
-    between = shares * real + (1 - shares) * fake
-    with tf.GradientTape() as tape:
-        tape.watch(between)
-        scores = d(between, training=True)
-        total = ops.sum(scores)
-    # Of the sum, since 16-bit gradients of a mean would vanish; then of each image's mean.
-    slopes = tape.gradient(total, between)
-    num_scores = ops.cast(ops.size(scores) / ops.shape(scores)[0], slopes.dtype)
-    return penalty(slopes / num_scores)
+    return penalty(_slopes(d, shares * real + (1 - shares) * fake))
 
 
-class Calls:
-    """Calls networks for training, and keeps what their calls add to the loss.
-
-    Keras has that (activity regularisation, `add_loss`) only until the network's next call.
-
-    Attributes:
-        losses: What all calls so far have added, scalars.
-    """
-
-    def __init__(self) -> None:
-        self.losses: list[Any] = []
-
-    def __call__(self, network: keras.Model, *batches: Any) -> list[Any]:
-        """Calls a network as `call_on_each` does.
-
-        Args:
-            network: A model of images.
-            *batches: Of images, each of any size.
-
-        Returns:
-            What the network makes of each.
-        """
-        results = []
-        for result in call_on_each(network, *batches):
-            results.append(result)
-            losses = network.losses
-            # Those of weights stand behind those of calls, and belong to no call.
-            of_weights = sum(w.regularizer is not None for w in network.trainable_weights)
-            self.losses += losses[: len(losses) - of_weights]
-        return results
-
-
-def call_on_each(network: keras.Model, *batches: Any) -> Iterator[Any]:
-    """Calls a network on several batches, for training; at once, if that changes nothing.
+def squared_slope(d: keras.Model, imgs: Any, step: Any = 0, every: int = 1) -> Any:
+    """Measures how steep a discriminator is at images, in every so many-th step.
 
     Args:
-        network: A model of images.
-        *batches: Of images, each of any size.
+        d: The discriminator; the slope of the mean of an image's scores is what is measured.
+        imgs: Images, as the discriminator sees them.
+        step: Number of the step, a whole number.
+        every: In steps whose number this divides, the result is so many times as large; in the
+            others it is 0 and costs no time. So the mean over the steps stays what it was.
 
-    Yields:
-        What the network makes of each; it is called when that is asked for.
+    Returns:
+        A scalar.
     """
-    if len(batches) == 1 or not treats_images_alone(network):
-        for imgs in batches:
-            yield network(imgs, training=True)
-        return
-    results = network(ops.concatenate(batches), training=True)
-    # Not by slices, whose gradients fill the rest up with zeros and add.
-    yield from tf.split(results, [ops.shape(imgs)[0] for imgs in batches])
+    if every == 1:
+        return zero_centred_penalty(_slopes(d, imgs))
+    return tf.cond(
+        tf.equal(step % every, 0),
+        lambda: every * zero_centred_penalty(_slopes(d, imgs)),
+        lambda: tf.zeros((), imgs.dtype),
+    )
+
+
+def _slopes(d: keras.Model, imgs: Any) -> Any:
+    """The gradient of each image's mean score by the image."""
+    with tf.GradientTape() as tape:
+        tape.watch(imgs)
+        scores = d(imgs, training=True)
+        total = ops.sum(scores)
+    # Of the sum, since 16-bit gradients of a mean would vanish; then of each image's mean.
+    slopes = tape.gradient(total, imgs)
+    return slopes / ops.cast(ops.size(scores) / ops.shape(scores)[0], slopes.dtype)

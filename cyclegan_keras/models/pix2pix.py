@@ -12,8 +12,8 @@ from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.layers import kernels_regrouped_once
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.models.base import GAN
+from cyclegan_keras.models.calls import Calls
 from cyclegan_keras.models.combined import Combined
-from cyclegan_keras.models.discriminator_updates import Calls
 
 
 class Pix2Pix(GAN):
@@ -116,17 +116,16 @@ class Pix2Pix(GAN):
         source, target = (imgs_A, imgs_B) if a_to_b else (imgs_B, imgs_A)
         calls = Calls()
         with tf.GradientTape() as tape, kernels_regrouped_once(self.g):
-            (fake,) = calls(self.g, source)
+            fake = calls(self.g, source)
             pair = ops.concatenate([source, fake], axis=-1)
             with tape.stop_recording():
                 real_pair = ops.concatenate([source, target], axis=-1)
                 d_logs = self.update_discriminator(self.d, real_pair, pair)
 
-            (valid,) = calls(self.d, pair)
-            outputs = {"valid": valid, "fake": fake}
+            # Equation 4: the discriminator should take the pair for real, which it should become.
+            outputs = {"valid": calls(self.d, pair), "fake": fake}
             targets = {"valid": ops.ones_like(outputs["valid"]), "fake": target}
-            losses = self.combined.losses_of(targets, outputs)
-            g_loss = self.combined.weigh(losses, calls.losses)
+            g_loss, losses = self.combined.full_objective(targets, outputs, calls.losses)
             scaled_loss = self.combined.optimizer.scale_loss(g_loss)
 
         variables = self.combined.trainable_variables

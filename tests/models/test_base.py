@@ -52,6 +52,76 @@ def test_discriminators_learn_by_every_objective(objective, loss, data):
     assert ("d_A_penalty" in logs[0]) == (objective == "wasserstein")
 
 
+@pytest.mark.parametrize("update", ["separate", "joint"])
+def test_r1_is_measured_at_what_discriminators_see_of_real_images(update, random_images):
+    class Squares(CycleGAN):
+        def build_discriminator(self):
+            img = keras.Input(self.img_shape)
+            squares = keras.layers.Lambda(lambda x: keras.ops.square(x) / 2)(img)
+            scores = keras.layers.Conv2D(1, 1, kernel_initializer="ones")(squares)
+            return keras.Model(img, scores)  # The slope of a mean score: the image / its pixels.
+
+    gan = Squares(SHAPE, gf=2, seed=0, discriminator_update=update, learning_rate=0.0)
+    gan.view = lambda imgs: 3 * imgs
+    gan.r1 = 1.0
+    data = random_images(2, *SHAPE), random_images(2, *SHAPE, seed=1)
+    logs = gan._step(*map(keras.ops.convert_to_tensor, data))
+    for name, imgs in zip("AB", data, strict=True):
+        expected = np.mean(np.sum((3 * imgs / 32**2) ** 2, axis=(1, 2, 3)))
+        assert float(logs[f"d_{name}_r1"]) == pytest.approx(expected, rel=1e-4)
+    assert float(logs["d_r1"]) == pytest.approx(float(logs["d_A_r1"] + logs["d_B_r1"]) / 2)
+    assert "d_r2" not in logs
+
+
+@pytest.mark.parametrize("update", ["separate", "joint"])
+def test_a_resumed_run_goes_on_in_its_place_in_the_lazy_form(update, data, tmp_path):
+    one, other = small(discriminator_update=update), small(discriminator_update=update, seed=1)
+    for gan in (one, other):
+        gan.r1, gan.r1_every = 10.0, 3
+    for _ in range(2):
+        one.train_step(data)
+    one.save_weights(tmp_path / "gan.weights.h5")
+    other.load_weights(tmp_path / "gan.weights.h5")
+    r1 = []
+    for _ in range(4):
+        logs = [{k: float(v) for k, v in gan.train_step(data).items()} for gan in (one, other)]
+        assert logs[0] == logs[1]
+        r1.append(logs[0]["d_r1"])
+    assert [value > 0 for value in r1] == [True, False, False, True]
+    for name in NETWORKS:
+        weights = (getattr(gan, name).get_weights() for gan in (one, other))
+        for a, b in zip(*weights, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("update", ["separate", "joint"])
+@pytest.mark.parametrize(
+    ("precision", "tolerance"), [("mixed_bfloat16", 0.1), ("mixed_float16", 0.01)]
+)
+def test_r1_moves_weights_in_16_bits_as_in_32(
+    update, precision, tolerance, dtype_policy, data, untraced
+):
+    moves, logs = [], []
+    for policy in ("float32", precision):
+        dtype_policy(policy)
+        gan = small(discriminator_update=update, df=8)
+        gan.r1 = 1.0
+        for d in (gan.d_A, gan.d_B):
+            # Nothing but R1 moves them, and by its gradient itself.
+            d.compile(loss=lambda _, scores: 0 * scores, optimizer=keras.optimizers.SGD(1e-3))
+            d.optimizer.build(d.trainable_variables)
+            if policy == "mixed_float16":
+                d.optimizer.dynamic_scale.assign(256.0)
+        before = gan.d_A.get_weights()
+        logs.append(float(gan.train_step(data)["d_A_r1"]))
+        pairs = zip(before, gan.d_A.get_weights(), strict=True)
+        moves.append(np.concatenate([(new - old).ravel() for old, new in pairs]))
+    full, half = moves
+    assert np.linalg.norm(full) > 0
+    assert np.linalg.norm(half - full) < tolerance * np.linalg.norm(full)
+    assert logs[1] == pytest.approx(logs[0], rel=tolerance)
+
+
 def test_an_identity_loss_without_weight_is_not_computed_and_changes_nothing(data):
     without, with_zero = small(lambda_id=0.0), small(lambda_id=0.0)
     for gan in (without, with_zero):

@@ -44,11 +44,11 @@ def test_losses_may_be_given_in_every_way_that_keras_takes(loss, weights, random
     imgs, targets = batch(gan, random_images)
     outputs = dict(zip(OUTPUTS, gan.combined(imgs), strict=True))
     by_name = dict(zip(OUTPUTS, targets, strict=True))
-    losses = gan.combined.losses_of(by_name, outputs)
+    total, _ = gan.combined.full_objective(by_name, outputs)
     if isinstance(loss, dict):
         targets = by_name
     expected = gan.combined.test_on_batch(imgs, targets, return_dict=True)
-    assert float(gan.combined.weigh(losses)) == pytest.approx(expected["loss"], rel=1e-5)
+    assert float(total) == pytest.approx(expected["loss"], rel=1e-5)
 
 
 def test_a_loss_that_is_left_out_is_named(tiny_gan, random_images):
@@ -72,9 +72,9 @@ def test_an_output_may_have_no_loss_or_no_weight(random_images):
         (dict(zip(OUTPUTS, some, strict=True)), None, valid_A + reconstr_A),
     ):
         gan.combined.compile(loss=loss, loss_weights=weights, optimizer="sgd")
-        losses = gan.combined.losses_of(by_name, outputs)
+        total, losses = gan.combined.full_objective(by_name, outputs)
         assert set(losses) == {"valid_A", "reconstr_A"}
-        assert float(gan.combined.weigh(losses)) == pytest.approx(expected, rel=1e-5)
+        assert float(total) == pytest.approx(expected, rel=1e-5)
         assert gan.combined.wants("reconstr_A", "img_A_id")
         assert not gan.combined.wants("img_A_id", "img_B_id")
     logs = gan._step(*map(keras.ops.convert_to_tensor, imgs))
@@ -89,7 +89,9 @@ def test_losses_and_weights_stay_when_only_the_optimizer_is_another():
     gan = CycleGAN(SHAPE, gf=2, df=2)  # As Keras has it.
     gan.combined.compile(optimizer="sgd")
     assert gan.combined.loss_weights == [1, 1, 10.0, 10.0, 9.0, 9.0]
-    assert float(gan.combined.weigh({"valid_A": 1.0, "reconstr_B": 1.0})) == 11.0
+    targets, outputs = ({name: np.full((1, 1), x) for name in OUTPUTS[:4:3]} for x in (0.0, 2.0))
+    total, _ = gan.combined.full_objective(targets, outputs)
+    assert float(total) == 1 * 4 + 10 * 2  # of valid_A and of reconstr_B
 
 
 def test_a_list_of_another_length_is_told():

@@ -46,6 +46,37 @@ def test_colours_by_hand():
         np.testing.assert_allclose(seen, x, atol=1e-5)
 
 
+@pytest.mark.parametrize(("size", "cutout"), [(6, 0.5), (8, 0.5), (6, 1.0)])
+def test_rectangles_are_cut_out_everywhere_equally_often(size, cutout):
+    imgs = np.ones((4000, size, size + 2, 3), "float32")
+    views = np.asarray(RandomView(shift=0, colour=0, cutout=cutout, seed=0)(imgs))
+    cut = views[..., 0] == 0
+    np.testing.assert_array_equal(views, np.where(cut, 0.0, 1.0)[..., None] * imgs)
+    rows, columns = cut.any(axis=2), cut.any(axis=1)
+    np.testing.assert_array_equal(cut, rows[:, :, None] & columns[:, None, :])
+    num_places = 1
+    for lines, length in ((rows, size), (columns, size + 2)):
+        width = round(cutout * length)
+        # Around each pixel if the width is odd, else around each edge of a pixel.
+        begins = [middle - width // 2 for middle in range(length + 1 - width % 2)]
+        places = [tuple(begin <= i < begin + width for i in range(length)) for begin in begins]
+        num_places *= len(places)
+        found, counts = np.unique(lines, axis=0, return_counts=True)
+        assert set(map(tuple, found)) == set(places)
+        for place, count in zip(map(tuple, found), counts, strict=True):
+            expected = 4000 * places.count(place) / len(places)
+            assert abs(count - expected) < 5 * np.sqrt(expected)  # its standard deviation, or less
+    # Up and down is independent of left and right.
+    assert len(np.unique(np.concatenate([rows, columns], axis=1), axis=0)) == num_places
+
+
+def test_shifts_and_colours_are_the_same_with_pieces_cut_out(random_images):
+    x = 0.1 + np.abs(random_images(3, 8, 8, 3))
+    plain, cut = (np.asarray(RandomView(cutout=c, seed=4)(x)) for c in (0.0, 0.5))
+    np.testing.assert_array_equal(cut, np.where(cut == 0, 0, plain))
+    assert (cut != plain).any()
+
+
 def test_each_call_is_another_view_and_a_seed_gives_the_same(random_images):
     x = random_images(2, 8, 8, 3)
     one, same, other = (RandomView(seed=seed) for seed in (1, 1, 2))
@@ -78,7 +109,12 @@ def test_gradients_come_back_to_where_they_belong():
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [({"shift": 1.0}, "shift=1.0"), ({"shift": -0.1}, "shift=-0.1"), ({"colour": -1}, "colour=-1")],
+    [
+        ({"shift": 1.0}, "shift=1.0"),
+        ({"shift": -0.1}, "shift=-0.1"),
+        ({"colour": -1}, "colour=-1"),
+        ({"cutout": 1.5}, "cutout=1.5"),
+    ],
 )
 def test_wrong_settings_are_told(arguments, said):
     with pytest.raises(ValueError, match=said):

@@ -3,17 +3,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_keras.layers import InstanceNormalization
+from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.models.discriminator_updates import (
-    call_on_each,
     gradient_penalty,
     update_jointly,
     update_separately,
 )
-from cyclegan_keras.networks import treats_images_alone
 
 SHAPE = (4, 4, 3)
 RATE = 0.1
+BOTH = pytest.mark.parametrize("update", [update_separately, update_jointly])
 
 
 def linear(weight, bias=0.0):
@@ -22,6 +21,13 @@ def linear(weight, bias=0.0):
     d = keras.Model(img, keras.layers.Conv2D(1, 1)(img))
     d.set_weights([np.full((1, 1, 3, 1), weight, "float32"), np.array([bias], "float32")])
     d.compile(loss="mse", optimizer=keras.optimizers.SGD(RATE), metrics=["accuracy"])
+    d.optimizer.build(d.trainable_variables)
+    return d
+
+
+def without_loss(d):
+    """Compiles a discriminator anew, so that nothing but penalties moves its weights."""
+    d.compile(loss=lambda _, scores: 0 * scores, optimizer=keras.optimizers.SGD(RATE))
     d.optimizer.build(d.trainable_variables)
     return d
 
@@ -95,11 +101,11 @@ def test_the_slope_is_taken_between_real_and_translated():
     assert float(result) == pytest.approx(np.mean((norms - 1) ** 2), rel=1e-5)
 
 
-@pytest.mark.parametrize("update", [update_separately, update_jointly])
+@BOTH
 def test_the_penalty_moves_the_slope_towards_one(update):
     d = linear(0.5)
     for _ in range(200):
-        logs = update(d, flat(0.1), flat(0.1), 0.0, tf.zeros((1, 1, 1, 1)), 100.0)
+        logs = update(d, flat(0.1), flat(0.1), shares=tf.zeros((1, 1, 1, 1)), lambda_penalty=100.0)
     assert float(logs["penalty"]) < 1e-3
     norm = np.linalg.norm(d.get_weights()[0]) / np.sqrt(16)
     assert norm == pytest.approx(1, abs=0.05)
@@ -107,27 +113,114 @@ def test_the_penalty_moves_the_slope_towards_one(update):
 
 @pytest.mark.parametrize(("update", "share"), [(update_separately, 1), (update_jointly, 0.5)])
 def test_a_step_on_the_penalty_by_hand(update, share):
-    # Of a loss that is always zero, so that nothing but the penalty moves the weights.
-    d = linear(0.5)
-    d.compile(loss=lambda _, scores: 0 * scores, optimizer=keras.optimizers.SGD(RATE))
-    d.optimizer.build(d.trainable_variables)
-    update(d, flat(0.1), flat(0.1), 0.0, tf.zeros((1, 1, 1, 1)), 2.0)
+    d = without_loss(linear(0.5))
+    update(d, flat(0.1), flat(0.1), shares=tf.zeros((1, 1, 1, 1)), lambda_penalty=2.0)
     # The slope's norm is √48 / 16 · w, if all three weights are w; each moves it by a third.
     factor = np.sqrt(48) / 16
     slope = share * 2.0 * 2 * (factor * 0.5 - 1) * factor / 3
     np.testing.assert_allclose(d.get_weights()[0], 0.5 - RATE * slope, rtol=1e-6)
 
 
-@pytest.mark.parametrize("with_batch_norm", [False, True])
-def test_batches_go_through_a_network_at_once_only_if_nothing_changes(
-    with_batch_norm, random_images
-):
-    inputs = keras.Input(SHAPE)
-    norm = keras.layers.BatchNormalization if with_batch_norm else InstanceNormalization
-    network = keras.Model(inputs, norm()(inputs))
-    batches = [place + random_images(2 + place, *SHAPE, seed=place) for place in range(3)]
-    expected = [np.asarray(network(imgs, training=True)) for imgs in batches]
-    assert treats_images_alone(network) != with_batch_norm
-    results = call_on_each(network, *batches)
-    for ours, separately in zip(results, expected, strict=True):
-        np.testing.assert_allclose(np.asarray(ours), separately, rtol=0, atol=1e-5)
+@BOTH
+@pytest.mark.parametrize("name", ["r1", "r2"])
+def test_a_step_on_r1_and_r2_by_hand(update, name):
+    d = without_loss(linear(0.5))
+    logs = update(d, flat(0.1, 2), flat(-0.3, 2), **{name: 8.0})
+    # The mean of 16 scores has the slope w/16 in each of 48 numbers.
+    assert float(logs[name]) == pytest.approx(48 * (0.5 / 16) ** 2, rel=1e-6)
+    slope = 0.5 * 8 * 16 * 2 * 0.5 / 16**2  # γ/2 · 16 pixels · 2w / 16², for each of the weights
+    np.testing.assert_allclose(d.get_weights()[0], 0.5 - RATE * slope, rtol=1e-6)
+    assert set(logs) == {"loss", "acc", name}
+    assert float(logs["loss"]) == 0
+
+
+@BOTH
+def test_r1_is_measured_at_real_images_and_r2_at_translations(update):
+    img = keras.Input(SHAPE)
+    squares = keras.layers.Lambda(lambda x: keras.ops.square(x) / 2)(img)
+    d = keras.Model(img, keras.layers.Conv2D(1, 1, kernel_initializer="ones")(squares))
+    real, fake = tf.concat([flat(1), flat(2)], 0), tf.concat([flat(-3), flat(0)], 0)
+    logs = update(without_loss(d), real, fake, r1=1e-9, r2=1e-9)
+    # The slope of an image's mean score is the image itself, divided by 16 pixels.
+    assert float(logs["r1"]) == pytest.approx(48 / 16**2 * (1 + 4) / 2, rel=1e-6)
+    assert float(logs["r2"]) == pytest.approx(48 / 16**2 * (9 + 0) / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("traced", [False, True])
+@BOTH
+def test_the_lazy_form_has_the_same_mean_over_its_steps(update, traced):
+    d = without_loss(linear(0.5))
+    weights = []
+
+    def step(number):
+        return update(d, flat(0.1), flat(-0.3), r1=8.0, step=number, every=3)["r1"]
+
+    run = tf.function(step, autograph=False) if traced else step
+    logs = []
+    for number in range(4):
+        logs.append(float(run(tf.constant(number))))
+        weights.append(float(d.get_weights()[0].mean()))
+    whole = 48 * (0.5 / 16) ** 2
+    assert np.mean(logs[:3]) == pytest.approx(whole, rel=1e-6)
+    assert logs[1:3] == [0, 0]
+    moved = 0.5 * (1 - RATE * 3 * 8.0 / 16)  # Three times what `test_..._by_hand` has.
+    assert weights[:3] == pytest.approx([moved] * 3, rel=1e-6)
+    assert logs[3] == pytest.approx(3 * 48 * (moved / 16) ** 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@BOTH
+def test_penalised_updates_are_those_of_pytorch(update, objective, float64, random_images):
+    torch = pytest.importorskip("torch", reason="needs PyTorch (benchmarks/requirements.txt)")
+    img = keras.Input(SHAPE)
+    x = keras.layers.Conv2D(4, 3, activation="tanh")(img)
+    d = keras.Model(img, keras.layers.Conv2D(2, 1)(x))
+    d.compile(loss=OBJECTIVES[objective].discriminator, optimizer=keras.optimizers.SGD(RATE))
+    d.optimizer.build(d.trainable_variables)
+    real, fake = (random_images(3, *SHAPE, seed=seed, dtype="float64") for seed in (0, 1))
+
+    # PyTorch has channels first, and in kernels the outputs before the inputs.
+    weights = [w.transpose(3, 2, 0, 1) if w.ndim == 4 else w for w in d.get_weights()]
+    weights = [torch.tensor(w, requires_grad=True) for w in weights]
+    imgs = [torch.tensor(x.transpose(0, 3, 1, 2), requires_grad=True) for x in (real, fake)]
+
+    def scores_of(x):
+        x = torch.tanh(torch.nn.functional.conv2d(x, *weights[:2]))
+        return torch.nn.functional.conv2d(x, *weights[2:])
+
+    def loss_on(sign, x):
+        scores = scores_of(x)
+        return {
+            "least_squares": lambda s: (s - max(sign, 0)) ** 2,
+            "log_likelihood": lambda s: torch.nn.functional.softplus(-sign * s),
+            "hinge": lambda s: torch.relu(1 - sign * s),
+            "wasserstein": lambda s: -sign * s,
+        }[objective](scores).mean()
+
+    def squared_slope(x):
+        means = scores_of(x).mean(dim=(1, 2, 3))
+        (slopes,) = torch.autograd.grad(means.sum(), x, create_graph=True)
+        return slopes.square().sum(dim=(1, 2, 3)).mean()
+
+    def descend(loss):
+        for weight, slope in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+            weight.data -= RATE * slope
+
+    def on_real():
+        return loss_on(1, imgs[0]), 0.5 * 7 * squared_slope(imgs[0])
+
+    def on_fake():
+        return loss_on(-1, imgs[1]), 0.5 * 3 * squared_slope(imgs[1])
+
+    if update is update_separately:
+        for half in (on_real, on_fake):
+            descend(sum(half()))
+    else:
+        (real_loss, r1), (fake_loss, r2) = on_real(), on_fake()
+        descend(0.5 * (real_loss + fake_loss) + r1 + r2)
+
+    update(d, tf.constant(real), tf.constant(fake), r1=7.0, r2=3.0)
+    for ours, theirs in zip(d.get_weights(), weights, strict=True):
+        theirs = theirs.detach().numpy()
+        theirs = theirs.transpose(2, 3, 1, 0) if theirs.ndim == 4 else theirs
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-14)

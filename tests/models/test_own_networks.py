@@ -54,10 +54,9 @@ def gradients(gan, data, variables):
     imgs_A, imgs_B = map(ops.convert_to_tensor, data)
     with tf.GradientTape() as tape:
         names, values = gan.combined.output_names, gan.combined([imgs_A, imgs_B], training=True)
-        outputs = dict(zip(names, values, strict=True))
-        loss = gan.combined.weigh(
-            gan.combined.losses_of(gan._targets(imgs_A, imgs_B, outputs), outputs)
-        )
+        valid = ops.ones_like(values[0])
+        targets = dict(zip(names, [valid, valid, *2 * [imgs_A, imgs_B]], strict=True))
+        loss, _ = gan.combined.full_objective(targets, dict(zip(names, values, strict=True)))
     return [np.asarray(gradient) for gradient in tape.gradient(loss, variables)]
 
 

@@ -69,6 +69,19 @@ def test_it_learns_the_way_it_is_told(random_images):
         assert np.abs(translated + blocks).mean() < 0.5 * np.abs(2 * blocks).mean()
 
 
+def test_r1_has_slopes_by_both_images(data):
+    class Linear(Pix2Pix):
+        def build_discriminator(self):
+            pair = keras.Input((*SHAPE[:2], 6))
+            return keras.Model(pair, keras.layers.Conv2D(1, 1, kernel_initializer="ones")(pair))
+
+    gan = Linear(SHAPE, gf=2, seed=0, generator="unet")
+    gan.r1 = 1.0
+    logs = gan._step(*map(keras.ops.convert_to_tensor, data))
+    # A mean over 32² scores; the slope is one share of it in each of six channels.
+    assert float(logs["d_r1"]) == pytest.approx(6 / 32**2, rel=1e-5)
+
+
 def test_it_trains_on_pairs_in_the_books_way(gan, fruit_dir, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     # Test images are pairs and serve here to train on.

@@ -27,9 +27,9 @@ from cyclegan_keras.config.models import ModelInfo, Recipe, Variant, register
 from cyclegan_keras.config.networks import PatchGANConfig, ResNetConfig
 from cyclegan_keras.config.run import RunConfig
 from cyclegan_keras.models.base import GAN
+from cyclegan_keras.models.calls import Calls
 from cyclegan_keras.models.checks import named
 from cyclegan_keras.models.combined import Combined
-from cyclegan_keras.models.discriminator_updates import Calls
 from cyclegan_keras.runs.trainer import make_model, train_run
 from cyclegan_keras.training.faults import Interrupted
 from tests.reliability.support import assert_same_state
@@ -92,15 +92,15 @@ class OneSided(GAN):
     def _step(self, imgs_A, imgs_B):
         calls = Calls()
         with tf.GradientTape() as tape:
-            (fake_B,) = calls(self.g_AB, imgs_A)
-            (valid_B,) = calls(self.d_B, fake_B)
-            (content,) = calls(self.encoder, fake_B)
+            fake_B = calls(self.g_AB, imgs_A)
+            valid_B = calls(self.d_B, fake_B)
+            content = calls(self.encoder, fake_B)
             targets = {
                 "valid_B": ops.ones_like(valid_B),
                 "content": ops.average_pool(imgs_A, 8, 8),
             }
-            losses = self.combined.losses_of(targets, {"valid_B": valid_B, "content": content})
-            g_loss = self.combined.weigh(losses, calls.losses)
+            outputs = {"valid_B": valid_B, "content": content}
+            g_loss, losses = self.combined.full_objective(targets, outputs, calls.losses)
         variables = self.combined.trainable_variables
         self.combined.optimizer.apply(tape.gradient(g_loss, variables), variables)
         d_logs = self.update_discriminator(self.d_B, imgs_B, fake_B)
