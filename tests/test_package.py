@@ -16,6 +16,7 @@ import pytest
 import cyclegan_keras
 from cyclegan_keras import _backend
 from cyclegan_keras.cli.main import main
+from cyclegan_keras.config.recipes import FAST
 from cyclegan_keras.metrics.backbones import efficientnet
 from cyclegan_keras.networks import build_generator
 
@@ -49,9 +50,7 @@ def network_files(tmp_path_factory):
         "unet": build_generator(shape, 2, seed=0),
         "deep_unet": build_generator(shape, 2, "deep_unet", seed=0),
         "resnet": build_generator(shape, 2, "resnet", 1, seed=0),
-        "fast": build_generator(
-            shape, 2, "resnet", 1, "resize", 0.0, "reflect", "pixel", True, True, seed=0
-        ),
+        "fast": FAST.model.generator.with_settings(gf=2, num_blocks=1).build(shape, seed=0),
         "residual": build_generator(shape, 2, residual=True, seed=0),
         "contrib": build_generator(shape, 2, norm="contrib", seed=0),
     }

@@ -50,6 +50,7 @@ def setting(
     choices: Callable[[], tuple[Any, ...]] | None = None,
     kinds: Mapping[str, Any] | None = None,
     least: float | None = None,
+    most: float | None = None,
     above: float | None = None,
     below: float | None = None,
     by_recipe: bool = False,
@@ -76,6 +77,7 @@ def setting(
         kinds: If the setting chooses one of several dataclasses of settings: by the name of the
             choice, the dataclass with its defaults.
         least: The smallest value.
+        most: The largest value.
         above: A value that it must be larger than.
         below: A value that it must be smaller than.
         by_recipe: Whether recipes decide it, outside of a model, whose settings they all decide.
@@ -169,10 +171,12 @@ class Setting:
         return value
 
     def _check_range(self, value: Any, of: str) -> None:
-        least, above, below = (self.about[key] for key in ("least", "above", "below"))
+        least, most, above, below = (self.about[key] for key in ("least", "most", "above", "below"))
         received = f"Received: {self.name}={value!r}"
         if least is not None and not least <= value < float("inf"):
             raise ValueError(f"`{self.name}` must be at least {least}. {received}")
+        if most is not None and not value <= most:
+            raise ValueError(f"`{self.name}` must be at most {most}. {received}")
         if above is not None and not above < value < float("inf"):
             raise ValueError(f"`{self.name}` must be above {above}. {received}")
         if below is not None and not value < below:

@@ -44,6 +44,14 @@ class AdversarialLossConfig(Part):
         objective: What discriminators and generators minimise; see `losses.OBJECTIVES`.
         lambda_gan: Weight of each adversarial loss.
         lambda_penalty: Weight of the gradient penalty, which only "wasserstein" has.
+        r1: γ of R1: discriminators also minimise `r1 / 2` times the squared slope of their scores
+            at real images. It keeps them from winning, so that longer training is not worse.
+        r2: γ of R2: the same at translations.
+        r1_every: R1 and R2 count in every so many-th step, and then so many times as much.
+
+    Reference:
+        [Mescheder et al., 2018](https://arxiv.org/abs/1801.04406), section 4.1, on R1 and R2;
+        [Karras et al., 2019](https://arxiv.org/abs/1912.04958), section 3.1, on `r1_every`.
     """
 
     objective: Literal["least_squares", "log_likelihood", "hinge", "wasserstein"] = setting(
@@ -56,6 +64,25 @@ class AdversarialLossConfig(Part):
         "weight of the gradient penalty of the wasserstein objective",
         least=0,
         needs=Needs("objective", ("wasserstein",)),
+    )
+    r1: float = setting(
+        "losses",
+        0.0,
+        "γ of R1, a penalty on the slope of discriminators at real images, such as 30; it keeps "
+        "them from winning",
+        least=0,
+    )
+    r2: float = setting(
+        "losses",
+        0.0,
+        "γ of R2, a penalty on the slope of discriminators at translations",
+        least=0,
+    )
+    r1_every: int = setting(
+        "losses",
+        1,
+        "R1 and R2 count in every N-th step only, and then N times as much, which saves time",
+        least=1,
     )
 
 
@@ -184,6 +211,8 @@ class DiffAugmentConfig(Part):
         translation: Images are shifted by up to this share of their size, in [0, 1).
         color: How much their brightness, saturation and contrast change; 1 for as much as in the
             paper.
+        cutout: Sides of a rectangle that becomes gray, in shares of the image's, in [0, 1]; 0.5 in
+            the paper.
 
     Reference:
         [Zhao et al., 2020](https://arxiv.org/abs/2006.10738).
@@ -207,6 +236,15 @@ class DiffAugmentConfig(Part):
         name="diffaugment_color",
         was=["d_colour"],
         least=0,
+    )
+    cutout: float = setting(
+        "training",
+        0.0,
+        "DiffAugment: cuts a rectangle with these shares of the sides out of all that a "
+        "discriminator sees, at random, such as 0.5, at most 1",
+        name="diffaugment_cutout",
+        least=0,
+        most=1,
     )
 
 

@@ -1,7 +1,9 @@
 """Settings in dataclasses that hold each other, and the same settings by their flat names."""
 
+import contextlib
 import dataclasses
 import importlib
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -74,8 +76,10 @@ class Part:
             TypeError: If there is no such setting.
             ValueError: If a value is wrong.
         """
-        settings = renamed(settings, [self])
-        changed = put(self, settings)
+        names = earlier_names([self])
+        with errors_name_as_given(settings, names):
+            settings = {names.get(name, name): value for name, value in settings.items()}
+            changed = put(self, settings)
         if unknown := settings.keys() - changed.settings().keys():
             raise TypeError(
                 f"__init__() got an unexpected keyword argument {min(unknown)!r}: the settings of "
@@ -191,18 +195,30 @@ def all_settings(parts: Collection[Part]) -> list[Setting]:
     return found
 
 
-def renamed(values: Mapping[str, Any], parts: Collection[Part]) -> dict[str, Any]:
-    """Gives settings that have their earlier names those of today.
+def earlier_names(parts: Collection[Part]) -> dict[str, str]:
+    """Returns the names that settings once had, with those of today."""
+    return {old: setting.name for setting in all_settings(parts) for old in setting.about["was"]}
+
+
+@contextlib.contextmanager
+def errors_name_as_given(given: Collection[str], names: Mapping[str, str]) -> Iterator[None]:
+    """Lets errors name a setting as it was given, if that is its earlier name.
 
     Args:
-        values: By names.
-        parts: The dataclasses that they may be in.
+        given: The names that were given.
+        names: From `earlier_names`.
 
-    Returns:
-        The values by the names of today.
+    Yields:
+        Once.
     """
-    names = {old: setting.name for setting in all_settings(parts) for old in setting.about["was"]}
-    return {names.get(name, name): value for name, value in values.items()}
+    try:
+        yield
+    except ValueError as error:
+        text = str(error)
+        for old in given:
+            if old in names:
+                text = re.sub(rf"\b{names[old]}\b", old, text)
+        raise ValueError(text) from None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

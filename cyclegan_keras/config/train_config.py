@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import json
 import os
-import re
 import types
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -63,18 +62,11 @@ class TrainConfig:
         chosen: Collection[str] = (),
         **settings: Any,
     ) -> None:
-        given = _of_today(settings)
-        names = {_earlier_names()[old]: old for old in settings if old in _earlier_names()}
-        if isinstance(model, str):
-            given["model"] = _MODEL.checked(model)
-        try:
+        with parts.errors_name_as_given(settings, _earlier_names()):
+            given = _of_today(settings)
+            if isinstance(model, str):
+                given["model"] = _MODEL.checked(model)
             self._decide(data, model, run, frozenset(chosen), given)
-        except ValueError as error:
-            # By the name that it was given.
-            text = str(error)
-            for name, old in names.items():
-                text = re.sub(rf"\b{name}\b", old, text)
-            raise ValueError(text) from None
 
     def _decide(
         self,
@@ -430,7 +422,7 @@ def _known(registered: Any) -> tuple[dict[str, Setting], dict[str, str]]:
     for each in parts.all_settings([RunConfig(), DataConfig(), *of_models]):
         found.setdefault(each.name, []).append(each)
     ordered = sorted(found.values(), key=lambda same: GROUPS.index(same[0].about["group"]))
-    earlier = {old: each[0].name for each in ordered for old in each[0].about["was"]}
+    earlier = parts.earlier_names([RunConfig(), DataConfig(), *of_models])
     return {same[0].name: _merged(same) for same in ordered}, earlier
 
 

@@ -51,7 +51,8 @@ class GAN(SeveralNetworks):
 
     Attributes:
         config: The settings.
-        objective, lambda_penalty, discriminator_update: Those of them that each step looks up.
+        objective, lambda_penalty, r1, r2, r1_every, discriminator_update: Those of them that each
+            step looks up.
 
     Raises:
         ValueError: If the images are of no such shape.
@@ -60,9 +61,6 @@ class GAN(SeveralNetworks):
     config: GANConfig
     shown_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     # Of the discriminators' penalties; see `update_separately`.
-    r1: float = 0.0
-    r1_every: int = 1
-    r2: float = 0.0
 
     def __init__(
         self,
@@ -92,6 +90,7 @@ class GAN(SeveralNetworks):
         self.config = config
         self.objective = config.loss.objective
         self.lambda_penalty = config.loss.lambda_penalty
+        self.r1, self.r2, self.r1_every = config.loss.r1, config.loss.r2, config.loss.r1_every
         self.discriminator_update = config.step.discriminator_update
         self.seed = checked_seed(seed)
         self._num_seeds = 0

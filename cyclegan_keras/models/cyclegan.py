@@ -133,9 +133,13 @@ class CycleGAN(GAN):
                 pool.build((None, *self.img_shape))
         self.view = None
         augment = config.diffaugment
-        if augment.translation or augment.color:
+        if augment.translation or augment.color or augment.cutout:
             self.view = RandomView(
-                augment.translation, augment.color, self._next_seed(), name="view"
+                augment.translation,
+                augment.color,
+                self._next_seed(),
+                cutout=augment.cutout,
+                name="view",
             )
         self._finish()
 

@@ -7,12 +7,12 @@ import tensorflow as tf
 
 from cyclegan_keras.layers.random_stream import RandomStream
 
-# Half the width of what each is drawn from at `colour=1`, as in the paper.
+# Half the width of what each is drawn from at `color=1`, as in the paper.
 BRIGHTNESS, SATURATION, CONTRAST = 0.5, 1.0, 0.5
 
 
 class RandomView(keras.layers.Layer):
-    """Shifts and recolours images, and cuts pieces out of them, at random and each by itself.
+    """Shifts and recolors images, and cuts pieces out of them, at random and each by itself.
 
     Real and translated images both go through it, and the generators' gradients come back through
     it, so it does not show in translations; but discriminators cannot learn a few hundred images
@@ -20,10 +20,10 @@ class RandomView(keras.layers.Layer):
 
     Args:
         shift: The largest shift up and down, left and right, in shares of the image's size, in
-            [0, 1); 0.125 in the paper. What comes in from outside is 0, medium grey.
-        colour: How much brightness, saturation and contrast change; 0 is not at all, and 1 as in
+            [0, 1); 0.125 in the paper. What comes in from outside is 0, medium gray.
+        color: How much brightness, saturation and contrast change; 0 is not at all, and 1 as in
             the paper.
-        cutout: Height and width of a rectangle that becomes medium grey, in shares of the image's,
+        cutout: Height and width of a rectangle that becomes medium gray, in shares of the image's,
             in [0, 1]; 0.5 in the paper. Its middle is anywhere, so it may reach out of the image.
         seed: Of its choices; `None` draws another one each time.
         **kwargs: Of `keras.layers.Layer`.
@@ -41,7 +41,7 @@ class RandomView(keras.layers.Layer):
     def __init__(
         self,
         shift: float = 0.125,
-        colour: float = 1.0,
+        color: float = 1.0,
         seed: int | None = None,
         *,
         cutout: float = 0.0,
@@ -50,12 +50,12 @@ class RandomView(keras.layers.Layer):
         super().__init__(**kwargs)
         if not 0 <= shift < 1:
             raise ValueError(f"`shift` must be in [0, 1). Received: shift={shift}")
-        if not colour >= 0:
-            raise ValueError(f"`colour` must be at least 0. Received: colour={colour}")
+        if not color >= 0:
+            raise ValueError(f"`color` must be at least 0. Received: color={color}")
         if not 0 <= cutout <= 1:
             raise ValueError(f"`cutout` must be in [0, 1]. Received: cutout={cutout}")
         self.shift = shift
-        self.colour = colour
+        self.color = color
         self.cutout = cutout
         self.random = RandomStream(seed)
         # Translations are float32, whatever the precision of the networks, and so is chance.
@@ -67,20 +67,20 @@ class RandomView(keras.layers.Layer):
         chances = self.random.uniform((tf.shape(inputs)[0], 5))
         # -1 to 1 each.
         chances = tf.cast(2 * chances - 1, inputs.dtype)
-        if self.colour:
-            inputs = self._recoloured(inputs, chances[:, :3])
+        if self.color:
+            inputs = self._recolored(inputs, chances[:, :3])
         if self.shift:
             inputs = self._shifted(inputs, chances[:, 3:])
         return self._cut_out(inputs) if self.cutout else inputs
 
-    def _recoloured(self, imgs: Any, chances: Any) -> Any:
+    def _recolored(self, imgs: Any, chances: Any) -> Any:
         brightness, saturation, contrast = (
-            self.colour * width * chances[:, place, None, None, None]
+            self.color * width * chances[:, place, None, None, None]
             for place, width in enumerate((BRIGHTNESS, SATURATION, CONTRAST))
         )
         imgs = imgs + brightness
-        grey = tf.reduce_mean(imgs, axis=3, keepdims=True)
-        imgs = grey + (1 + saturation) * (imgs - grey)
+        gray = tf.reduce_mean(imgs, axis=3, keepdims=True)
+        imgs = gray + (1 + saturation) * (imgs - gray)
         mean = tf.reduce_mean(imgs, axis=(1, 2, 3), keepdims=True)
         return mean + (1 + contrast) * (imgs - mean)
 
@@ -96,7 +96,7 @@ class RandomView(keras.layers.Layer):
         return imgs
 
     def _cut_out(self, imgs: Any) -> Any:
-        # Chances of its own, so that shifts and colours are the same with it as without.
+        # Chances of its own, so that shifts and colors are the same with it as without.
         chances = self.random.uniform((tf.shape(imgs)[0], 2))
         inside = []
         for axis in (1, 2):

@@ -20,6 +20,7 @@ from cyclegan_keras.networks.common import (
 
 def build_resnet_generator(
     img_shape: ImgShape = (256, 256, 3),
+    gf: int | None = None,
     *,
     seed: int | None = None,
     name: str | None = None,
@@ -30,6 +31,7 @@ def build_resnet_generator(
     Args:
         img_shape: `(height, width, channels)`; height and width divisible by 4, at least 8. Either
             may be `None`: any such size.
+        gf: Filters of the first layer; `None` means those of the dataclass.
         seed: Of the initial weights, N(0, 0.02); `None` draws other ones each time.
         name: Of the model.
         **settings: Those of `ResNetConfig`.
@@ -43,6 +45,7 @@ def build_resnet_generator(
     Reference:
         [Zhu et al., 2017](https://arxiv.org/abs/1703.10593), appendix 7.2.
     """
+    settings |= {} if gf is None else {"gf": gf}
     return ResNetConfig(**settings).build(img_shape, seed, name)
 
 

@@ -43,6 +43,7 @@ def _double(
 
 def build_unet_generator(
     img_shape: ImgShape = (128, 128, 3),
+    gf: int | None = None,
     *,
     seed: int | None = None,
     name: str | None = None,
@@ -53,6 +54,7 @@ def build_unet_generator(
     Args:
         img_shape: `(height, width, channels)`; height and width divisible by 16, at least 32.
             Either may be `None`: any such size.
+        gf: Filters of the first layer; `None` means those of the dataclass.
         seed: Of the initial weights and of dropout; `None` draws other ones each time.
         name: Of the model.
         **settings: Those of `UNetConfig`.
@@ -66,6 +68,7 @@ def build_unet_generator(
     Reference:
         *GANs in Action*, listing 9.4.
     """
+    settings |= {} if gf is None else {"gf": gf}
     return UNetConfig(**settings).build(img_shape, seed, name)
 
 
@@ -107,6 +110,7 @@ def unet(
 
 def build_deep_unet_generator(
     img_shape: ImgShape = (256, 256, 3),
+    gf: int | None = None,
     *,
     seed: int | None = None,
     name: str | None = None,
@@ -118,6 +122,7 @@ def build_deep_unet_generator(
         img_shape: `(height, width, channels)`; height and width divisible by 2 to the number of
             halvings. So the shorter side is 32, 64, 128 or a multiple of 256 pixels, and a multiple
             of it, or of 256, will do for the longer one.
+        gf: Filters of the first layer; `None` means those of the dataclass.
         seed: Of the initial weights, N(0, 0.02), and of dropout; `None` draws other ones each time.
         name: Of the model.
         **settings: Those of `DeepUNetConfig`.
@@ -131,6 +136,7 @@ def build_deep_unet_generator(
     Reference:
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), appendix 6.1.1.
     """
+    settings |= {} if gf is None else {"gf": gf}
     return DeepUNetConfig(**settings).build(img_shape, seed, name)
 
 

@@ -255,6 +255,23 @@ def test_parts_may_be_given_whole():
     assert book.model == dataclasses.replace(BOOK.model, step=step)
 
 
+def test_penalties_and_cutout_reach_the_model():
+    config = TrainConfig(
+        image_size=32, gf=2, df=2, r1=3, r2=2.0, r1_every=4, diffaugment_cutout=0.5
+    )
+    gan = CycleGAN(**config.model_settings())
+    assert (gan.r1, gan.r2, gan.r1_every, gan.view.cutout) == (3.0, 2.0, 4, 0.5)
+    pairs = TrainConfig(model="pix2pix", image_size=32, gf=2, df=2, r1=3)
+    assert Pix2Pix(**pairs.model_settings()).r1 == 3.0
+    for wrong, words in (
+        ({"r1": -1.0}, "`r1` must be at least 0"),
+        ({"r1_every": 0}, "`r1_every` must be at least 1"),
+        ({"diffaugment_cutout": 1.5}, "`diffaugment_cutout` must be at most 1"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            TrainConfig(**wrong)
+
+
 def test_earlier_names_still_work():
     config = TrainConfig(d_shift=0.25, d_colour=1, d_source=0.25, residual=False)
     assert config == TrainConfig(

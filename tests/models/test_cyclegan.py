@@ -378,5 +378,5 @@ def test_what_is_to_be_changed_has_a_share_of_what_discriminators_call_translate
 
 
 def test_a_wrong_share_is_told():
-    with pytest.raises(ValueError, match=r"in \[0, 1\). Received: d_source=1.0"):
+    with pytest.raises(ValueError, match=r"below 1. Received: d_source=1.0"):
         CycleGAN(SHAPE, gf=2, df=2, d_source=1.0)

@@ -10,7 +10,7 @@ def test_every_shift_is_as_likely_and_none_is_farther():
     """Of one bright pixel, all 5 × 5 places come up, each about equally often; grey comes in."""
     imgs = np.zeros((2500, 16, 16, 1), "float32")
     imgs[:, 8, 6] = 1
-    views = np.asarray(RandomView(shift=0.125, colour=0, seed=0)(imgs))
+    views = np.asarray(RandomView(shift=0.125, color=0, seed=0)(imgs))
     places = np.argwhere(views[..., 0] == 1)[:, 1:] - (8, 6)
     assert len(places) == 2500
     found, counts = np.unique(places, axis=0, return_counts=True)
@@ -23,7 +23,7 @@ def test_every_shift_is_as_likely_and_none_is_farther():
 
 def test_what_is_shifted_out_is_gone_and_grey_comes_in():
     imgs = np.ones((50, 8, 8, 3), "float32")
-    views = np.asarray(RandomView(shift=0.25, colour=0, seed=1)(imgs))
+    views = np.asarray(RandomView(shift=0.25, color=0, seed=1)(imgs))
     for view in views:
         rows = (view == 1).all(axis=(1, 2)).sum() or (view == 1).any(axis=(1, 2)).sum()
         columns = (view == 1).any(axis=(0, 2)).sum()
@@ -34,7 +34,7 @@ def test_what_is_shifted_out_is_gone_and_grey_comes_in():
 
 def test_colours_by_hand():
     """The chances of one image are taken out, and its colours worked out anew."""
-    view = RandomView(shift=0, colour=0.6, seed=3)
+    view = RandomView(shift=0, color=0.6, seed=3)
     imgs = np.random.default_rng(0).uniform(-1, 1, (2, 4, 5, 3))
     chances = 2 * np.asarray(RandomView(seed=3).random.uniform((2, 5)), np.float64) - 1
     found = np.asarray(view(imgs.astype("float32")))
@@ -49,7 +49,7 @@ def test_colours_by_hand():
 @pytest.mark.parametrize(("size", "cutout"), [(6, 0.5), (8, 0.5), (6, 1.0)])
 def test_rectangles_are_cut_out_everywhere_equally_often(size, cutout):
     imgs = np.ones((4000, size, size + 2, 3), "float32")
-    views = np.asarray(RandomView(shift=0, colour=0, cutout=cutout, seed=0)(imgs))
+    views = np.asarray(RandomView(shift=0, color=0, cutout=cutout, seed=0)(imgs))
     cut = views[..., 0] == 0
     np.testing.assert_array_equal(views, np.where(cut, 0.0, 1.0)[..., None] * imgs)
     rows, columns = cut.any(axis=2), cut.any(axis=1)
@@ -89,7 +89,7 @@ def test_each_call_is_another_view_and_a_seed_gives_the_same(random_images):
 
 def test_gradients_come_back_to_where_they_belong():
     x = tf.Variable(np.random.default_rng(0).normal(size=(1, 8, 8, 1)))
-    view = RandomView(shift=0.25, colour=0, seed=5)
+    view = RandomView(shift=0.25, color=0, seed=5)
     weights = np.random.default_rng(1).normal(size=(1, 8, 8, 1))
     with tf.GradientTape() as tape:
         seen = view(x)
@@ -112,7 +112,7 @@ def test_gradients_come_back_to_where_they_belong():
     [
         ({"shift": 1.0}, "shift=1.0"),
         ({"shift": -0.1}, "shift=-0.1"),
-        ({"colour": -1}, "colour=-1"),
+        ({"color": -1}, "color=-1"),
         ({"cutout": 1.5}, "cutout=1.5"),
     ],
 )
