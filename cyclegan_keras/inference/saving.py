@@ -1,4 +1,4 @@
-"""What a run leaves behind for use: its translators, and its figures."""
+"""What a run leaves behind for use: its translators, and its metrics."""
 
 import contextlib
 import json
@@ -100,11 +100,11 @@ def save_translators(
     return paths
 
 
-def save_figures(figures: dict[str, float], path: PathLike) -> None:
-    """Writes the figures of a run as JSON.
+def save_metrics(metrics: dict[str, float], path: PathLike) -> None:
+    """Writes the metrics of a run as JSON.
 
     Args:
-        figures: Numbers by name.
+        metrics: Numbers by name.
         path: Of the file.
     """
-    write_text(path, json.dumps(figures, indent=2) + "\n")
+    write_text(path, json.dumps(metrics, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""What a run has come to: translators and figures, and whether these are of those."""
+"""What a run has come to: translators and metrics, and whether these are of those."""
 
 import hashlib
 import json
@@ -11,54 +11,54 @@ from typing import Any
 from cyclegan_keras._files import PathLike, free_name
 from cyclegan_keras.config.train_config import TrainConfig
 
-FIGURES, REPORT, PICTURE = "metrics.json", "report.html", "translations.png"
+METRICS, REPORT, PICTURE = "metrics.json", "report.html", "translations.png"
 CHECKPOINTS = "checkpoints"
 EARLIER = "earlier"  # The folder for what tells of weights that were trained further.
 
 
-def figures_if_finished(config: TrainConfig) -> dict[str, Any] | None:
-    """Reads the figures of a run that has nothing left to do.
+def metrics_if_finished(config: TrainConfig) -> dict[str, Any] | None:
+    """Reads the metrics of a run that has nothing left to do.
 
     Args:
         config: The settings.
 
     Returns:
-        The figures; `None` if the run is not finished, or shall have more epochs.
+        The metrics; `None` if the run is not finished, or shall have more epochs.
 
     Raises:
-        ValueError: If the file with the figures is damaged.
+        ValueError: If the file with the metrics is damaged.
     """
     if config.run_dir is None:
         return None
-    figures = read_figures(config.run_dir)
-    is_stale = stale_translators(pathlib.Path(config.run_dir), figures)
-    return figures if figures.get("epochs", 0) >= config.epochs and not is_stale else None
+    metrics = read_metrics(config.run_dir)
+    is_stale = stale_translators(pathlib.Path(config.run_dir), metrics)
+    return metrics if metrics.get("epochs", 0) >= config.epochs and not is_stale else None
 
 
-def stale_translators(folder: pathlib.Path, figures: dict[str, Any]) -> list[str]:
-    """Finds translators that are no longer those that figures were measured of.
+def stale_translators(folder: pathlib.Path, metrics: dict[str, Any]) -> list[str]:
+    """Finds translators that are no longer those that metrics were measured of.
 
     Args:
         folder: Of the run.
-        figures: Its figures. Those of earlier versions do not say of which weights they are, and
+        metrics: Its metrics. Those of earlier versions do not say of which weights they are, and
             count as too old where the run has gone on for longer than they say.
 
     Returns:
         Names of files.
     """
-    if (digests := figures.get("weights")) is None:
+    if (digests := metrics.get("weights")) is None:
         from cyclegan_keras.training.checkpoints import CheckpointStore  # It loads NumPy.
 
-        newest = CheckpointStore(folder / CHECKPOINTS).newest() if "epochs" in figures else None
+        newest = CheckpointStore(folder / CHECKPOINTS).newest() if "epochs" in metrics else None
         progress = {"epoch": 0, "step": 0} if newest is None else newest.state["progress"]
-        if (progress["epoch"], progress["step"]) > (figures.get("epochs", 0), 0):
+        if (progress["epoch"], progress["step"]) > (metrics.get("epochs", 0), 0):
             return [path.name for path in sorted(folder.glob("g_??.keras"))]
         return []
     return [name for name, digest in digests.items() if _weights_digest(folder / name) != digest]
 
 
-def read_figures(folder: PathLike) -> dict[str, Any]:
-    """Reads the figures of a run.
+def read_metrics(folder: PathLike) -> dict[str, Any]:
+    """Reads the metrics of a run.
 
     Args:
         folder: Of the run.
@@ -69,28 +69,28 @@ def read_figures(folder: PathLike) -> dict[str, Any]:
     Raises:
         ValueError: If the file is damaged.
     """
-    path = pathlib.Path(folder) / FIGURES
+    path = pathlib.Path(folder) / METRICS
     try:
-        figures = json.loads(path.read_text("utf-8"))
+        metrics = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:
         raise ValueError(f"{str(path)!r} is not JSON ({error}). Take it out.") from None
-    if not isinstance(figures, dict):
-        raise ValueError(f"{str(path)!r} must hold figures by name. Take it out.")
-    if not isinstance(figures.get("weights", {}), dict):
+    if not isinstance(metrics, dict):
+        raise ValueError(f"{str(path)!r} must hold metrics by name. Take it out.")
+    if not isinstance(metrics.get("weights", {}), dict):
         raise ValueError(f"{str(path)!r} is damaged. Take it out. Received: weights")
     for name in ("epochs", "stopped_at_step"):
-        if type(figures.get(name, 0)) is not int:
+        if type(metrics.get(name, 0)) is not int:
             raise ValueError(
                 f"{str(path)!r} is damaged. Take it out. Received: "
-                f"{name}={str(figures[name])[:50]!r}"
+                f"{name}={str(metrics[name])[:50]!r}"
             )
-    return figures
+    return metrics
 
 
 def results_in(folder: PathLike) -> list[str]:
-    """Lists what a run has come to: translators and figures.
+    """Lists what a run has come to: translators and metrics.
 
     Args:
         folder: Of the run.
@@ -100,7 +100,7 @@ def results_in(folder: PathLike) -> list[str]:
     """
     place = pathlib.Path(folder)
     names = (path.name for path in place.iterdir()) if place.is_dir() else ()
-    return sorted(name for name in names if name.endswith(".keras") or name == FIGURES)
+    return sorted(name for name in names if name.endswith(".keras") or name == METRICS)
 
 
 def cannot_go_on(folder: PathLike) -> str | None:
@@ -151,13 +151,13 @@ def check_nothing_is_lost(folder: PathLike) -> None:
 def set_aside(folder: pathlib.Path) -> None:
     """Puts away what tells of the translators as they are, before they are trained further.
 
-    Figures, report and picture go to `earlier` (or `earlier-2`, …), so that nobody takes them for
+    Metrics, report and picture go to `earlier` (or `earlier-2`, …), so that nobody takes them for
     those of the new weights, and nothing is lost.
 
     Args:
         folder: Of the run.
     """
-    stale = [folder / name for name in (FIGURES, REPORT, PICTURE) if (folder / name).exists()]
+    stale = [folder / name for name in (METRICS, REPORT, PICTURE) if (folder / name).exists()]
     if stale:
         place = free_name(folder / EARLIER)
         place.mkdir()

@@ -102,7 +102,7 @@ def _unfinished_folder(
         # Damaged, of another version, or not ours to read: a new run does not need it.
         with contextlib.suppress(ValueError, OSError):
             theirs = TrainConfig.from_json(folder / CONFIG)
-            if record.read_figures(folder).get("epochs", 0) >= theirs.epochs:
+            if record.read_metrics(folder).get("epochs", 0) >= theirs.epochs:
                 continue
             if differing := _differing(config, theirs):
                 if is_named(folder.name):

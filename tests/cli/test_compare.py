@@ -14,7 +14,7 @@ from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.metrics import round_trip
 from cyclegan_keras.runs.run_data import make_loader
 
-FIGURES = {"num_A": 4, "num_B": 4, "on_test_images": True, "change_AB": 30.0, "change_BA": 20.0}
+METRICS = {"num_A": 4, "num_B": 4, "on_test_images": True, "change_AB": 30.0, "change_BA": 20.0}
 
 
 def digest(config):
@@ -28,8 +28,8 @@ def first(fruit_dir, tmp_path_factory):
     folder.mkdir()
     config = TrainConfig(image_size=32, data_dir=str(fruit_dir), gf=4)
     (folder / "config.json").write_text(config.to_json())
-    figures = {**FIGURES, "images": digest(config), "truth_AB": 12.5}
-    (folder / "metrics.json").write_text(json.dumps(figures))
+    metrics = {**METRICS, "images": digest(config), "truth_AB": 12.5}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
     (folder / "history.csv").write_text("epoch,step,seconds,truth_AB\n1,600,90,12.5\n")
     image = keras.Input((32, 32, 3))
     for name in ("g_AB", "g_BA"):
@@ -40,7 +40,7 @@ def first(fruit_dir, tmp_path_factory):
 
 @pytest.fixture
 def two(first, tmp_path):
-    """Copies of that run and of one with other settings and figures, which a test may spoil."""
+    """Copies of that run and of one with other settings and metrics, which a test may spoil."""
     one, other = (shutil.copytree(first, tmp_path / name) for name in ("one", "two"))
     change(other / "config.json", gf=8)
     change(other / "metrics.json", truth_AB=25.0)
@@ -191,7 +191,7 @@ def not_measured(two):
     (two[1] / "metrics.json").unlink()
 
 
-def damaged_figures(two):
+def damaged_metrics(two):
     (two[1] / "metrics.json").write_text("{")
 
 
@@ -210,8 +210,8 @@ def no_run(two):
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (not_measured, "no figures yet: there is no metrics.json. Measure its translators with"),
-        (damaged_figures, "metrics.json' is not JSON"),
+        (not_measured, "no metrics yet: there is no metrics.json. Measure its translators with"),
+        (damaged_metrics, "metrics.json' is not JSON"),
         (damaged_settings, "config.json' is not JSON"),
         (damaged_history, "history.csv' must be a table of numbers"),
         (no_run, "There is no run in"),

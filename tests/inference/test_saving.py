@@ -80,6 +80,6 @@ def test_translators_are_replaced_together_or_not_at_all(tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_figures_are_json(tmp_path):
-    saving.save_figures({"epochs": 2, "truth_AB": 0.1}, tmp_path / "metrics.json")
+def test_metrics_are_json(tmp_path):
+    saving.save_metrics({"epochs": 2, "truth_AB": 0.1}, tmp_path / "metrics.json")
     assert json.loads((tmp_path / "metrics.json").read_text()) == {"epochs": 2, "truth_AB": 0.1}

@@ -19,18 +19,18 @@ BY_EYE = {
 }
 
 
-def run(tmp_path, name, figures=None, seconds=None, **settings):
-    known = {**COUNTS, **(figures or {})}
+def run(tmp_path, name, metrics=None, seconds=None, **settings):
+    known = {**COUNTS, **(metrics or {})}
     curves = Curves(seconds=seconds or {})
     return Run(tmp_path / name, name, TrainConfig.make(**settings), known, curves)
 
 
 @pytest.fixture
 def make(tmp_path):
-    """Makes runs: of each, figures by name, beside those that all have."""
+    """Makes runs: of each, metrics by name, beside those that all have."""
     names = "abcdefgh"
     return lambda *of_each: [
-        run(tmp_path, n, figures) for n, figures in zip(names, of_each, strict=False)
+        run(tmp_path, n, metrics) for n, metrics in zip(names, of_each, strict=False)
     ]
 
 
@@ -150,7 +150,7 @@ def test_two_feature_spaces_are_never_compared(make):
 
 
 @pytest.mark.parametrize(
-    ("figures", "settings", "told"),
+    ("metrics", "settings", "told"),
     [
         ({"num_A": 3}, {}, "images of A: 4, 3"),
         ({"num_B": 4}, {}, "images of B: 5, 4"),
@@ -162,16 +162,16 @@ def test_two_feature_spaces_are_never_compared(make):
         ({"num_A": 3}, {"image_size": 32}, "image_size: 64, 32; images of A: 4, 3"),
     ],
 )
-def test_figures_of_different_data_have_no_best(figures, settings, told, tmp_path):
+def test_metrics_of_different_data_have_no_best(metrics, settings, told, tmp_path):
     one = run(tmp_path, "a", {**BY_EYE, "truth_AB": 3.0})
     other = run(
-        tmp_path, "b", {**BY_EYE, "truth_AB": 2.0, "strength_AB": 0.5, **figures}, **settings
+        tmp_path, "b", {**BY_EYE, "truth_AB": 2.0, "strength_AB": 0.5, **metrics}, **settings
     )
     found = rows([one, other])
     assert found["mean absolute error, A → B"] == ["3.00", "2.00"]
     assert found["strength, A → B, by eye"] == ["75%", "50%"]
     assert comparison.why_incomparable([one, other]) == (
-        "No best is marked: the figures are of different data and cannot be held against each "
+        "No best is marked: the metrics are of different data and cannot be held against each "
         f"other ({told})."
     )
     assert comparison.notes([one, other]) == [comparison.why_incomparable([one, other])]
@@ -194,7 +194,7 @@ def test_pix2pix_beside_cyclegan(tmp_path):
     both = run(tmp_path, "a", {"truth_AB": 3.0, "truth_BA": 2.0, "cycle_A": 5.0})
     pix2pix = {"model": "pix2pix", "dataset": "fruit", "image_size": 64}
     one_way = run(tmp_path, "b", {"truth_AB": 1.0}, **pix2pix)
-    del one_way.figures["change_BA"]
+    del one_way.metrics["change_BA"]
     found = rows([both, one_way])
     assert found["mean absolute error, A → B"] == ["3.00", "1.00*"]
     assert found["mean absolute error, B → A"] == ["2.00", ""]
@@ -220,7 +220,7 @@ def test_the_tables_as_text(tmp_path):
         "| steps done          |  600 |     |",
         "| minutes of training |  1.5 |     |",
         "",
-        r"| figure                     | better  |     a\|b |     c |",
+        r"| metric                     | better  |     a\|b |     c |",
         "| -------------------------- | ------- | -------: | ----: |",
         "| mean absolute error, A → B | lower   | **3.00** | 12.50 |",
         "| change, A → B              | neither |    30.00 |  1.00 |",
@@ -230,7 +230,7 @@ def test_the_tables_as_text(tmp_path):
         "--lambda-id or --lambda-cycle lets it change more.",
         "",
     ]
-    runs[1].figures["num_A"] = 3
+    runs[1].metrics["num_A"] = 3
     text = comparison.markdown(runs)
     assert "**" not in text
     assert text.splitlines()[12].startswith("No best is marked: ")

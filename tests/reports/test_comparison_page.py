@@ -14,7 +14,7 @@ from cyclegan_keras import DataLoader, plotting
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.reports import comparison_page, measured_run, pictures
 
-FIGURES = {
+METRICS = {
     "num_A": 4,
     "num_B": 4,
     "on_test_images": True,
@@ -38,12 +38,12 @@ HISTORY = """epoch,step,seconds,g_loss,kernel_AB,strength_AB,frechet_AB,truth_AB
 def make(tmp_path):
     """Makes a run with a history, and returns its folder."""
 
-    def made(name, figures=None, history=HISTORY):
+    def made(name, metrics=None, history=HISTORY):
         folder = tmp_path / name
         folder.mkdir()
         config = TrainConfig(image_size=32, data_dir="small_fruit")
         (folder / "config.json").write_text(config.to_json())
-        (folder / "metrics.json").write_text(json.dumps({**FIGURES, **(figures or {})}))
+        (folder / "metrics.json").write_text(json.dumps({**METRICS, **(metrics or {})}))
         (folder / "history.csv").write_text(history)
         return folder
 
@@ -120,10 +120,10 @@ def test_curves_of_two_feature_spaces_lie_apart(make):
 
 
 def test_a_run_has_one_colour_in_all_drawings():
-    figure = plotting.step_curves("x", {"a": ([], []), "b": ([1, 2], [3.0, 4.0])}, xlabel="minutes")
-    (axes,) = figure.axes
+    metric = plotting.step_curves("x", {"a": ([], []), "b": ([1, 2], [3.0, 4.0])}, xlabel="minutes")
+    (axes,) = metric.axes
     assert [to_hex(line.get_color()) for line in axes.lines] == [to_hex("C0"), to_hex("C1")]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["b"]
+    assert [text.get_text() for text in metric.legends[0].get_texts()] == ["b"]
     assert axes.get_xlabel() == "minutes"
 
 
@@ -133,7 +133,7 @@ def test_names_are_drawn_as_they_are(make):
     assert " _a$x$ " + "b" * 40 in drawn
 
 
-def test_without_figures_on_the_way_or_with_other_data_nothing_is_drawn(make):
+def test_without_metrics_on_the_way_or_with_other_data_nothing_is_drawn(make):
     losses = "epoch,step,seconds,g_loss\n1,100,60,3\n"
     runs = measured_run.read([make("a", history=losses), make("b", history=losses)])
     assert comparison_page.drawings(runs) == []
@@ -212,7 +212,7 @@ def test_all_of_it_is_on_the_page(make, loader, tmp_path):
     page = (tmp_path / "page.html").read_text("utf-8")
     assert re.findall(r"<h2>(.*?)</h2>", page) == [
         "Settings that differ",
-        "Figures",
+        "Metrics",
         "The same images",
         "How the trainings went",
     ]
@@ -235,7 +235,7 @@ def test_the_page_says_what_cannot_be_shown(make, tmp_path):
     runs = measured_run.read([make("a"), make("b", {"num_A": 3, "truth_AB": 25.0})])
     comparison_page.write(tmp_path / "page.html", runs, [], "There are no pictures, for a reason.")
     text = words((tmp_path / "page.html").read_text("utf-8"))
-    assert "No best is marked: the figures are of different data" in text
+    assert "No best is marked: the metrics are of different data" in text
     assert "There are no pictures, for a reason." in text
-    assert "Not drawn: figures of different data cannot be held against each other." in text
+    assert "Not drawn: metrics of different data cannot be held against each other." in text
     assert " best " not in text.replace("No best is marked", "").replace("is best)", "")

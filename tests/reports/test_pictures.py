@@ -27,7 +27,7 @@ def same(imgs, training):
 
 
 def seen(loader, extractor=None, **translators):
-    judge = evaluator.Judge(loader, extractor)
+    judge = evaluator.Evaluator(loader, extractor)
     return pictures.Seen(translators, loader, judge, judge.measure(translators))
 
 

@@ -52,9 +52,9 @@ def same(imgs, training):
 def page_of(
     folder, loader, extractor=None, config=CONFIG, history=None, is_own=True, **translators
 ):
-    judge = evaluator.Judge(loader, extractor)
+    judge = evaluator.Evaluator(loader, extractor)
     measured = judge.measure(translators)
-    measured.figures["translators"] = [f"{name}.keras" for name in translators]
+    measured.metrics["translators"] = [f"{name}.keras" for name in translators]
     seen = Seen(translators, loader, judge, measured)
     report.write(folder / "report.html", "a <run>", config, seen, history or Curves(), is_own)
     return (folder / "report.html").read_text("utf-8")
@@ -83,7 +83,7 @@ def test_all_of_it_is_there_and_the_faults_come_first(whole):
     page = (whole / "report.html").read_text("utf-8")
     text = words(page)
     assert headings(page) == [
-        "Figures",
+        "Metrics",
         "Images at random",
         "The best and the worst",
         "Nearest training images",
@@ -93,9 +93,9 @@ def test_all_of_it_is_there_and_the_faults_come_first(whole):
     assert text.startswith("a <run>: how good is it? Data set small_fruit")
     assert "measured on 4 test images of A and 4 of B · features of colours of <quarters>" in text
     assert "g_AB.keras, g_BA.keras" in text
-    assert text.index("g_AB copies its input") < text.index("Figures")
+    assert text.index("g_AB copies its input") < text.index("Metrics")
     assert "No fault was seen" not in text
-    # Every figure by features says which they are.
+    # Every metric by features says which they are.
     assert "By features: colours of <quarters>" in text
     assert text.index("kernel distance (lower") < text.index("strength (higher")
     # 2 × 4 at random of 4 pictures each, 2 × 4 the best and the worst, 2 × 4 neighbours of 5.
@@ -215,7 +215,7 @@ def test_discriminators_that_have_won_or_lost_at_the_end_are_named():
 
 
 def test_distance_and_strength_are_drawn_first_and_side_by_side():
-    drawings = report.figure_drawings(HISTORY)
+    drawings = report.metric_drawings(HISTORY)
     titles = [re.findall(r">([^<]*better\)|ear|eye[^<]*)<", text) for text in drawings]
     # And never those of two extractors over each other.
     assert titles == [
@@ -239,9 +239,9 @@ def test_the_learning_rate_is_a_curve():
 
 def test_losses_are_drawn_logarithmically_where_that_is_possible():
     def scale(values, is_loss=True):
-        figure = plotting.step_curves("x", {"a": ([1, 2], values)}, is_loss)
-        assert list(figure.axes[0].lines[0].get_ydata()) == values
-        return figure.axes[0].get_yscale()
+        metric = plotting.step_curves("x", {"a": ([1, 2], values)}, is_loss)
+        assert list(metric.axes[0].lines[0].get_ydata()) == values
+        return metric.axes[0].get_yscale()
 
     assert scale([0.5, 50.0]) == "log"
     # As a hinge loss may be, and the Wasserstein objective's.

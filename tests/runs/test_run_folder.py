@@ -165,20 +165,20 @@ def test_what_a_killed_process_had_begun_to_write_is_removed(tmp_path):
     assert left == {"config.json", ".mine", ".lock", "samples/0_9.png"}
 
 
-def test_a_run_is_finished_when_it_has_the_figures_of_all_its_epochs(tmp_path):
-    assert record.figures_if_finished(TrainConfig()) is None
-    assert record.figures_if_finished(config(tmp_path)) is None
+def test_a_run_is_finished_when_it_has_the_metrics_of_all_its_epochs(tmp_path):
+    assert record.metrics_if_finished(TrainConfig()) is None
+    assert record.metrics_if_finished(config(tmp_path)) is None
     (tmp_path / "metrics.json").write_text(json.dumps({"epochs": 5, "truth_AB": 3.0}))
-    assert record.figures_if_finished(config(tmp_path, epochs=5))["truth_AB"] == 3.0
-    assert record.figures_if_finished(config(tmp_path, epochs=4)) is not None
-    assert record.figures_if_finished(config(tmp_path, epochs=6)) is None
+    assert record.metrics_if_finished(config(tmp_path, epochs=5))["truth_AB"] == 3.0
+    assert record.metrics_if_finished(config(tmp_path, epochs=4)) is not None
+    assert record.metrics_if_finished(config(tmp_path, epochs=6)) is None
     (tmp_path / "metrics.json").write_text("{")
     with pytest.raises(ValueError, match="is not JSON"):
-        record.figures_if_finished(config(tmp_path))
+        record.metrics_if_finished(config(tmp_path))
     (tmp_path / "metrics.json").write_text("[1, 2]")
-    with pytest.raises(ValueError, match="must hold figures by name"):
-        record.figures_if_finished(config(tmp_path))
+    with pytest.raises(ValueError, match="must hold metrics by name"):
+        record.metrics_if_finished(config(tmp_path))
     for name, odd in (("epochs", "8"), ("epochs", None), ("stopped_at_step", "x")):
         (tmp_path / "metrics.json").write_text(json.dumps({"epochs": 8, name: odd}))
         with pytest.raises(ValueError, match=rf"is damaged. Take it out. Received: {name}='{odd}'"):
-            record.figures_if_finished(config(tmp_path))
+            record.metrics_if_finished(config(tmp_path))

@@ -45,7 +45,7 @@ class ProgressBar(keras.callbacks.Callback):
         self._bar.update()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Shows the epoch's last figures."""
+        """Shows the epoch's last metrics."""
         self._bar.set_postfix_str(self._words(logs))
 
     def on_train_end(self, logs: Any = None) -> None:

@@ -1,4 +1,4 @@
-"""The run's losses, figures and samples for TensorBoard."""
+"""The run's losses, metrics and samples for TensorBoard."""
 
 import importlib.util
 import pathlib
@@ -65,7 +65,7 @@ class TensorBoardLog(keras.callbacks.Callback):
         self,
         num_steps: int,
         losses: dict[str, float],
-        figures: dict[str, float],
+        metrics: dict[str, float],
         extractor: str | None = None,
     ) -> None:
         """Writes the numbers of one row of the history, and the learning rate.
@@ -73,7 +73,7 @@ class TensorBoardLog(keras.callbacks.Callback):
         Args:
             num_steps: Steps done.
             losses: Means by name.
-            figures: Numbers by name, none if nothing was measured.
+            metrics: Numbers by name, none if nothing was measured.
             extractor: The name of the feature space that some of them were measured in, if any; a
                 change of it begins new curves.
         """
@@ -84,7 +84,7 @@ class TensorBoardLog(keras.callbacks.Callback):
         def write() -> None:
             if rate is not None:
                 tf.summary.scalar("learning_rate", rate)
-            for group, values in (("losses", losses), (measured, figures)):
+            for group, values in (("losses", losses), (measured, metrics)):
                 for name, value in values.items():
                     tf.summary.scalar(f"{group}/{name}", value)
 
