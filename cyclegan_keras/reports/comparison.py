@@ -50,8 +50,8 @@ def settings(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
 
     Returns:
         Names and the value in each run, empty where its model has no such setting; those that
-        differ between runs whose models have them, and which translators were measured if these
-        are not the same.
+        differ between runs whose models have them, and which generators were evaluated if that
+        differs.
     """
     found = []
     for field in dataclasses.fields(TrainConfig):
@@ -62,7 +62,7 @@ def settings(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
         if field.name != "run_dir" and len(set(values) - {""}) > 1:
             found.append((field.name, values))
     measured = [", ".join(path.name for path in run.translators.values()) for run in runs]
-    return found + ([("translators measured", measured)] if len(set(measured)) > 1 else [])
+    return found + ([("generators evaluated", measured)] if len(set(measured)) > 1 else [])
 
 
 def _in_words(value: Any) -> str:

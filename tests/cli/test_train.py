@@ -251,7 +251,7 @@ def test_pix2pix_from_pictures_side_by_side(fruit_dir, tmp_path, monkeypatch, ca
     assert "g_BA.keras" in names
     assert "g_AB.keras" not in names
     output = capsys.readouterr().out
-    assert "B → A to the truth" in output
+    assert "B → A error to ground truth" in output
     assert "A → B" not in output
     figures = json.loads((tmp_path / "r" / "metrics.json").read_text())
     assert {"truth_BA", "truth_untranslated"} <= figures.keys()
@@ -373,7 +373,7 @@ def test_a_run_that_is_looked_at(fruit_dir, eye, tmp_path, capsys):
     assert main([*words.split(), *TINY, *looks.split()]) == 0
     out = capsys.readouterr().out.splitlines()
     name = features.from_file(eye).name
-    assert f"Judged  by Fréchet distance ({name}), every 2 steps" in out
+    assert f"Monitor FID (Fréchet distance), features of {name}, every 2 steps" in out
     assert not [line for line in out if "How good is it?" in line]
     # Looks after steps 2, 4 and 6; the third row is of the first epoch's end.
     rows = read_rows(run / "history.csv")
@@ -421,7 +421,7 @@ def test_a_run_that_gets_no_better_stops_and_stays_finished(
     words = f"train --data-dir {fruit_dir} --run-dir {run} --extractor {eye} --evaluate-every 1"
     command = [*words.split(), "--stop-when-stale", "1", *TINY, "--epochs"]
     assert main([*command, "2"]) == 0
-    assert "Stopped after step 2: no translator was at its best" in capsys.readouterr().out
+    assert "Early stopping after step 2: no generator improved" in capsys.readouterr().out
     figures = json.loads((run / "metrics.json").read_text())
     assert (figures["epochs"], figures["stopped_at_step"]) == (2, 2)
     assert [row["step"] for row in read_rows(run / "history.csv")] == ["1", "2"]
@@ -467,7 +467,7 @@ def test_what_goes_wrong_in_between_is_named(weight, fruit_dir, eye, tmp_path, c
     if np.isnan(weight):
         assert status == 2
         assert "In epoch 1, step 2, g_AB's " in err
-        assert "is not finite. The images of that step: " in err
+        assert "is not finite. The images of that step were " in err
         assert load_generator(tmp_path / "r" / "g_AB.best.keras")
     else:
         assert status == 0
@@ -489,10 +489,10 @@ def test_where_the_truth_is_known_it_does_without_features(
     words = f"train --data-dir {fruit_dir} --run-dir {tmp_path / 'r'} --evaluate-every 3"
     assert main([*words.split(), *TINY, "--epochs", "1", "--extractor", wanted]) == 0
     out = capsys.readouterr().out
-    told = "Going on without distance, strength and diversity." in out
+    told = "Continuing without the metrics that need features" in out
     assert told == (wanted == "auto")
-    assert "Judged  by error to the truth, every 3 steps" in out
-    assert "Step 3: A → B error to the truth " in out
+    assert "Monitor error to the ground truth, every 3 steps" in out
+    assert "Step 3: A → B error to the ground truth " in out
     (row,) = read_rows(tmp_path / "r" / "history.csv")
     assert float(row["truth_AB"]) > 0
     assert "kernel_AB" not in row
@@ -501,13 +501,17 @@ def test_where_the_truth_is_known_it_does_without_features(
 @pytest.mark.parametrize(
     ("has_truth", "flags", "message"),
     [
-        (False, "", "There is no trained network to look at the images with."),
-        (True, "--best-by kernel", "`best_by` cannot be kernel, which takes features."),
-        (True, "--best-by frechet", "`best_by` cannot be frechet, which takes features."),
-        (False, "--best-by truth", "`best_by` cannot be truth, for it is not known here"),
+        (False, "", "No feature extractor is installed."),
+        (True, "--best-by kernel", "`best_by` cannot be kernel, which needs features."),
+        (True, "--best-by frechet", "`best_by` cannot be frechet, which needs features."),
+        (
+            False,
+            "--best-by truth",
+            "`best_by` cannot be truth, because the ground truth is not known",
+        ),
         (True, "--extractor nowhere.keras", "nowhere.keras'. Give a .keras file."),
         (True, "--extractor vgg", "must be one of auto, inception, efficientnet"),
-        (False, "--extractor none", "`best_by` cannot be kernel, which takes features, with "),
+        (False, "--extractor none", "`best_by` cannot be kernel, which needs features, with "),
         (True, "--tensorboard", 'pip install "tensorboard>=2.20"'),
     ],
 )
@@ -527,7 +531,7 @@ def test_without_the_truth_it_goes_by_the_kernel_distance(fruit_dir, eye, tmp_pa
     data = without_tests(fruit_dir, tmp_path / "set")
     words = f"train --data-dir {data} --run-dir {tmp_path / 'r'} --evaluate-every 3"
     assert main([*words.split(), *TINY, "--epochs", "1", "--extractor", str(eye)]) == 0
-    assert "Step 3: A → B kernel distance " in capsys.readouterr().out
+    assert "Step 3: A → B KID (kernel distance) " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("model", ["cyclegan", "pix2pix"])

@@ -59,7 +59,7 @@ def test_a_model_with_a_weight_that_is_no_number_is_never_saved(value, tmp_path)
     before = (tmp_path / "g_AB.keras").read_bytes()
     model.set_weights([np.array([[1.0], [value]]), np.zeros(1)])
     with pytest.raises(
-        ValueError, match=r"g_AB is not saved: its weights '.*kernel' are not finite"
+        ValueError, match=r"g_AB is not saved, because its weights '.*kernel' are not finite"
     ):
         saving.save_translators({"g_AB": model}, tmp_path)
     assert (tmp_path / "g_AB.keras").read_bytes() == before

@@ -111,7 +111,7 @@ def test_the_same_command_goes_on_with_the_run_that_it_began(
     assert here() == 143
     assert here() == 0
     out = capsys.readouterr().out
-    assert f"Going on with {pathlib.Path('runs', 'noise')}" in out
+    assert f"Continuing the unfinished run in {pathlib.Path('runs', 'noise')}" in out
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["noise"]
     support.assert_same_run(tmp_path / "runs" / "noise", uninterrupted_here)
     # What is finished is not gone on with.
@@ -131,7 +131,7 @@ def test_of_other_settings_or_images_it_is_named_and_left(
     fresh_model()
     assert here("--lambda-cycle", "3") == 143
     out = capsys.readouterr().out
-    assert "runs/noise --resume` goes on with it (lambda_cycle=" in out
+    assert "runs/noise --resume` continues it (lambda_cycle=" in out
     assert contents(tmp_path / "runs" / "noise") == before
     others = shutil.copytree(noise_dir, tmp_path / "elsewhere" / "noise")
     (others / "trainA" / "00.png").unlink()
@@ -244,7 +244,7 @@ def test_metrics_that_an_earlier_version_left_behind(finished, train_here, tmp_p
     path.write_text(json.dumps({**metrics, "epochs": 1}))
     assert train_here("--resume", "--epochs", "1") == 2
     err = capsys.readouterr().err
-    assert "further than `epochs` says, after 2 epochs" in err
+    assert "longer than `epochs` already: it is after 2 epochs" in err
     assert "give at least 2." in err
     assert main(["compare", str(finished), str(tmp_path / "other")]) == 2
     assert "other weights than those in g_AB.keras and g_BA.keras" in capsys.readouterr().err

@@ -77,7 +77,7 @@ def test_what_the_other_model_does_not_have_is_empty(tmp_path):
 def test_which_translators_were_measured_is_told_if_it_differs(make):
     best = {"translators": ["g_AB.best.keras", "g_BA.best.keras"]}
     assert comparison.settings(make(best, {})) == [
-        ("translators measured", ["g_AB.best.keras, g_BA.best.keras", "g_AB.keras, g_BA.keras"])
+        ("generators evaluated", ["g_AB.best.keras, g_BA.best.keras", "g_AB.keras, g_BA.keras"])
     ]
     assert comparison.settings(make(best, best)) == []
 
@@ -100,10 +100,18 @@ def test_the_best_is_marked_where_one_direction_is_better(make):
     )
     assert found["mean absolute error, A → B"] == ["3.00", "2.00*", "4.00"]
     assert found["PSNR, A → B"] == ["20.00 dB", "25.00 dB", "inf dB*"]
-    assert found["kernel distance, A → B, by eye"] == ["0.2500", "0.2500", "-0.1250*"]
-    assert found["strength, A → B, by eye"] == ["75%*", "50%", "75%*"]
+    assert found["KID (kernel distance), A → B, features of eye"] == [
+        "0.2500",
+        "0.2500",
+        "-0.1250*",
+    ]
+    assert found["target-domain classification rate, A → B, features of eye"] == [
+        "75%*",
+        "50%",
+        "75%*",
+    ]
     # About 100 % is best; and of the change, neither end is.
-    assert found["diversity, A → B, by eye"] == ["90%", "110%", ""]
+    assert found["diversity, A → B, features of eye"] == ["90%", "110%", ""]
     assert found["change, A → B"] == ["30.00", "30.00", "30.00"]
 
 
@@ -126,13 +134,13 @@ def test_ties_and_gaps(values, shown, make):
     assert rows(runs)["mean absolute error, A → B"] == shown
 
 
-def test_distance_and_strength_of_a_way_stand_together(make):
+def test_kid_and_classification_rate_of_a_direction_stand_together(make):
     titles = list(rows(make(BY_EYE, BY_EYE)))
     assert titles[:4] == [
-        "kernel distance, A → B, by eye",
-        "strength, A → B, by eye",
-        "kernel distance, B → A, by eye",
-        "strength, B → A, by eye",
+        "KID (kernel distance), A → B, features of eye",
+        "target-domain classification rate, A → B, features of eye",
+        "KID (kernel distance), B → A, features of eye",
+        "target-domain classification rate, B → A, features of eye",
     ]
 
 
@@ -141,11 +149,11 @@ def test_two_feature_spaces_are_never_compared(make):
     runs = make(BY_EYE, other, {**BY_EYE, "kernel_AB": 0.5}, {})
     found = rows(runs)
     # The smallest of all numbers is no best: nothing else was heard by that ear.
-    assert found["kernel distance, A → B, by eye"] == ["0.2500*", "", "0.5000", ""]
-    assert found["kernel distance, A → B, by ear"] == ["", "0.1250", "", ""]
+    assert found["KID (kernel distance), A → B, features of eye"] == ["0.2500*", "", "0.5000", ""]
+    assert found["KID (kernel distance), A → B, features of ear"] == ["", "0.1250", "", ""]
     spaces = [space for kind, space, _ in comparison.tables(runs) if kind.by_features]
     assert spaces == ["eye", "ear"]
-    assert comparison.notes(runs) == [comparison.TWO_SPACES]
+    assert comparison.notes(runs) == [comparison.TWO_EXTRACTORS]
     assert comparison.notes(make(BY_EYE, BY_EYE, {})) == []
 
 
@@ -154,7 +162,7 @@ def test_two_feature_spaces_are_never_compared(make):
     [
         ({"num_A": 3}, {}, "images of A: 4, 3"),
         ({"num_B": 4}, {}, "images of B: 5, 4"),
-        ({"on_test_images": False}, {}, "measured on: test images, training images"),
+        ({"on_test_images": False}, {}, "evaluated on: test images, training images"),
         ({"images": "bb"}, {}, "SHA-256 of the images: aa, bb"),
         ({"data_set": "other"}, {}, "data set: fruit, other"),
         ({}, {"data_dir": "photos/set"}, "data set: fruit, set"),
@@ -169,10 +177,10 @@ def test_metrics_of_different_data_have_no_best(metrics, settings, told, tmp_pat
     )
     found = rows([one, other])
     assert found["mean absolute error, A → B"] == ["3.00", "2.00"]
-    assert found["strength, A → B, by eye"] == ["75%", "50%"]
+    assert found["target-domain classification rate, A → B, features of eye"] == ["75%", "50%"]
     assert comparison.why_incomparable([one, other]) == (
-        "No best is marked: the metrics are of different data and cannot be held against each "
-        f"other ({told})."
+        "No best values are marked, because the runs were evaluated on different data, so their "
+        f"metrics are not comparable ({told})."
     )
     assert comparison.notes([one, other]) == [comparison.why_incomparable([one, other])]
 
@@ -181,7 +189,7 @@ def test_the_same_images_can_be_shown_though_there_are_fewer_of_them_now(tmp_pat
     one, fewer = run(tmp_path, "a"), run(tmp_path, "b", {"num_A": 3})
     assert comparison.why_no_pictures([one, fewer]) is None
     assert comparison.why_no_pictures([one, run(tmp_path, "b", image_size=32)]) == (
-        "There are no pictures, for the runs have not the same images (image_size: 64, 32)."
+        "No pictures are shown, because the runs have different images (image_size: 64, 32)."
     )
 
 
@@ -202,8 +210,8 @@ def test_pix2pix_beside_cyclegan(tmp_path):
     assert found["change, B → A"] == ["20.00", ""]
 
 
-def test_faults_are_named_with_their_run(make):
-    found = comparison.faults(make({}, {"change_AB": 1.0}))
+def test_problems_are_named_with_their_run(make):
+    found = comparison.problems(make({}, {"change_AB": 1.0}))
     assert len(found) == 1
     assert found[0].startswith("b: g_AB copies its input: it changes a pixel by 1.0 of 255")
 

@@ -104,7 +104,7 @@ def test_a_run_that_is_none_and_one_that_was_not_measured(two, tmp_path):
     named = shutil.move(two[1], tmp_path / "with space")
     (named / "metrics.json").unlink()
     with pytest.raises(
-        FileNotFoundError, match=r"no metrics yet.*cyclegan evaluate --run-dir '/.*with space'$"
+        FileNotFoundError, match=r"not evaluated yet.*cyclegan evaluate --run-dir '/.*with space'$"
     ):
         measured_run.read([two[0], named])
 
@@ -113,8 +113,8 @@ def test_a_run_that_is_none_and_one_that_was_not_measured(two, tmp_path):
     ("text", "told"),
     [
         ("{", r"metrics.json' is not JSON .*cyclegan evaluate --run-dir "),
-        ("[1]", "must hold metrics by name, num_A, num_B, on_test_images, images among"),
-        ('{"num_A": 4, "num_B": 5}', "must hold metrics by name"),
+        ("[1]", "must contain metrics by name, with num_A, num_B, on_test_images, images"),
+        ('{"num_A": 4, "num_B": 5}', "must contain metrics by name"),
         (json.dumps({**METRICS, "truth_AB": "12"}), "damaged.*Received: truth_AB='12'"),
         (json.dumps({**METRICS, "truth_AB": None}), "damaged.*Received: truth_AB='None'"),
         (json.dumps({**METRICS, "extractor": 5}), "damaged.*Received: extractor='5'"),

@@ -28,23 +28,23 @@ def test_each_way_has_the_metrics_of_its_own_target():
         "accuracy_B": 0.8,
     }
     found = cells(metric_table.FEATURES, metrics)
-    # Distance and strength next to each other.
-    assert list(found) == ["kernel distance", "strength"]
-    assert found["kernel distance"] == [
+    # KID and classification rate next to each other.
+    assert list(found) == ["KID (kernel distance)", "target-domain classification rate"]
+    assert found["KID (kernel distance)"] == [
         Cell("0.1250", ["untranslated: 0.5000", "halves of real B: 0.0020"]),
         Cell(
             "-0.0625",
             [
                 "untranslated: 0.5000",
                 "halves of real A: 0.0010",
-                "deviation over blocks: 0.0030",
+                "standard deviation over blocks: 0.0030",
             ],
         ),
     ]
     # 10 % of the real A are taken for B as they stand, and 20 % of the real B for A.
-    assert found["strength"] == [
-        Cell("25%", ["real B taken for B: 80%", "untranslated: 10%"]),
-        Cell("75%", ["real A taken for A: 90%", "untranslated: 20%"]),
+    assert found["target-domain classification rate"] == [
+        Cell("25%", ["real B: 80%", "untranslated: 10%"]),
+        Cell("75%", ["real A: 90%", "untranslated: 20%"]),
     ]
 
 

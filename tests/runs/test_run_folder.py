@@ -87,7 +87,7 @@ def test_what_is_there_is_never_overwritten(tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
     (folder / "holiday.jpg").write_bytes(b"dear")
-    with pytest.raises(FileExistsError, match="is no run, and nothing is overwritten"):
+    with pytest.raises(FileExistsError, match="is not a run, and nothing is overwritten"):
         run_folder.opened(config(folder), "fruit").__enter__()
     with pytest.raises(FileExistsError):
         run_folder.check_folder(config(__file__))
@@ -145,7 +145,7 @@ def test_on_a_disk_without_locks_it_is_told_and_trained(name, tmp_path, monkeypa
     warnings = capsys.readouterr().err.splitlines()
     if name != "ENOSYS":
         assert len(warnings) == 2
-        assert "knows no locks" in warnings[0]
+        assert "does not support locks" in warnings[0]
         assert os.strerror(number) in warnings[0]
     number = errno.EIO
     with pytest.raises(OSError, match=os.strerror(errno.EIO)):
@@ -176,9 +176,9 @@ def test_a_run_is_finished_when_it_has_the_metrics_of_all_its_epochs(tmp_path):
     with pytest.raises(ValueError, match="is not JSON"):
         record.metrics_if_finished(config(tmp_path))
     (tmp_path / "metrics.json").write_text("[1, 2]")
-    with pytest.raises(ValueError, match="must hold metrics by name"):
+    with pytest.raises(ValueError, match="must contain metrics by name"):
         record.metrics_if_finished(config(tmp_path))
     for name, odd in (("epochs", "8"), ("epochs", None), ("stopped_at_step", "x")):
         (tmp_path / "metrics.json").write_text(json.dumps({"epochs": 8, name: odd}))
-        with pytest.raises(ValueError, match=rf"is damaged. Take it out. Received: {name}='{odd}'"):
+        with pytest.raises(ValueError, match=rf"is damaged. Remove it. Received: {name}='{odd}'"):
             record.metrics_if_finished(config(tmp_path))

@@ -155,7 +155,7 @@ def test_a_loss_that_is_no_number_stops_the_run_at_its_last_good_state(small, me
     paths_A, paths_B = run.loader.batch_paths(4, (0, 1), 1)
     assert len(paths_A) == len(paths_B) == 2
     assert all(repr(str(path)) in words for path in [*paths_A, *paths_B])
-    assert "g_AB.keras and g_BA.keras are of the last good checkpoint" in words
+    assert "g_AB.keras and g_BA.keras come from the last good checkpoint" in words
     assert "after 1 epoch" in words
     assert "--on-nan rollback" in words
     for path in (run.folder / "checkpoints").iterdir():
@@ -172,7 +172,7 @@ def test_or_it_goes_back_and_on_with_the_images_in_another_order(small, mended, 
     batches = break_at(run, 4)
     run.train()
     assert "g_loss is not finite" in (err := capsys.readouterr().err)
-    assert "Back to checkpoint-000002, after 1 epoch." in err
+    assert "Going back to checkpoint-000002, after 1 epoch." in err
     # 4 steps, the last one broken, which shows at the epoch's end; then epochs 2 and 3 in full.
     assert len(batches) == 4 + 4
     assert not np.array_equal(batches[2][0], batches[4][0])
@@ -185,7 +185,7 @@ def test_or_it_goes_back_and_on_with_the_images_in_another_order(small, mended, 
 def test_but_not_for_ever(small, mended, tmp_path):
     run = small(tmp_path, on_nan="rollback")
     batches = break_at(run, *range(3, 99))
-    with pytest.raises(ValueError, match=f"Stopped, {MAX_ATTEMPTS} times in vain"):
+    with pytest.raises(ValueError, match=f"Stopped after {MAX_ATTEMPTS} rollbacks"):
         run.train()
     assert 2 + 1 + MAX_ATTEMPTS <= len(batches) <= 2 + 2 * (1 + MAX_ATTEMPTS)
 
@@ -212,7 +212,7 @@ def test_without_any_checkpoint_there_is_nothing_to_go_back_to(
     monkeypatch.setattr(CheckpointStore, "save", full)
     run = small(tmp_path)
     break_at(run, 2)
-    with pytest.raises(ValueError, match="There is no good checkpoint to go back to"):
+    with pytest.raises(ValueError, match="There is no earlier checkpoint to go back to"):
         run.train()
     assert not (run.folder / "g_AB.keras").exists()
 

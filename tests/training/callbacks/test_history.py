@@ -45,7 +45,7 @@ class Measures(keras.callbacks.Callback):
         progress = self.params["progress"]
         step = 3 * progress.epoch + progress.step
         if step in self.metrics:
-            self.history.take_metrics(step, {"kernel_AB": self.metrics[step]}, "eye")
+            self.history.add_metrics(step, {"kernel_AB": self.metrics[step]}, "eye")
 
 
 def test_rows_are_means_since_the_row_before(train, tmp_path):
