@@ -159,8 +159,8 @@ def why_incomparable(runs: Sequence[Run]) -> str | None:
     if not (different := _different(facts)):
         return None
     return (
-        "No best values are marked, because the runs were evaluated on different data, so their "
-        f"metrics are not comparable ({different})."
+        "The runs were evaluated on different data, so their metrics are not comparable, and none "
+        f"is marked ({different})."
     )
 
 

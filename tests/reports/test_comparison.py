@@ -179,8 +179,8 @@ def test_metrics_of_different_data_have_no_best(metrics, settings, told, tmp_pat
     assert found["mean absolute error, A → B"] == ["3.00", "2.00"]
     assert found["target-domain classification rate, A → B, features of eye"] == ["75%", "50%"]
     assert comparison.why_incomparable([one, other]) == (
-        "No best values are marked, because the runs were evaluated on different data, so their "
-        f"metrics are not comparable ({told})."
+        "The runs were evaluated on different data, so their metrics are not comparable, and none "
+        f"is marked ({told})."
     )
     assert comparison.notes([one, other]) == [comparison.why_incomparable([one, other])]
 
@@ -241,4 +241,4 @@ def test_the_tables_as_text(tmp_path):
     runs[1].metrics["num_A"] = 3
     text = comparison.markdown(runs)
     assert "**" not in text
-    assert text.splitlines()[12].startswith("No best is marked: ")
+    assert text.splitlines()[12].startswith("The runs were evaluated on different data")
