@@ -1,6 +1,7 @@
 """A training that is broken off at any step and gone on with is the training without a break."""
 
 import csv
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.metrics.monitors import MONITORS
 from cyclegan_keras.runs import session
 from cyclegan_keras.runs.run_data import make_loader
 from cyclegan_keras.runs.session import MAX_ATTEMPTS, Attempts, Session
@@ -188,6 +190,44 @@ def test_but_not_for_ever(small, mended, tmp_path):
     with pytest.raises(ValueError, match=f"Stopped after {MAX_ATTEMPTS} rollbacks"):
         run.train()
     assert 2 + 1 + MAX_ATTEMPTS <= len(batches) <= 2 + 2 * (1 + MAX_ATTEMPTS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "blind_loss"),
+    [({}, 0.25), ({"objective": "wasserstein"}, None), ({"model": "pix2pix"}, np.log(2))],
+)
+def test_generators_are_evaluated_as_the_settings_say(
+    settings, blind_loss, loader, tiny_gan, tmp_path, monkeypatch
+):
+    class Asked(Exception):  # noqa: N818, not an error
+        pass
+
+    def evaluation(*args, **kwargs):
+        raise Asked(args, kwargs)
+
+    monkeypatch.setattr(session, "Evaluation", evaluation)
+    config = TrainConfig.make(
+        **{**TINY, **settings},
+        **{"evaluate_every": 7, "best_by": "truth", "stop_when_stale": 4},
+    )
+    evaluator = object()
+    with pytest.raises(Asked) as caught:
+        Session(tiny_gan, loader, config, tmp_path, evaluator).train()
+    args, kwargs = caught.value.args
+    assert args[:4] == (evaluator, MONITORS["truth"], 7, tmp_path)
+    assert kwargs["patience"] == 4
+    assert kwargs["settings"] == config.info.settings
+    assert kwargs["blind_loss"] == (blind_loss and pytest.approx(blind_loss, rel=1e-6))
+    # Without `evaluate_every`, nobody asks for one.
+    never = Session(
+        tiny_gan,
+        loader,
+        dataclasses.replace(config, evaluate_every=0),
+        tmp_path,
+        evaluator,
+    )
+    monkeypatch.setattr(session.loop, "run", lambda *args, **kwargs: None)
+    assert never.train() is None
 
 
 def test_a_fault_is_the_same_until_an_epoch_further():
