@@ -47,7 +47,7 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
     run_folder.check_folder(config)
     if (metrics := record.metrics_if_finished(config)) is not None:
         _log.info(
-            f"{_finished(config, metrics)} To train it further, give --epochs more than "
+            f"{_finished(config, metrics)} To train it further, give --epochs a number above "
             f"{metrics['epochs']}."
         )
         return metrics

@@ -116,7 +116,7 @@ def test_a_run_leaves_everything_in_its_folder(trained):
     figures = json.loads((run / "metrics.json").read_text())
     assert figures["truth_AB"] > 0
     assert figures["epochs"] == 2
-    assert f"A → B to the truth  {figures['truth_AB']:6.2f}" in result.stdout
+    assert f"A → B error to ground truth     {figures['truth_AB']:6.2f}" in result.stdout
     assert "Device " in result.stdout
     place = pathlib.Path("runs") / "small_fruit"
     how = f"How good is it? cyclegan evaluate --run-dir {place} writes a report."
@@ -151,7 +151,10 @@ def test_a_finished_run_is_left_as_it_is(trained, fruit_dir, capsys):
     argv = ["train", "--data-dir", str(fruit_dir), *TINY, "--run-dir", str(run)]
     same = "--epochs 2 --sample-interval 2 --seed 3".split()
     assert main([*argv, *same]) == 0
-    assert "is finished. To train it further, give more --epochs than 2" in capsys.readouterr().out
+    assert (
+        "is finished. To train it further, give --epochs a number above 2"
+        in capsys.readouterr().out
+    )
     assert main(["train", "--run-dir", str(run), "--resume"]) == 0
     assert main([*argv, *same, "--gf", "4"]) == 2
     assert "begun with other settings. Received: gf=4 where it was 2." in capsys.readouterr().err
@@ -314,7 +317,9 @@ def test_pix2pix_wants_pairs_to_test_on_too(fruit_dir, tmp_path, capsys):
     shutil.copytree(fruit_dir / "trainB", tmp_path / "set" / "testB")
     command = f"train --model pix2pix --data-dir {tmp_path / 'set'} --run-dir {tmp_path / 'r'}"
     assert main([*command.split(), *TINY_UNET]) == 2
-    assert "testA and testB must hold pairs" in capsys.readouterr().err
+    assert (
+        "needs pairs, that is, images of equal names, in testA and testB" in capsys.readouterr().err
+    )
     assert not (tmp_path / "r").exists()
 
 
@@ -428,8 +433,8 @@ def test_a_run_that_gets_no_better_stops_and_stays_finished(
     assert {"g_AB.keras", "g_AB.best.keras"} <= {path.name for path in run.iterdir()}
     assert main([*command, "2"]) == 0
     assert (
-        "is finished: it came no further and stopped at step 2. To train it further, give more "
-        "--epochs than 2."
+        "is finished; early stopping ended it after step 2. To train it further, give --epochs a "
+        "number above 2."
     ) in capsys.readouterr().out
     # As if it had crashed before it wrote its figures.
     (run / "metrics.json").unlink()
@@ -483,7 +488,7 @@ def no_networks(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("wanted", ["auto", "none"])
-def test_where_the_truth_is_known_it_does_without_features(
+def test_where_ground_truth_is_known_it_needs_no_features(
     wanted, fruit_dir, tmp_path, capsys, quick, no_networks
 ):
     words = f"train --data-dir {fruit_dir} --run-dir {tmp_path / 'r'} --evaluate-every 3"
@@ -515,7 +520,7 @@ def test_where_the_truth_is_known_it_does_without_features(
         (True, "--tensorboard", 'pip install "tensorboard>=2.20"'),
     ],
 )
-def test_what_cannot_be_judged_is_told_before_a_run_begins(
+def test_what_cannot_be_evaluated_is_told_before_a_run_begins(
     has_truth, flags, message, fruit_dir, tmp_path, capsys, no_networks, monkeypatch
 ):
     monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: None)
@@ -527,7 +532,7 @@ def test_what_cannot_be_judged_is_told_before_a_run_begins(
     assert not (tmp_path / "r").exists()
 
 
-def test_without_the_truth_it_goes_by_the_kernel_distance(fruit_dir, eye, tmp_path, capsys, quick):
+def test_without_ground_truth_it_monitors_kid(fruit_dir, eye, tmp_path, capsys, quick):
     data = without_tests(fruit_dir, tmp_path / "set")
     words = f"train --data-dir {data} --run-dir {tmp_path / 'r'} --evaluate-every 3"
     assert main([*words.split(), *TINY, "--epochs", "1", "--extractor", str(eye)]) == 0
