@@ -175,7 +175,7 @@ def test_on_another_data_set(run_dir, fruit_dir, tmp_path, capsys):
     assert evaluate(run_dir, "--extractor", "none", "--data-dir", tmp_path / "other") == 0
     assert metrics_in(run_dir)["data_set"] == "other"
     page = (run_dir / "report.html").read_text("utf-8")
-    assert "If they are among those that the networks" in page
+    assert "If the networks were trained on them" in page
     # The settings are the run's own.
     assert f"{fruit_dir}</td>" in page
     assert str(tmp_path / "other") not in page
