@@ -151,7 +151,7 @@ def test_one_way_and_no_test_images(fruit_dir, tmp_path):
     text = words(page)
     assert "If the networks were trained on them, the metrics may be too good." in text
     assert "The networks were trained on them" not in text
-    assert "That is the data set of --data-dir ; the run may have been trained on another" in text
+    assert "This is the data set of --data-dir ; the run may have been trained on another" in text
 
 
 def test_settings_that_were_chosen_stand_out():
