@@ -221,7 +221,7 @@ class Session:
         saved = saving.save_translators(self._model.translators, self._run_dir)
         tried, way_out = "", ", or continue with --resume --on-nan rollback"
         if self._config.on_nan == "rollback":
-            tried, way_out = f" after {MAX_ATTEMPTS} rollbacks", ""
+            tried, way_out = f" after going back {MAX_ATTEMPTS} times", ""
         raise ValueError(
             f"{text} Stopped{tried}. {' and '.join(path.name for path in saved)} come from the "
             f"last good checkpoint, {str(checkpoint.path)!r}, {_in_words(progress)}. Begin another "

@@ -408,7 +408,8 @@ def test_a_run_that_is_looked_at(fruit_dir, eye, tmp_path, capsys):
     assert {row["extractor"] for row in rows if row["frechet_AB"]} == {name}
     (said,) = (line for line in out if line.startswith("Step 2: "))
     assert said == (
-        f"Step 2: A → B Fréchet distance {float(rows[0]['frechet_AB']):.2f}, the best so far. "
+        f"Step 2: A → B FID (Fréchet distance) {float(rows[0]['frechet_AB']):.2f}, "
+        "the best so far. "
         f"B → A {float(rows[0]['frechet_BA']):.2f}, the best so far."
     )
     assert len([line for line in out if line.startswith("Step ")]) == 3

@@ -148,18 +148,18 @@ def test_going_back_in_vain_ends(train_here, at_step, tmp_path, capsys):
     err = capsys.readouterr().err
     last = support.newest(tmp_path / "run")
     assert support.steps_in(last) == 5
-    assert err.count(f"Back to {last.path.name}, after 1 epoch.") == 3
+    assert err.count(f"Going back to {last.path.name}, after 1 epoch.") == 3
     (line,) = error_lines(err)
-    assert "Stopped after 3 rollbacks." in line
+    assert "Stopped after going back 3 times." in line
 
 
 def test_going_back_in_vain_ends_at_the_first_step_too(train_here, at_step, tmp_path, capsys):
     seen = at_step(*range(1, 100), act=nan_loss)
     assert train_here("--on-nan", "rollback") == 2
     err = capsys.readouterr().err
-    assert err.count("Back to checkpoint-000001, after 0 epochs.") == 3
+    assert err.count("Going back to checkpoint-000001, after 0 epochs.") == 3
     (line,) = error_lines(err)
-    assert "Stopped after 3 rollbacks." in line
+    assert "Stopped after going back 3 times." in line
     assert "rollback" not in line
     assert seen[0] == 4
     assert len(support.checkpoints(tmp_path / "run")) == 1
@@ -184,9 +184,9 @@ def test_a_newer_checkpoint_is_no_progress(train_here, at_step, monkeypatch, cap
     at_step(*range(1, 100), act=once)
     assert train_here("--on-nan", "rollback") == 2
     err = capsys.readouterr().err
-    places = re.findall("Back to checkpoint-0*([0-9]+), after 0 epochs and ([0-9]) step", err)
+    places = re.findall("Going back to checkpoint-0*([0-9]+), after 0 epochs and ([0-9]) step", err)
     assert len(places) == len(set(places)) == 3
-    assert "Stopped after 3 rollbacks." in error_lines(err)[0]
+    assert "Stopped after going back 3 times." in error_lines(err)[0]
 
 
 @pytest.mark.parametrize("between", [False, True])

@@ -187,7 +187,7 @@ def test_or_it_goes_back_and_on_with_the_images_in_another_order(small, mended, 
 def test_but_not_for_ever(small, mended, tmp_path):
     run = small(tmp_path, on_nan="rollback")
     batches = break_at(run, *range(3, 99))
-    with pytest.raises(ValueError, match=f"Stopped after {MAX_ATTEMPTS} rollbacks"):
+    with pytest.raises(ValueError, match=f"Stopped after going back {MAX_ATTEMPTS} times"):
         run.train()
     assert 2 + 1 + MAX_ATTEMPTS <= len(batches) <= 2 + 2 * (1 + MAX_ATTEMPTS)
 
