@@ -35,16 +35,17 @@ from cyclegan_keras._files import check_can_be_folder, write_text
 from cyclegan_keras.cli import train
 from cyclegan_keras.data.images import denormalize, normalize
 from cyclegan_keras.inference.arrays import translate_images
-from cyclegan_keras.metrics import evaluator, features, round_trip
+from cyclegan_keras.metrics import features, round_trip
+from cyclegan_keras.metrics.evaluator import Evaluator
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BOOK_LOOP = "book-loop"
 ROWS = (BOOK_LOOP, "--recipe book", "--recipe fast")
 NUM_SHOWN, COLUMNS = 40, 20  # test images of each domain in a picture
-MIN_IMAGES = 4  # What the distance of two halves takes.
+MIN_IMAGES = 4  # For the KID between halves.
 ASKED = "asked.json"
 HEADER = (
-    "| | steps | seconds a step | minutes | kernel distance A→B | B→A | strength A→B | B→A |\n"
+    "| | steps | seconds a step | minutes | KID A→B | B→A | classification rate A→B | B→A |\n"
     "|---|---:|---:|---:|---:|---:|---:|---:|"
 )
 
@@ -145,11 +146,11 @@ def _loader(data_dir: str, size: int) -> DataLoader:
     return DataLoader(directory.name, (size, size), directory.parent)
 
 
-def picture(translators: dict[str, Any], judge: evaluator.Judge) -> Image.Image:
+def picture(translators: dict[str, Any], evaluator: Evaluator) -> Image.Image:
     """Draws test images, their translations below them; first from A to B, then back."""
     rows = []
     for way in ("AB", "BA"):
-        originals = judge.pixels[way[0]][:NUM_SHOWN]
+        originals = evaluator.pixels[way[0]][:NUM_SHOWN]
         translated = denormalize(translate_images(translators[f"g_{way}"], normalize(originals)))
         for place in range(0, len(originals), COLUMNS):
             for imgs in (originals, translated):
@@ -159,32 +160,32 @@ def picture(translators: dict[str, Any], judge: evaluator.Judge) -> Image.Image:
     return Image.fromarray(np.concatenate(rows))
 
 
-def asked(judge: evaluator.Judge) -> dict[str, Any]:
+def asked(evaluator: Evaluator) -> dict[str, Any]:
     """What all rows of a table have in common."""
-    return {"images": round_trip.digest(judge.paths), "size": judge.pixels["A"].shape[1]}
+    return {"images": round_trip.digest(evaluator.paths), "size": evaluator.pixels["A"].shape[1]}
 
 
-def check(judge: evaluator.Judge, output: pathlib.Path) -> None:
+def check(evaluator: Evaluator, output: pathlib.Path) -> None:
     """Tells what would fail after the training.
 
     Args:
-        judge: Of the images to measure on.
+        evaluator: Has the images to evaluate on.
         output: Where everything goes.
 
     Raises:
         ValueError: If there are too few images, or rows of other images are there.
         OSError: If there cannot be such a folder.
     """
-    for domain, pixels in judge.pixels.items():
+    for domain, pixels in evaluator.pixels.items():
         if len(pixels) < MIN_IMAGES:
             raise ValueError(
                 f"Real halves take at least {MIN_IMAGES} test images of each domain. "
                 f"Received: {len(pixels)} of {domain}"
             )
-    _ = judge.real  # Whatever is wrong with the training images.
+    _ = evaluator.real  # Whatever is wrong with the training images.
     check_can_be_folder(output)
     if (output / ASKED).exists():
-        before, now = json.loads((output / ASKED).read_text("utf-8")), asked(judge)
+        before, now = json.loads((output / ASKED).read_text("utf-8")), asked(evaluator)
         if before != now:
             raise ValueError(
                 f"The rows in {str(output)!r} are of other images, or of another size. Give "
@@ -192,11 +193,11 @@ def check(judge: evaluator.Judge, output: pathlib.Path) -> None:
             )
 
 
-def line(row: str, folder: pathlib.Path, figures: dict[str, Any]) -> str:
+def line(row: str, folder: pathlib.Path, metrics: dict[str, Any]) -> str:
     """Puts a row of the table together."""
     steps, minutes = int(history(folder)[-1]["step"]), minutes_of(folder)
     times = f"{steps:,} | {60 * minutes / steps:.3f} | {minutes:.1f}"
-    return f"| {row} | {times} | {in_figures(figures)} |"
+    return f"| {row} | {times} | {cells(metrics)} |"
 
 
 def minutes_of(folder: pathlib.Path) -> float:
@@ -204,10 +205,10 @@ def minutes_of(folder: pathlib.Path) -> float:
     return float(history(folder)[-1]["seconds"]) / 60
 
 
-def in_figures(figures: dict[str, Any]) -> str:
-    """Distances and strength, always side by side."""
-    kernels = " | ".join(f"{figures[f'kernel_{way}']:.4f}" for way in ("AB", "BA"))
-    return f"{kernels} | " + " | ".join(f"{figures[f'strength_{way}']:.0%}" for way in ("AB", "BA"))
+def cells(metrics: dict[str, Any]) -> str:
+    """KID and target-domain classification rates, always side by side."""
+    kernels = " | ".join(f"{metrics[f'kernel_{way}']:.4f}" for way in ("AB", "BA"))
+    return f"{kernels} | " + " | ".join(f"{metrics[f'strength_{way}']:.0%}" for way in ("AB", "BA"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -232,26 +233,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             if row != BOOK_LOOP:
                 settings_of(row)
         loader = _loader(data_dir, arguments.size)
-        judge = evaluator.Judge(loader, features.choose("auto"))
-        check(judge, output)
+        evaluator = Evaluator(loader, features.choose("auto"))
+        check(evaluator, output)
     except (OSError, ValueError) as error:
         print(f"equal_time.py: error: {error}", file=sys.stderr)
         return 2
     output.mkdir(parents=True, exist_ok=True)
-    write_text(output / ASKED, json.dumps(asked(judge)) + "\n")
+    write_text(output / ASKED, json.dumps(asked(evaluator)) + "\n")
     for row in rows:
         folder = output / name_of(row)
         if (folder / "g_BA.keras").exists():
             print(f"{row}: trained before, for {minutes_of(folder):.1f} minutes", flush=True)
         else:
             train_row(row, data_dir, arguments.size, arguments.minutes, folder)
-    real = judge.real.figures
+    real = evaluator.real.metrics
     lines = [HEADER]
     for row in rows:
         folder = output / name_of(row)
         translators = {name: load_generator(folder / f"{name}.keras") for name in ("g_AB", "g_BA")}
-        lines.append(line(row, folder, judge.measure(translators).figures))
-        picture(translators, judge).save(output / f"{name_of(row)}.png")
+        lines.append(line(row, folder, evaluator.evaluate(translators).metrics))
+        picture(translators, evaluator).save(output / f"{name_of(row)}.png")
     untranslated = {"AB": 1 - real["accuracy_A"], "BA": 1 - real["accuracy_B"]}
     lines.append(
         f"| untranslated | | | | {real['kernel_untranslated']:.4f} | "
@@ -263,8 +264,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     lines += [
         "",
-        f"Features of {judge.extractor.name}; {len(judge.pixels['A'])} test images of A, "
-        f"{len(judge.pixels['B'])} of B.",
+        f"Features of {evaluator.extractor.name}; {len(evaluator.pixels['A'])} test images of A, "
+        f"{len(evaluator.pixels['B'])} of B.",
     ]
     (output / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
     print("\n".join(lines))

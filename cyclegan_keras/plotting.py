@@ -1,4 +1,4 @@
-"""Pictures of data, networks and training: figures out, no files."""
+"""Image grids and training curves, as arrays and matplotlib figures; no files are written."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,24 +10,24 @@ from cyclegan_keras.data.images import as_image, denormalize
 from cyclegan_keras.inference.arrays import translate_images
 from cyclegan_keras.network_drawing import network_drawing as network_drawing
 
-LEGEND_WIDTH = 60  # of a drawing of curves, in letters
+LEGEND_WIDTH = 60  # of a chart, in letters
 INK, PAPER = (32, 32, 32), (255, 255, 255)
-# Pillow's own font has no arrows.
+# Pillow's default font has no arrows.
 CYCLE_TITLES = ("A", "A to B", "and back to A", "B", "B to A", "and back to B")
-ONE_WAY_TITLES = ("the source", "its translation", "the truth")
-TRUTH_TITLES = ("A", "A to B", "the true B", "B", "B to A", "the true A")
+ONE_WAY_TITLES = ("input", "translation", "ground truth")
+TRUTH_TITLES = ("A", "A to B", "ground truth B", "B", "B to A", "ground truth A")
 
 
 def image_grid(
     columns: Sequence[np.ndarray], titles: Sequence[str], gap_before: int | None = None
 ) -> np.ndarray:
-    """Sets images side by side under titles.
+    """Arranges images in columns with titles.
 
     Args:
-        columns: One batch of images for each column, top to bottom, `(rows, height, width, 3)`,
-            or with 1 channel, gray; float in [-1, 1].
-        titles: One for each column.
-        gap_before: Index of a column that stands apart from those before it.
+        columns: For each column, a batch of images, top to bottom, `(rows, height, width, 3)`, or
+            with 1 channel, gray; float in [-1, 1].
+        titles: The title of each column.
+        gap_before: Index of a column with a gap before it.
 
     Returns:
         A picture, uint8, `(height, width, 3)`. Images smaller than 128 pixels are enlarged.
@@ -56,7 +56,7 @@ def _apart(index: int, gap_before: int | None) -> bool:
 
 
 def cycle_grid(g_AB: Any, g_BA: Any, imgs_A: np.ndarray, imgs_B: np.ndarray) -> np.ndarray:
-    """Shows what both generators make of some images: A → B → A beside B → A → B.
+    """Shows images, their translations and reconstructions: A → B → A beside B → A → B.
 
     Args:
         g_AB: Generator from A to B.
@@ -83,13 +83,13 @@ def cycle_grid(g_AB: Any, g_BA: Any, imgs_A: np.ndarray, imgs_B: np.ndarray) -> 
 
 
 def truth_grid(g_AB: Any, g_BA: Any, imgs_A: np.ndarray, imgs_B: np.ndarray) -> np.ndarray:
-    """Shows translations beside the truth, where the images are pairs.
+    """Shows translations of pairs beside the ground truth.
 
     Args:
         g_AB: Generator from A to B.
         g_BA: Generator from B to A.
         imgs_A: Images of A, `(rows, height, width, 3)`, float32 in [-1, 1].
-        imgs_B: Their true translations, in the same order.
+        imgs_B: Their ground truth, in the same order.
 
     Returns:
         A picture, uint8, `(height, width, 3)`.
@@ -99,12 +99,12 @@ def truth_grid(g_AB: Any, g_BA: Any, imgs_A: np.ndarray, imgs_B: np.ndarray) -> 
 
 
 def one_way_grid(g: Any, imgs: np.ndarray, truths: np.ndarray | None = None) -> np.ndarray:
-    """Shows what one generator makes of some images, beside the truth where it is known.
+    """Shows translations by one generator, beside the ground truth if it is known.
 
     Args:
         g: The generator.
-        imgs: Images of its source, `(rows, height, width, 3)`, float32 in [-1, 1].
-        truths: Their true translations, in the same order; `None` if they are not known.
+        imgs: Images of its source domain, `(rows, height, width, 3)`, float32 in [-1, 1].
+        truths: Their ground truth, in the same order; `None` if it is not known.
 
     Returns:
         A picture, uint8, `(height, width, 3)`.
@@ -114,46 +114,46 @@ def one_way_grid(g: Any, imgs: np.ndarray, truths: np.ndarray | None = None) -> 
 
 
 def grid_of(
-    translators: dict[str, Any], imgs_A: np.ndarray, imgs_B: np.ndarray, are_pairs: bool = False
+    generators: dict[str, Any], imgs_A: np.ndarray, imgs_B: np.ndarray, are_pairs: bool = False
 ) -> np.ndarray:
-    """Shows what there is to show: cycles, or truths, of both ways or of the one there is.
+    """Shows cycles or, for pairs, the ground truth, of one generator or both.
 
     Args:
-        translators: Generators by name, `g_AB`, `g_BA` or both.
+        generators: By name, `g_AB`, `g_BA` or both.
         imgs_A: Images of A, `(rows, height, width, 3)`, float32 in [-1, 1].
         imgs_B: As many images of B.
-        are_pairs: Whether they are the true translations of each other.
+        are_pairs: Whether they are pairs, so that each is the ground truth of the other.
 
     Returns:
         A picture, uint8, `(height, width, 3)`.
     """
-    if len(translators) == 2:
+    if len(generators) == 2:
         grid = truth_grid if are_pairs else cycle_grid
-        return grid(translators["g_AB"], translators["g_BA"], imgs_A, imgs_B)
+        return grid(generators["g_AB"], generators["g_BA"], imgs_A, imgs_B)
     truth_A, truth_B = (imgs_A, imgs_B) if are_pairs else (None, None)
-    if "g_AB" in translators:
-        return one_way_grid(translators["g_AB"], imgs_A, truth_B)
-    return one_way_grid(translators["g_BA"], imgs_B, truth_A)
+    if "g_AB" in generators:
+        return one_way_grid(generators["g_AB"], imgs_A, truth_B)
+    return one_way_grid(generators["g_BA"], imgs_B, truth_A)
 
 
 def loss_curves(history: Any) -> Any:
-    """Draws how the losses went, epoch by epoch.
+    """Draws the losses of a training, epoch by epoch.
 
     Args:
         history: What `train` returns, or its `history`: a list of means for each loss. Other
-            columns, such as figures and the learning rate, are not drawn, except `step`, which is
-            then what is counted.
+            columns, such as metrics and the learning rate, are not drawn; a column `step` becomes
+            the horizontal axis.
 
     Returns:
-        A matplotlib figure: the discriminators' losses beside those of the generators. The axis is
-        logarithmic where all losses are above 0.
+        A matplotlib figure with the discriminators' losses beside those of the generators. The
+        vertical axis is logarithmic if all losses are above 0.
     """
     from matplotlib.figure import Figure
 
     history = getattr(history, "history", history)
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     panels = figure.subplots(1, 2)
-    # The weighted sum, `g_loss`, is of another size than its terms.
+    # The weighted sum, `g_loss`, is on another scale than its terms.
     losses = [name for name in history if name.endswith("_loss") and name != "g_loss"]
     discriminators = [name for name in losses if name.startswith("d_")]
     generators = [name for name in losses if name not in discriminators]
@@ -179,14 +179,14 @@ def step_curves(
     is_loss: bool = False,
     xlabel: str = "step",
 ) -> Any:
-    """Draws how numbers went, step by step.
+    """Draws values over steps.
 
     Args:
-        title: Of the drawing.
-        curves: By name, steps and as many values. One without any is left out, and keeps its colour
-            from those behind it.
-        is_loss: Whether the axis is logarithmic, where all values are above 0.
-        xlabel: What is counted, if it is not steps.
+        title: The title.
+        curves: By name, steps and as many values. A curve without values is left out, but its color
+            stays reserved.
+        is_loss: Whether the vertical axis is logarithmic if all values are above 0.
+        xlabel: The label of the horizontal axis.
 
     Returns:
         A matplotlib figure with one panel.
@@ -202,12 +202,12 @@ def step_curves(
     yscale = "log" if is_loss and is_positive else "linear"
     axes.set(title=_plain(title), xlabel=xlabel, yscale=yscale)
     axes.grid(alpha=0.3)
-    # Not inside, where it could lie on a curve.
+    # Outside, so that it does not cover a curve.
     ncols = max(1, min(4, LEGEND_WIDTH // max(map(len, curves), default=1)))
     figure.legend(loc="outside lower center", ncols=ncols, fontsize="small", frameon=False)
     return figure
 
 
 def _plain(name: str) -> str:
-    """Keeps matplotlib from reading formulas into a name, or leaving it out of the legend."""
+    """Keeps matplotlib from parsing formulas in a name, or omitting it from the legend."""
     return " " * name.startswith("_") + name.replace("$", "\\$")

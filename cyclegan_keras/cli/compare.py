@@ -1,4 +1,4 @@
-"""Set runs side by side: where their settings differ, and whose translators are better."""
+"""Compare the settings and metrics of runs."""
 
 import argparse
 import pathlib
@@ -9,14 +9,14 @@ from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras.cli import evaluate
 from cyclegan_keras.runs import run_data
 
-HELP = "set runs side by side, settings and figures"
+HELP = "compare the settings and metrics of runs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds this verb's flags.
+    """Adds the flags of this command.
 
     Args:
-        parser: Of this verb.
+        parser: The parser of this command.
     """
     parser.add_argument(
         "runs", nargs="+", metavar="RUN", help="folders of runs that have a metrics.json"
@@ -30,24 +30,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compares.
+    """Compares runs.
 
     Args:
-        arguments: What the parser made of the command line.
+        arguments: The parsed command line.
 
     Returns:
         The exit status.
 
     Raises:
-        FileExistsError: If the page is already there, or its folder is a file.
-        FileNotFoundError: If there is no such run, or its translators have not been measured.
-        ValueError: If there are fewer than two runs, one is there twice, or a file is damaged.
+        FileExistsError: If the page exists, or its folder is a file.
+        FileNotFoundError: If a run does not exist or was not evaluated.
+        ValueError: If there are fewer than two runs, a run is given twice, or a file is damaged.
     """
-    # Not at the top, so that `--help` need not wait for NumPy.
+    # Imported here, so that `--help` does not wait for NumPy.
     from cyclegan_keras.reports import comparison, measured_run
 
     if arguments.overwrite and arguments.output is None:
-        raise ValueError("--overwrite replaces a page, which --output names. Give both, or none.")
+        raise ValueError(
+            "--overwrite needs --output, which names the page to replace. Give both, or neither."
+        )
     output = None if arguments.output is None else pathlib.Path(arguments.output)
     if output is not None:
         _check_output(output, arguments.overwrite)
@@ -77,14 +79,12 @@ def _check_output(output: pathlib.Path, overwrite: bool) -> None:
             f"{str(output / 'comparison.html')!r}."
         )
     if output.exists() and not overwrite:
-        raise FileExistsError(
-            f"{str(output)!r} is already there. Give another --output, or --overwrite."
-        )
+        raise FileExistsError(f"{str(output)!r} exists. Give another --output, or --overwrite.")
     check_can_be_folder(output.parent)
 
 
 def _pictures(runs: list[Any]) -> tuple[list[Any], str | None]:
-    """Shows what the runs make of the same images, or says why it cannot."""
+    """Shows how the runs translate the same images, or explains why it cannot."""
     from cyclegan_keras.reports import comparison, comparison_page
 
     if (why_none := comparison.why_no_pictures(runs)) is not None:
@@ -97,33 +97,33 @@ def _pictures(runs: list[Any]) -> tuple[list[Any], str | None]:
     ]
     if not there:
         return [], (
-            f"There are no pictures, for the data set {runs[0].data_set} is not in "
-            f"{str(loaders[0].directory)!r}; a folder that is named without its parents is looked "
-            "for from where the command is run."
+            f"No pictures are shown, because the data set {runs[0].data_set} is not in "
+            f"{str(loaders[0].directory)!r}. Relative paths start from the current folder; change "
+            "to the one in which the training was started."
         )
-    measured = runs[0].figures["images"]
+    measured = runs[0].metrics["images"]
     found = next((loader for loader in there if _digest(loader) == measured), None)
     if found is None:
         return [], (
-            f"There are no pictures, for the images in {str(there[0].directory)!r} are no longer "
-            "those that were measured on; cyclegan evaluate measures anew."
+            f"No pictures are shown, because the images in {str(there[0].directory)!r} are no "
+            "longer those that the runs were evaluated on. Evaluate again with cyclegan evaluate."
         )
     files = [path for run in runs for path in run.translators.values()]
     if absent := [str(path) for path in files if not path.is_file()]:
-        return [], f"There are no pictures, for a translator is missing: {absent[0]}."
-    translators = [
+        return [], f"No pictures are shown, because a generator is missing: {absent[0]}."
+    generators = [
         {
-            name: evaluate.load_translator(path, run.config.img_shape)
+            name: evaluate.load_generator(path, run.config.img_shape)
             for name, path in run.translators.items()
         }
         for run in runs
     ]
-    return comparison_page.sheets(runs, translators, found), None
+    return comparison_page.sheets(runs, generators, found), None
 
 
 def _digest(loader: Any) -> str:
     from cyclegan_keras.metrics import round_trip
 
     for domain in "AB":
-        loader.evaluation_pixels(domain)  # Which are skipped is known only now.
+        loader.evaluation_pixels(domain)  # Bad images are skipped only when they are read.
     return round_trip.digest(round_trip.files(loader))

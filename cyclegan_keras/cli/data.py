@@ -1,4 +1,4 @@
-"""List the known data sets, or fetch one."""
+"""List the known data sets, or download one."""
 
 import argparse
 import pathlib
@@ -6,7 +6,7 @@ import shlex
 
 from cyclegan_keras.data.known import catalog
 
-HELP = "list the known data sets, or fetch one"
+HELP = "list the known data sets, or download one"
 DATA_DIR = "data"
 
 PRESENT = {"absent": "no", "incomplete": "incomplete", "complete": "yes"}
@@ -16,58 +16,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds `list` and `fetch`, with their flags.
 
     Args:
-        parser: Of this verb.
+        parser: The parser of this command.
     """
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     lister = actions.add_parser(
         "list",
-        help="show the known data sets, and which are there",
-        description="Show the known data sets, and which are there.",
+        help="list the known data sets, and which are downloaded",
+        description="List the known data sets, and which are downloaded.",
     )
     lister.set_defaults(action=list_datasets)
     fetcher = actions.add_parser(
         "fetch",
-        help="download a data set, check it, and unpack it",
-        description="Download a data set, check it, and unpack it to DIR/NAME.",
+        help="download, verify and unpack a data set",
+        description="Download and verify a data set, and unpack it to DIR/NAME.",
     )
     fetcher.set_defaults(action=fetch)
     fetcher.add_argument(
-        "name", metavar="NAME", choices=catalog.DATASETS, help="one of those that `list` shows"
+        "name", metavar="NAME", choices=catalog.DATASETS, help="a data set that `list` shows"
     )
     for action in (lister, fetcher):
         action.add_argument(
             "--data-dir",
             default=DATA_DIR,
             metavar="DIR",
-            help=f"where the sets lie (default: {DATA_DIR}, where `train --dataset NAME` looks)",
+            help=f"folder of data sets (default: {DATA_DIR}, where `train --dataset NAME` looks)",
         )
-        # As the verb's own flag, which would have to stand before the action.
+        # The command's own flag would have to stand before the action.
         action.add_argument(
             "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
         )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Lists or fetches.
+    """Lists or downloads data sets.
 
     Args:
-        arguments: What the parser made of the command line.
+        arguments: The parsed command line.
 
     Returns:
         The exit status.
 
     Raises:
-        OSError: If a set cannot be had, or something else has its place.
-        ValueError: If its archive is not the right one.
+        OSError: If a data set cannot be downloaded, or its folder is in use for something else.
+        ValueError: If its archive is not the expected one.
     """
     return arguments.action(arguments)
 
 
 def list_datasets(arguments: argparse.Namespace) -> int:
-    """Prints a table of the known sets. Uses no network.
+    """Prints a table of the known data sets, without using the network.
 
     Args:
-        arguments: What the parser made of the command line.
+        arguments: The parsed command line.
 
     Returns:
         The exit status, 0.
@@ -86,17 +86,17 @@ def list_datasets(arguments: argparse.Namespace) -> int:
 
 
 def fetch(arguments: argparse.Namespace) -> int:
-    """Fetches one set, and says what there is of it.
+    """Downloads a data set, and prints what it contains.
 
     Args:
-        arguments: What the parser made of the command line.
+        arguments: The parsed command line.
 
     Returns:
         The exit status, 0.
 
     Raises:
-        OSError: If the set cannot be had, or something else has its place.
-        ValueError: If its archive is not the right one.
+        OSError: If it cannot be downloaded, or its folder is in use for something else.
+        ValueError: If its archive is not the expected one.
     """
     dataset = catalog.DATASETS[arguments.name]
     was_there = catalog.state(dataset, arguments.data_dir) == "complete"
@@ -105,7 +105,7 @@ def fetch(arguments: argparse.Namespace) -> int:
         f"{sum(1 for _ in (directory / folder).iterdir())} in {folder}"
         for folder in catalog.FOLDERS
     ]
-    print(f"{directory}{' is there already' if was_there else ''}: {', '.join(counts)}")
+    print(f"{directory}{' exists already' if was_there else ''}: {', '.join(counts)}")
     print(f"To train on it: cyclegan train {_place(directory)}")
     return 0
 

@@ -1,4 +1,4 @@
-"""Measure how good the translators of a run are, and write a report."""
+"""Evaluate the generators of a run, and write a report."""
 
 import argparse
 import json
@@ -11,18 +11,18 @@ from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.data import palettes
 from cyclegan_keras.runs import record, run_data, run_folder
 
-HELP = "measure how good the translators of a run are, and write a report"
+HELP = "evaluate the generators of a run, and write a report"
 
-# What in metrics.json says how far a training came. Evaluating adds nothing to it and takes nothing
-# away: a run must not look finished because it was looked at.
+# The entries of metrics.json that record how long a run was trained. An evaluation keeps them as
+# they are, so that a run never looks finished because it was evaluated.
 KEPT = ("epochs", "stopped_at_step")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds this verb's flags.
+    """Adds the flags of this command.
 
     Args:
-        parser: Of this verb.
+        parser: The parser of this command.
     """
     parser.add_argument("--run-dir", required=True, metavar="DIR", help="folder of the run")
     parser.add_argument(
@@ -65,33 +65,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluates.
+    """Evaluates a run.
 
     Args:
-        arguments: What the parser made of the command line.
+        arguments: The parsed command line.
 
     Returns:
         The exit status.
 
     Raises:
         FileExistsError: If `--output` is the folder of another run, or a file.
-        FileNotFoundError: If there is no such run, translator, data set, extractor or file.
-        ValueError: If a file is damaged, the data cannot be measured on, or the translators are
-            replaced meanwhile.
+        FileNotFoundError: If the run, a generator, the data set, extractor or a file is missing.
+        ValueError: If a file is damaged, the data is not suitable, or the generators are replaced
+            during the evaluation.
     """
     run_dir = pathlib.Path(arguments.run_dir)
     output = run_dir if arguments.output is None else pathlib.Path(arguments.output)
     config = _settings(run_dir)
     if arguments.skip_bad_images:
         config = config.replace(skip_bad_images=True)
-    files = _translators(run_dir, config, arguments.best)
+    files = _generator_files(run_dir, config, arguments.best)
     _check_output(output, run_dir)
-    _kept(run_dir)  # Damage is told at once; it is read again at the end.
+    _kept(run_dir)  # Reports damage at once; it is read again at the end.
     labels = None if arguments.labels is None else _read_labels(arguments.labels)
     print("Loading TensorFlow …", flush=True)
     with without_startup_notes():
         from cyclegan_keras.inference import saving
-        from cyclegan_keras.metrics import diagnostics, evaluator
+        from cyclegan_keras.metrics import diagnostics
+        from cyclegan_keras.metrics.evaluator import Evaluator
         from cyclegan_keras.reports import curves, pictures, report
         from cyclegan_keras.training import devices
 
@@ -99,36 +100,36 @@ def run(arguments: argparse.Namespace) -> int:
 
     print(f"Device  {found}", flush=True)
     history = curves.read(run_dir / run_folder.HISTORY)
-    # Before they are loaded: a training may replace them meanwhile.
+    # Before they are loaded, since a training may replace them meanwhile.
     weights = record.weights_of(files.values())
-    translators = {name: load_translator(path, config.img_shape) for name, path in files.items()}
+    generators = {name: load_generator(path, config.img_shape) for name, path in files.items()}
     loader = _data(config, arguments.data_dir, labels)
-    judge = evaluator.Judge(loader, _extractor(arguments.extractor), labels)
-    measured = judge.measure(translators)
-    # Not always that of config.json: --data-dir may name another.
-    measured.figures["data_set"] = loader.directory.name
-    measured.figures["translators"] = [path.name for path in files.values()]
-    measured.figures["weights"] = weights
-    seen = pictures.Seen(translators, loader, judge, measured)
+    evaluator = Evaluator(loader, _extractor(arguments.extractor), labels)
+    results = evaluator.evaluate(generators)
+    # Not always the data set in config.json, since --data-dir may name another.
+    results.metrics["data_set"] = loader.directory.name
+    results.metrics["translators"] = [path.name for path in files.values()]
+    results.metrics["weights"] = weights
+    evaluated = pictures.Evaluated(generators, loader, evaluator, results)
 
     if record.weights_of(files.values()) != weights:
         raise ValueError(
-            f"The translators in {str(run_dir)!r} were replaced while they were measured, probably "
-            "by a training. Nothing is written; evaluate again."
+            f"The generators in {str(run_dir)!r} were replaced during the evaluation, probably by "
+            "a training. Nothing was written; evaluate again."
         )
     output.mkdir(parents=True, exist_ok=True)
     name = run_dir.resolve().name
     is_own = arguments.data_dir is None
-    report.write(output / report.FILE, name, config, seen, history, is_own)
-    figures = {**_kept(run_dir), **measured.figures}
-    saving.save_figures(figures, output / record.FIGURES)
+    report.write(output / report.FILE, name, config, evaluated, history, is_own)
+    metrics = {**_kept(run_dir), **results.metrics}
+    saving.save_metrics(metrics, output / record.METRICS)
     for words in loader.left_out():
         print(words)
-    print(diagnostics.in_words(figures))
-    for words in diagnostics.left_out(figures):
+    print(diagnostics.summary(metrics))
+    for words in diagnostics.not_measured(metrics):
         print(words)
-    for fault in report.faults(figures, history, config):
-        print(fault)
+    for problem in report.problems(metrics, history, config):
+        print(problem)
     print(f"Report  {output / report.FILE}")
     return 0
 
@@ -136,27 +137,29 @@ def run(arguments: argparse.Namespace) -> int:
 def _settings(run_dir: pathlib.Path) -> TrainConfig:
     if not (run_dir / run_folder.CONFIG).is_file():
         raise FileNotFoundError(
-            f"There is no run in {str(run_dir)!r}: it has no {run_folder.CONFIG}. Give the folder "
-            "that training has made, such as runs/fruit."
+            f"There is no run in {str(run_dir)!r}: it has no {run_folder.CONFIG}. Give a folder "
+            "that `cyclegan train` has written, such as runs/fruit."
         )
     return run_folder.settings_in(run_dir)
 
 
-def _translators(run_dir: pathlib.Path, config: TrainConfig, best: bool) -> dict[str, pathlib.Path]:
-    """Finds the files of a run's translators, all that its model has."""
+def _generator_files(
+    run_dir: pathlib.Path, config: TrainConfig, best: bool
+) -> dict[str, pathlib.Path]:
+    """Finds the files of all generators of a run."""
     names = [f"g_{way}" for way in config.ways]
     files = {name: run_dir / f"{name}{'.best' if best else ''}.keras" for name in names}
     for path in files.values():
         if not path.is_file():
             when = (
-                "The best ones are kept by training with --evaluate-every; leave --best out to "
-                "take the last ones."
+                "Training with --evaluate-every saves the best ones; leave --best out to evaluate "
+                "the last ones."
                 if best
-                else "Training writes them when it ends or is stopped; to go on with it: "
+                else "Training writes them when it ends or is interrupted; to continue it: "
                 "python train.py --resume --run-dir …"
             )
             raise FileNotFoundError(
-                f"The run in {str(run_dir)!r} has no translators yet: there is no {path.name}. "
+                f"The run in {str(run_dir)!r} has no saved generators yet: {path.name} is missing. "
                 f"{when}"
             )
     return files
@@ -166,7 +169,7 @@ def _check_output(output: pathlib.Path, run_dir: pathlib.Path) -> None:
     is_run = (output / run_folder.CONFIG).exists()
     if is_run and not output.samefile(run_dir):
         raise FileExistsError(
-            f"{str(output)!r} is the folder of another run, whose figures would be replaced. Give "
+            f"{str(output)!r} is the folder of another run, whose metrics would be replaced. Give "
             "another --output."
         )
     check_can_be_folder(output)
@@ -176,34 +179,34 @@ def _read_labels(path: str) -> dict[str, palettes.Palette]:
     try:
         return palettes.checked(json.loads(pathlib.Path(path).read_text("utf-8")))
     except FileNotFoundError:
-        raise FileNotFoundError(f"No file {path!r} with --labels.") from None
+        raise FileNotFoundError(f"No file {path!r} for --labels.") from None
     except ValueError as error:
-        raise ValueError(f"Cannot take labels from {path!r}: {error}") from None
+        raise ValueError(f"Cannot read labels from {path!r}: {error}") from None
 
 
-def load_translator(path: pathlib.Path, img_shape: tuple[int, int, int]) -> Any:
-    """Loads a translator of a run.
+def load_generator(path: pathlib.Path, img_shape: tuple[int, int, int]) -> Any:
+    """Loads a generator of a run.
 
     Args:
-        path: Of the file.
-        img_shape: What the run's settings say.
+        path: Its file.
+        img_shape: `(height, width, channels)` in the run's settings.
 
     Returns:
         The generator.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, or takes images of another shape.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is damaged, or expects images of another shape.
     """
-    from cyclegan_keras.inference.safe_loading.model_files import load_generator
+    from cyclegan_keras.inference.safe_loading import model_files
 
-    generator = load_generator(path)
+    generator = model_files.load_generator(path)
     taken = generator.input_shape[1:]
     if any(have not in (None, want) for have, want in zip(taken, img_shape, strict=True)):
         raise ValueError(
             f"{str(path)!r} must take images of (height, width, channels) {img_shape}, as "
-            f"{run_folder.CONFIG} beside it says; it is of another run. "
-            f"Received: input shape {taken}"
+            f"{run_folder.CONFIG} beside it says, but it belongs to another run. Put the run's own "
+            f"file there. Received: input shape {taken}"
         )
     return generator
 
@@ -211,7 +214,7 @@ def load_translator(path: pathlib.Path, img_shape: tuple[int, int, int]) -> Any:
 def _data(
     config: TrainConfig, data_dir: str | None, labels: dict[str, palettes.Palette] | None
 ) -> Any:
-    """Finds the run's data set; where it is named by a relative path, it may be elsewhere now."""
+    """Finds the data set of a run, which may have moved since the training."""
     targets = {way[1] for way in config.ways}
     if data_dir is not None:
         config = config.replace(data_dir=data_dir)
@@ -221,25 +224,25 @@ def _data(
         print(f"Drawing the data set {config.dataset} into {loader.directory} …", flush=True)
     elif not loader.directory.is_dir():
         raise FileNotFoundError(
-            f"The run's data set is not in {str(loader.directory)!r}. Go to the folder that the "
-            "run was begun in, or say with --data-dir where it is."
+            f"The run's data set is not in {str(loader.directory)!r}. Change to the folder in "
+            "which the training was started, or give the data set's folder with --data-dir."
         )
     if odd := set(labels or {}) - targets:
         raise ValueError(
-            f"--labels have colours of {' and '.join(sorted(odd))}, but the run translates to "
-            f"{' and '.join(sorted(targets))} only. Leave them out of the file."
+            f"--labels has colors of {' and '.join(sorted(odd))}, but the run translates to "
+            f"{' and '.join(sorted(targets))} only. Remove them from the file."
         )
     if labels and not loader.test_pairs:
         raise ValueError(
-            "--labels are held against the truth, and it is not known here: the test images of "
-            f"{str(loader.directory)!r} are no pairs. Leave it out, or add "
+            "--labels needs the ground truth, which is not known: the test images of "
+            f"{str(loader.directory)!r} are not pairs. Leave it out, or add "
             '"test_pairs": true to its dataset.json if they are.'
         )
     return loader
 
 
 def _extractor(name: str) -> Any:
-    from cyclegan_keras.metrics import features
+    from cyclegan_keras.metrics import features, from_settings
 
     if name == "none":
         return None
@@ -248,11 +251,11 @@ def _extractor(name: str) -> Any:
     except FileNotFoundError as error:
         if name != "auto":
             raise
-        print(f"{error} Going on without distance, strength and diversity.", flush=True)
+        print(f"{error} {from_settings.WITHOUT_FEATURES}", flush=True)
         return None
 
 
 def _kept(run_dir: pathlib.Path) -> dict[str, Any]:
-    """Reads how far the training came, if it is known."""
-    figures = record.read_figures(run_dir)
-    return {key: figures[key] for key in KEPT if key in figures}
+    """Reads how long the run was trained, if it is known."""
+    metrics = record.read_metrics(run_dir)
+    return {key: metrics[key] for key in KEPT if key in metrics}

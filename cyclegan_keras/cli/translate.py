@@ -1,4 +1,4 @@
-"""Translate images with a saved generator, each in its own size, depth and format."""
+"""Translate images with a saved generator, keeping their size, bit depth and format."""
 
 import argparse
 import contextlib
@@ -12,9 +12,9 @@ from cyclegan_keras.config.train_config import TrainConfig
 
 HELP = "translate images with a saved generator"
 
-# That of `inference.files`, which cannot be asked without loading TensorFlow.
+# As in `inference.files`, which cannot be imported without loading TensorFlow.
 BATCH_SIZE = 16
-# Those of `inference.formats`, likewise.
+# As in `inference.formats`, likewise.
 FORMATS = ("png", "jpg", "webp", "tiff", "bmp", "gif", "avif", "jp2")
 
 # The exit status if some images could not be translated, and the others were.
@@ -22,10 +22,10 @@ SOME_FAILED = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds this verb's flags.
+    """Adds the flags of this command.
 
     Args:
-        parser: Of this verb.
+        parser: The parser of this command.
     """
     parser.add_argument("--model", required=True, metavar="FILE", help="such as g_AB.keras")
     parser.add_argument(
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         required=True,
         metavar="DIR",
-        help="folder for the translations, created if it does not exist, where each has the name "
+        help="folder for the translations, created if it does not exist, where each gets the name "
         "of its source; or a file for one image, such as out.png",
     )
     parser.add_argument(
@@ -56,9 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             nargs=2,
             type=float,
             metavar=("LOW", "HIGH"),
-            help=f"the numbers that are black and white {whose} (default: those of the run that "
-            "the model lies in; else "
-            + ("the whole range of a file's type)" if whose.endswith("images") else "as there)"),
+            help=f"the values of black and white {whose} (default: those of the run in whose "
+            "folder the model is; else "
+            + (
+                "the whole range of the file's type)"
+                if whose.endswith("images")
+                else "as in the images)"
+            ),
         )
     there = parser.add_mutually_exclusive_group()
     there.add_argument("--overwrite", action="store_true", help="replace files that exist")
@@ -78,22 +82,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=BATCH_SIZE,
         metavar="N",
-        help=f"images that the generator gets at a time (default: {BATCH_SIZE})",
+        help=f"images per batch (default: {BATCH_SIZE})",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Translates.
+    """Translates images.
 
     Args:
-        arguments: What the parser made of the command line.
+        arguments: The parsed command line.
 
     Returns:
-        The exit status: 0, or 1 if `--continue-on-error` went past an image.
+        The exit status: 0, or 1 if `--continue-on-error` skipped an image.
 
     Raises:
-        FileExistsError: If a translation is already there.
-        FileNotFoundError: If there is no such model or image.
+        FileExistsError: If a translation exists already.
+        FileNotFoundError: If the model or an image does not exist.
         OSError: If a translation cannot be written.
         ValueError: If the model or an image cannot be read, or the batch size is not at least 1.
     """
@@ -126,7 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"Translated {counted(outcome.num_written, 'image')} into {arguments.output}")
     if outcome.left_out:
         parts = (counted(count, what) for what, count in sorted(outcome.left_out.items()))
-        print(f"Left aside: {', '.join(parts)}.")
+        print(f"Ignored: {', '.join(parts)}.")
     if not outcome.failed:
         return 0
     sys.stdout.flush()
@@ -139,7 +143,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _ranges(
     arguments: argparse.Namespace,
 ) -> tuple[value_range.ValueRange | None, value_range.ValueRange | None]:
-    """What is black and what is white in images and translations, by the flags or by the run."""
+    """Finds the values of black and white in images and translations, from flags or the run."""
     source, target = (
         None if numbers is None else value_range.ValueRange(*numbers)
         for numbers in (arguments.value_range, arguments.output_range)
@@ -151,7 +155,7 @@ def _ranges(
 
 
 def _warning_of_scale(model: str) -> str | None:
-    """Asks the settings beside a translator, if it still lies in its run's folder."""
+    """Checks the settings beside a saved generator, if it is still in the folder of its run."""
     with contextlib.suppress(OSError, ValueError):
         config = TrainConfig.from_json(pathlib.Path(model).with_name("config.json"))
         return scale.warning(config.enlarge, config.image_size)

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-# Few, so that looking at test images takes no more memory than training did.
+# Small, so that evaluating test images needs no more memory than training did.
 BATCH_SIZE = 4
 
 
 def translate_images(generator: Any, imgs: np.ndarray) -> np.ndarray:
-    """Translates images, some at a time.
+    """Translates images in small batches.
 
     Args:
         generator: A generator model.

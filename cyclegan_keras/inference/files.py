@@ -1,4 +1,4 @@
-"""Many pictures through a generator: reading, translating and writing go on side by side."""
+"""Translates many image files, and reads, translates and writes in parallel."""
 
 import collections
 import concurrent.futures
@@ -19,21 +19,21 @@ from cyclegan_keras.data import images
 from cyclegan_keras.data.picture import Picture
 from cyclegan_keras.inference import formats, pictures
 
-# From where to where.
+# Source and target.
 Job = tuple[pathlib.Path, pathlib.Path]
 
-# On two CPU cores, 16 at a time go about twice as fast as one by one; more gain little.
+# On two CPU cores, batches of 16 are about twice as fast as single images; larger ones gain little.
 BATCH_SIZE = 16
 
-# While one batch is translated, so many may lie ready, and so many wait to be written. One would do
-# if all images were alike; the other evens out the large ones.
+# While one batch is translated, this many may be ready, and this many may wait to be written. One
+# would suffice for images of equal size; the second one compensates for large images.
 BATCHES_READ_AHEAD = 2
 BATCHES_TO_WRITE = 2
 
-# Each holds one picture in its own size, which may be a large one; hence no more.
+# Each holds one picture in its own size, which may be large.
 NUM_WORKERS = min(8, max(2, os.cpu_count() or 1))
 
-# What the next picture would meet as well: nothing goes on after these.
+# Errors that would recur with the next image, so that the batch stops.
 LASTING = images.SYSTEM_ERRORS | {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 OnFailed = Callable[[pathlib.Path, str], object]
@@ -43,11 +43,11 @@ class _Source(NamedTuple):
     """An image that has been read.
 
     Attributes:
-        path: Where it came from.
-        target: Where its translation goes.
-        picture: What it is like, without its pixels.
-        settings: How well it was compressed.
-        pixels: In the generator's size, `(height, width, channels)`, float32 in [-1, 1].
+        path: Its file.
+        target: The file of its translation.
+        picture: Its properties, without its pixels.
+        settings: Its compression settings.
+        pixels: Its pixels in the generator's size, `(height, width, channels)`, float32 in [-1, 1].
     """
 
     path: pathlib.Path
@@ -58,10 +58,10 @@ class _Source(NamedTuple):
 
 
 class Ranges(NamedTuple):
-    """What is black and what is white; `None` means by the type of the numbers in a file.
+    """The values of black and white; `None` means the whole range of a file's type.
 
     Attributes:
-        source: In the pictures that are translated.
+        source: In the images that are translated.
         target: In their translations.
     """
 
@@ -77,29 +77,29 @@ def translate(
     ranges: "Ranges | None" = None,
     on_failed: OnFailed | None = None,
 ) -> collections.Counter[str]:
-    """Translates from file to file.
+    """Translates image files.
 
-    If anything fails, what has been translated by then is still written before the error is raised;
-    after Ctrl-C, only what is being written. Either way no thread is left over.
+    If an error occurs, all images translated so far are written before it is raised; after Ctrl-C,
+    only those that are being written. No thread is left running.
 
     Args:
-        generator: From images to images of the same size.
-        jobs: Sources and targets; no two targets may be the same.
-        batch_size: Images that the generator gets at a time, at most; one that takes images of any
-            size gets them one by one.
+        generator: Maps images to images of the same size.
+        jobs: Sources and targets; all targets must differ.
+        batch_size: Maximum number of images in a batch. A generator for images of any size gets
+            them one by one.
         on_written: Called after each image that was written, on the caller's thread.
-        ranges: What is black and what is white; `None` means by the type of the numbers.
+        ranges: The values of black and white; `None` means the whole range of a file's type.
         on_failed: Called on the caller's thread with each image that cannot be read or written, and
-            what is wrong with it; the others are translated. `None` means that the first such error
-            is raised. What the next image would meet as well, such as a full disk, is raised in any
-            case.
+            the reason; the others are translated. If it is `None`, the first such error is raised.
+            Errors that would recur with the next image, such as a full disk, are always raised.
 
     Returns:
-        What was left aside in the files, such as later frames of an animation, by a noun.
+        The number of parts of the files that were ignored, such as later frames of an animation, by
+        kind.
 
     Raises:
-        FileNotFoundError: If there is no such image.
-        OSError: If one cannot be written.
+        FileNotFoundError: If an image does not exist.
+        OSError: If a translation cannot be written.
         ValueError: If an image cannot be read; those before it are translated.
     """
     left_out: collections.Counter[str] = collections.Counter()
@@ -108,7 +108,7 @@ def translate(
     ranges = ranges or Ranges()
     if None in generator.input_shape[1:3]:
         batch_size = 1
-    # Shared out evenly: 17 images are a batch of 9 and one of 8, and not 16 and a lonely one.
+    # Batches of equal size: 17 images are split into 9 and 8, not into 16 and 1.
     num_batches = -(-len(jobs) // batch_size)
     batch_size = -(-len(jobs) // num_batches)
     run = _traced(generator, batch_size)
@@ -151,14 +151,14 @@ def translate(
 
 
 def _traced(generator: keras.Model, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Makes a function of up to `batch_size` images that TensorFlow traces only once."""
+    """Makes a function for up to `batch_size` images that TensorFlow traces only once."""
 
     @tf.function(input_signature=[tf.TensorSpec((batch_size, *generator.input_shape[1:]))])
     def translate_batch(batch: Any) -> Any:
         return generator(batch, training=False)
 
     def run(imgs: np.ndarray) -> np.ndarray:
-        # Another shape would be traced anew, which takes longer than translating an image twice.
+        # Padded, because tracing another shape takes longer than translating an image twice.
         missing = batch_size - len(imgs)
         padded = np.concatenate([imgs, np.repeat(imgs[-1:], missing, axis=0)])
         return translate_batch(padded).numpy()[: len(imgs)]
@@ -173,7 +173,7 @@ def _read_ahead(
     batch_size: int,
     failed: Callable[[pathlib.Path, Exception], object],
 ) -> Iterator[list[_Source]]:
-    """Yields the sources in order, in batches, while the pool reads on."""
+    """Yields the sources in order, in batches, while the pool reads the next ones."""
     reading: collections.deque[tuple[pathlib.Path, concurrent.futures.Future[_Source]]]
     reading = collections.deque()
     waiting = iter(jobs)
@@ -223,7 +223,7 @@ def _write(source: _Source, translation: np.ndarray, value_range: ValueRange | N
     file_format = formats.format_of(target)
     dtype = formats.dtype_for(file_format, source.picture.pixels.dtype)
     if file_format == "TIFF" or (file_format, dtype) == ("JPEG2000", source.picture.pixels.dtype):
-        dtype = None  # That of the source, whatever it is, and as many bits.
+        dtype = None  # Type and bits of the source.
     picture = pictures.picture_of(translation, source.picture, value_range, dtype)
     target.parent.mkdir(parents=True, exist_ok=True)
     formats.write(target, picture, source.settings)

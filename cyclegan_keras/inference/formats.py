@@ -1,4 +1,4 @@
-"""Writing translations in the format, the depth and the quality of their sources."""
+"""Writes translations in the format, bit depth and quality of their sources."""
 
 import dataclasses
 import os
@@ -13,7 +13,7 @@ from PIL import Image, JpegImagePlugin
 from cyclegan_keras._files import PathLike, written_whole
 from cyclegan_keras.data.picture import Picture
 
-# By suffix. A picture in another format keeps its name, with .png behind it.
+# By suffix. Pictures in other formats are written as PNG, with .png appended to their names.
 FORMATS = {
     ".apng": "PNG",
     ".avif": "AVIF",
@@ -33,35 +33,35 @@ FORMATS = {
     ".tiff": "TIFF",
     ".webp": "WEBP",
 }
-# What can be asked for, and the suffix that it then has.
+# The choices of `--format`, and their suffixes.
 SUFFIXES = {
     name: f".{name}" for name in ("png", "jpg", "webp", "tiff", "bmp", "gif", "avif", "jp2")
 }
 
-# Of JPEG, WebP and AVIF where the source does not say: little is lost.
+# Of JPEG, WebP and AVIF if the source does not tell; the loss is small.
 QUALITY = 95
-# Lossless as any level is; two to four times as fast as Pillow's 6, for files that are a fifth to a
-# third larger.
+# Lossless at any level. This one is two to four times as fast as Pillow's default, 6, and the files
+# are a fifth to a third larger.
 COMPRESS_LEVEL = 1
 
 WITH_EXIF = ("JPEG", "PNG", "WEBP", "AVIF")
 WITH_GRAY = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "JPEG2000", "AVIF")
 WITH_GRAY_AND_ALPHA = ("PNG", "TIFF", "JPEG2000")
-# Without loss in Pillow's TIFF; others, such as JPEG's, become deflate.
+# Lossless compressions of Pillow's TIFF; others, such as JPEG, become deflate.
 TIFF_COMPRESSIONS = {"raw": None, "tiff_lzw": "tiff_lzw", "packbits": "packbits"}
 
 
 def format_of(path: PathLike) -> str:
-    """Returns the format that a path's suffix means.
+    """Returns the format of a path's suffix.
 
     Args:
-        path: Where a picture is to be written.
+        path: The file to write.
 
     Returns:
-        Such as "JPEG".
+        The format, such as "JPEG".
 
     Raises:
-        ValueError: If it is none that can be written.
+        ValueError: If no format that can be written has this suffix.
     """
     suffix = pathlib.Path(path).suffix.lower()
     if suffix not in FORMATS:
@@ -73,14 +73,14 @@ def format_of(path: PathLike) -> str:
 
 
 def settings_of(path: PathLike) -> dict[str, Any]:
-    """Reads from a file how well it was compressed, so that a translation is written as well.
+    """Reads the compression settings of a file, so that its translation gets the same quality.
 
     Args:
-        path: Of a picture.
+        path: The file of a picture.
 
     Returns:
-        Settings for `write`: the quantisation tables of a JPEG, whether a WebP is lossless, the
-        compression of a TIFF. Empty where there are none, or Pillow cannot tell.
+        Settings for `write`: the quantization tables of a JPEG, whether a WebP is lossless, the
+        compression of a TIFF. Empty if there are none, or Pillow cannot tell.
     """
     try:
         with Image.open(path, formats=("JPEG", "WEBP", "TIFF")) as image:
@@ -94,16 +94,16 @@ def settings_of(path: PathLike) -> dict[str, Any]:
                 return {"TIFF": {"compression": image.info.get("compression", "raw")}}
         with open(path, "rb") as file:
             return {"WEBP": {"lossless": b"VP8L" in file.read(64)}}
-    except Exception:  # Reading the picture itself tells what is wrong.
+    except Exception:  # Any damage is reported when the picture itself is read.
         return {}
 
 
 def dtype_for(file_format: str, dtype: Any) -> Any:
-    """Returns the type nearest to another one that a format can hold.
+    """Returns the data type of a format that is nearest to another type.
 
     Args:
         file_format: From `format_of`.
-        dtype: Of the source's pixels.
+        dtype: The type of the source's pixels.
 
     Returns:
         The same type, or uint16 or uint8.
@@ -114,16 +114,16 @@ def dtype_for(file_format: str, dtype: Any) -> Any:
 
 
 def write(path: PathLike, picture: Picture, settings: dict[str, Any] | None = None) -> None:
-    """Writes a picture whole or not at all.
+    """Writes a picture atomically.
 
     Args:
-        path: Where to; the suffix says the format. An existing file is replaced.
-        picture: In a type from `dtype_for`.
-        settings: From `settings_of` the source.
+        path: The file; the suffix determines the format. An existing file is replaced.
+        picture: With pixels of a type from `dtype_for`.
+        settings: From `settings_of`, for the source.
 
     Raises:
         OSError: If it cannot be written.
-        ValueError: If the suffix is that of no format.
+        ValueError: If no format has the suffix.
     """
     file_format = format_of(path)
     with written_whole(path) as partial:
@@ -137,13 +137,13 @@ def write(path: PathLike, picture: Picture, settings: dict[str, Any] | None = No
 
 
 def _write_deep(path: pathlib.Path, file_format: str, picture: Picture) -> None:
-    """Writes what Pillow has no modes for: more than 8 bits of color, and numbers of any type."""
+    """Writes what Pillow does not support: colors of more than 8 bits, and values of any type."""
     bands = [picture.pixels]
     if picture.alpha is not None:
         bands.append(picture.alpha[..., None])
     pixels = np.concatenate(bands, axis=2)
     pixels = np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-    # 12 bits in a file that says 16 would be next to black.
+    # 12-bit values in a 16-bit file would be almost black.
     bits = picture.depth if _is_packed(picture) else None
     if file_format == "TIFF":
         kind = "minisblack" if picture.is_gray else "rgb"
@@ -162,16 +162,16 @@ def _write_deep(path: pathlib.Path, file_format: str, picture: Picture) -> None:
 
 
 def _is_packed(picture: Picture) -> bool:
-    """Tells whether its numbers are of fewer bits than their type, and fit into those."""
+    """Whether the values have fewer bits than their type, and fit into these."""
     has_fewer = picture.pixels.dtype == np.uint16 and 8 < picture.depth < 16
     return has_fewer and int(picture.pixels.max()) < 1 << picture.depth
 
 
 def _image(picture: Picture, file_format: str) -> Image.Image:
-    """Makes an image of one of the modes that a format has."""
+    """Makes an image in a mode that the format supports."""
     if picture.alpha is None or file_format == "JPEG":
         if picture.alpha is not None:
-            # Nothing shines through a JPEG, so what does is laid on white.
+            # JPEG has no transparency, so the picture is put on white.
             levels = np.rint(picture.shares() * 255).astype(np.uint8)
             picture = dataclasses.replace(picture, pixels=levels, alpha=None)
         if picture.is_gray:

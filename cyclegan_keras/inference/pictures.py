@@ -1,4 +1,4 @@
-"""From a picture to what a generator takes, and from what it gives to a picture again."""
+"""Converts pictures to the inputs of a generator, and its outputs to pictures."""
 
 import dataclasses
 from typing import Any
@@ -11,22 +11,22 @@ from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import images
 from cyclegan_keras.data.picture import Picture
 
-# Of red, green and blue in a gray, as Pillow has it: ITU-R 601.
+# Weights of red, green and blue in gray, as in Pillow: ITU-R 601.
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
-# A generator of any size halves at most so often, as far as it may be known.
+# The sizes that generators for images of any size can take: multiples of 16, at least 32.
 FACTOR, LEAST = 16, 32
 
 
 def size_for(generator: keras.Model, size: tuple[int, int]) -> tuple[int, int]:
-    """Tells in which size a generator takes a picture.
+    """Finds the size in which a generator takes a picture.
 
     Args:
         generator: The generator.
         size: The picture's own `(height, width)`, in pixels.
 
     Returns:
-        `(height, width)`: the generator's, or where it takes any, the picture's, to the nearest
+        `(height, width)` of the generator or, if it takes any size, of the picture, rounded to a
         multiple of 16.
     """
     height, width = (
@@ -39,18 +39,18 @@ def size_for(generator: keras.Model, size: tuple[int, int]) -> tuple[int, int]:
 def pixels_for(
     generator: keras.Model, picture: Picture, value_range: ValueRange | None = None
 ) -> np.ndarray:
-    """Makes of a picture what a generator takes.
+    """Converts a picture to the input of a generator.
 
     Args:
-        generator: Whose size and channels are wanted.
-        picture: Of any size, in gray or RGB.
-        value_range: What is black and what is white in it; `None` means by the type of its numbers.
+        generator: The generator.
+        picture: Of any size, gray or RGB.
+        value_range: The values of black and white in it; `None` means the whole range of its type.
 
     Returns:
         `(height, width, channels)`, float32 in [-1, 1].
 
     Raises:
-        ValueError: If nobody knows what is black and what is white.
+        ValueError: If the values of black and white are not known.
     """
     size, channels = size_for(generator, picture.size), generator.input_shape[3]
     if picture.pixels.dtype == np.uint8 and value_range is None:
@@ -69,15 +69,17 @@ def picture_of(
     value_range: ValueRange | None = None,
     dtype: Any = None,
 ) -> Picture:
-    """Makes a picture of what a generator gives, in size, depth and transparency of its source.
+    """Converts the output of a generator to a picture of its source's size, depth and alpha.
 
     Args:
         translation: `(height, width, channels)`, float in [-1, 1].
-        source: What was translated. Of a gray one, the translation is gray, too, by luma.
-        value_range: Which numbers black and white become; `None` means by the type of the source.
-        dtype: The type of the result, whose whole range is then used if it is another one, or if
-            the source has fewer bits than that; as it is where the type cannot hold `value_range`.
-            `None` means type and bits of the source.
+        source: The picture that was translated. If it is gray, the translation becomes gray by its
+            luma.
+        value_range: The values of black and white in the result; `None` means the range of the
+            source.
+        dtype: The type of the result. If it differs from that of the source, has more bits than the
+            source, or cannot hold `value_range`, its whole range is used. `None` means type and
+            bits of the source.
 
     Returns:
         The picture; gray if the source or the generator is.
@@ -100,7 +102,7 @@ def picture_of(
 
 
 def without_pixels(picture: Picture) -> Picture:
-    """Keeps of a picture what its translation still needs, which is all but the pixels."""
+    """Drops the pixels of a picture, since its translation needs only the rest."""
     pixels = picture.pixels
     return dataclasses.replace(
         picture, pixels=np.broadcast_to(np.zeros((), pixels.dtype), pixels.shape)
@@ -108,14 +110,14 @@ def without_pixels(picture: Picture) -> Picture:
 
 
 def _in_8_bits(picture: Picture) -> Image.Image:
-    """As `Picture.in_rgb`, in a fraction of the memory."""
+    """Does the same as `Picture.in_rgb`, with a fraction of the memory."""
     if picture.alpha is None:
         return images.as_image(picture.pixels).convert("RGB")
     return images.to_rgb(Image.fromarray(np.dstack([picture.pixels, picture.alpha])))
 
 
 def _holds(dtype: Any, value_range: ValueRange) -> bool:
-    """Tells whether black and white are among the numbers of a type, up to rounding."""
+    """Whether a type can hold the values of black and white, up to rounding."""
     if np.dtype(dtype).kind == "f":
         return True
     limits = np.iinfo(dtype)
@@ -123,7 +125,7 @@ def _holds(dtype: Any, value_range: ValueRange) -> bool:
 
 
 def _in_type(source: Picture, dtype: Any) -> Picture:
-    """The source as far as its translation needs it, in another type: its transparency."""
+    """Converts the source to another type, without its pixels, which its translation replaces."""
     alpha, pixels = None, np.broadcast_to(np.zeros((), dtype), source.pixels.shape)
     if source.alpha is not None:
         alpha = np.rint(source.alpha / source.opaque * np.iinfo(dtype).max).astype(dtype)
@@ -132,7 +134,7 @@ def _in_type(source: Picture, dtype: Any) -> Picture:
 
 
 def _resized(shares: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scales each channel in float, as 8 bits would lose what is between the levels."""
+    """Resizes each channel in float, because 8 bits would lose intermediate levels."""
     channels = [
         np.asarray(images.resize(Image.fromarray(np.ascontiguousarray(channel)), size))
         for channel in np.moveaxis(np.asarray(shares, np.float32), 2, 0)

@@ -1,4 +1,4 @@
-"""Which pictures are translated, and where each translation goes; all before anything is done."""
+"""Plans which images are translated, and where the translations go, before anything is written."""
 
 import collections
 import os
@@ -13,7 +13,7 @@ from cyclegan_keras.data import images, listing
 from cyclegan_keras.data.formats import UNREADABLE
 from cyclegan_keras.inference import formats
 
-# From where to where.
+# Source and target.
 Job = tuple[pathlib.Path, pathlib.Path]
 
 
@@ -26,33 +26,32 @@ def plan(
     file_format: str | None = None,
     check: bool = True,
 ) -> list[Job]:
-    """Finds the images to translate and where each translation goes, without writing anything.
+    """Finds the images to translate and the files of their translations, without writing anything.
 
-    A translation has the name of its source, in the same folder below `output` as the source is in
-    below the folder that was given. Its suffix stays, and with it the format. With `file_format`,
-    the suffix becomes that of the format; where two would then have one name, those whose suffix
-    changes keep it inside: `a.jpg` and `a.png` become `a.jpg.png` and `a.png`.
+    A translation gets the name of its source, in the same subfolder of `output` as the source has
+    in the given folder, and the same suffix, hence the same format. With `file_format`, it gets the
+    suffix of that format. If two translations would then have the same name, the old suffix is kept
+    inside: `a.jpg` and `a.png` become `a.jpg.png` and `a.png`.
 
     Args:
-        paths: Images, and folders of images; the folders in them are taken as well, hidden ones
-            excepted, and `output` if it is one of them.
-        output: The folder for the translations; or, for one image, the file, if it has a suffix of
-            an image and is no folder.
-        overwrite: Whether files that are already there may be replaced.
-        skip_existing: Whether images whose translation is already there are left out.
-        file_format: One of `formats.SUFFIXES`; `None` means each source's own.
-        check: Whether each image is opened, so that what is plainly none is told at once. If not,
-            and if a path is missing, reading tells.
+        paths: Images, and folders of images, with their subfolders except hidden ones and `output`.
+        output: The folder for the translations; or, for one image, a file, if the name has the
+            suffix of an image and is not a folder.
+        overwrite: Whether existing files may be replaced.
+        skip_existing: Whether to skip images whose translation exists.
+        file_format: One of `formats.SUFFIXES`; `None` means the format of each source.
+        check: Whether to open each image, so that files that are not images are reported at once.
+            If not, they and missing paths are reported when they are read.
 
     Returns:
-        Pairs of a source and its target.
+        Pairs of source and target.
 
     Raises:
-        FileExistsError: If a translation is already there and may not be replaced.
-        FileNotFoundError: If there is no such image.
+        FileExistsError: If a translation exists and may not be replaced.
+        FileNotFoundError: If an image does not exist.
         OSError: If an image cannot be opened, or the output cannot be written to.
-        ValueError: If a folder has no images, two translations would have one name, one would
-            replace a source, or something is no image.
+        ValueError: If a folder has no images, two translations would have the same name, one would
+            replace a source, or a file is not an image.
     """
     if overwrite and skip_existing:
         raise ValueError("Give either `overwrite` or `skip_existing`. Received both.")
@@ -65,7 +64,7 @@ def plan(
     sources: dict[pathlib.Path, pathlib.Path] = {}
     for path in map(pathlib.Path, paths):
         if check and not path.exists():
-            # A broken link is no image either; reading it would say where it leads.
+            # Also for a broken link; without the check, reading it tells where it leads.
             raise FileNotFoundError(f"No image or folder {str(path)!r}.")
         if path.is_dir():
             found = listing.some(listing.listed(path, without=folder), path).paths
@@ -87,14 +86,14 @@ def plan(
 
 
 def left_out(paths: Iterable[images.PathLike], output: images.PathLike) -> list[str]:
-    """Tells what lies in folders of images and is not translated.
+    """Lists the files in folders of images that are not translated.
 
     Args:
         paths: As for `plan`.
-        output: Likewise.
+        output: As for `plan`.
 
     Returns:
-        For each kind of file, how many and where, in words.
+        For each kind of file, the number and the folder, in words.
     """
     return [
         f"{phrase} in {str(path)!r}"
@@ -107,7 +106,7 @@ def left_out(paths: Iterable[images.PathLike], output: images.PathLike) -> list[
 def _is_file(output: images.PathLike) -> bool:
     name = os.fspath(output)
     suffix = pathlib.Path(name).suffix.lower()
-    # Nobody calls a folder `out.heic`; that it cannot be written is told later.
+    # A name such as `out.heic` means a file, too, though it cannot be written; see `format_of`.
     is_named_so = suffix in formats.FORMATS or suffix in images.SUFFIXES or suffix in UNREADABLE
     return is_named_so and not name.endswith(os.sep) and not os.path.isdir(name)
 
@@ -135,7 +134,7 @@ def _only(
 def _named(
     sources: dict[pathlib.Path, pathlib.Path], file_format: str | None
 ) -> dict[pathlib.Path, pathlib.Path]:
-    """Gives each translation its name, below the output."""
+    """Gives each translation its path, relative to the output."""
     if file_format is None:
         # What cannot be written in its own format becomes a PNG.
         return {
@@ -188,8 +187,8 @@ def _check_targets(jobs: list[Job], may_exist: bool) -> None:
             raise FileExistsError(f"{str(target)!r} is a folder. Give another --output.")
         if not may_exist:
             raise FileExistsError(
-                f"{str(target)!r} is already there. Give another --output, --skip-existing to go "
-                "on where a translation was broken off, or --overwrite."
+                f"{str(target)!r} exists. Give another --output, --skip-existing to continue an "
+                "interrupted batch, or --overwrite."
             )
 
 
@@ -201,7 +200,7 @@ def _check_output(folder: pathlib.Path) -> None:
 
 
 def _check_is_image(path: pathlib.Path) -> None:
-    """Looks at the first bytes; only what is suspicious is read whole, which says what is wrong."""
+    """Checks the first bytes; suspicious files are read completely, which reports what is wrong."""
     try:
         if path.is_file() and path.stat().st_size:
             with warnings.catch_warnings(action="ignore"):

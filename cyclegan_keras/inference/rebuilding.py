@@ -1,4 +1,4 @@
-"""Copies of networks, with other layers in the place of some."""
+"""Copies networks and replaces some of their layers."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,13 +10,13 @@ Call = Callable[..., Any]
 
 
 def is_rebuildable(model: Any) -> bool:
-    """Whether a network's parts are known to Keras, and not hidden in the `call` of a subclass."""
+    """Whether Keras knows all layers of a network, and no subclass hides any in its `call`."""
     is_kerass_own = type(model).__name__ in ("Functional", "Sequential")
     return isinstance(model, keras.Model) and is_kerass_own and bool(model.outputs)
 
 
 def operations_of(model: keras.Model) -> Iterator[Any]:
-    """Yields a network's layers and operations, and those of the networks in it.
+    """Yields the layers and operations of a network, including those of nested networks.
 
     Args:
         model: A functional or sequential model.
@@ -32,16 +32,16 @@ def operations_of(model: keras.Model) -> Iterator[Any]:
 
 
 def rebuilt(model: keras.Model, form_of: Callable[[Any], Call | None]) -> keras.Model:
-    """Copies a network, and the networks in it, with other forms of some of its operations.
+    """Copies a network, including nested networks, and replaces some of its operations.
 
     Args:
         model: A functional or sequential model.
-        form_of: Called with a layer or an operation. Returns what is to be in its place: another
-            layer with as many weights, or a function of tensors; `None` for a plain copy.
+        form_of: Called with each layer or operation. Returns its replacement, either a layer with
+            the same number of weights or a function of tensors; `None` copies it.
 
     Returns:
         A functional model of the same name and weights, not compiled; a model of any other kind is
-        returned as it is.
+        returned unchanged.
     """
     return _rebuilt(model, form_of, {}) if is_rebuildable(model) else model
 
@@ -71,7 +71,7 @@ def _rebuilt(
 
 
 def _as_functional(model: keras.Model) -> keras.Model:
-    """The same layers, in a model that is not compiled: its losses are no part of a copy."""
+    """Makes a functional model of the same layers, without the losses that it is compiled with."""
     if type(model).__name__ == "Sequential":
         return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     return keras.Model(model.input, model.output, name=model.name)
@@ -82,6 +82,6 @@ def _copy(op: Any) -> Call:
 
 
 def _call(call: Call, *args: Any, **kwargs: Any) -> Any:
-    if isinstance(call, keras.Operation):  # With whatever it was called with, such as `training`.
+    if isinstance(call, keras.Operation):  # With its arguments, such as `training`.
         return call(*args, **kwargs)
     return call(args[0] if args else kwargs["inputs"])

@@ -1,4 +1,4 @@
-"""What a run leaves behind for use: its translators, and its figures."""
+"""Saving the results of a run: its generators and its metrics."""
 
 import contextlib
 import json
@@ -16,11 +16,11 @@ from cyclegan_keras.inference.stock_layers import to_stock_layers
 def in_full_precision(model: keras.Model) -> keras.Model:
     """Copies a model that computes in 16 bits to one that computes in float32.
 
-    So that a translator is as fast and as exact where there are no 16-bit units.
+    So that a saved generator is as fast and as exact on machines without 16-bit units.
 
     Args:
-        model: A model of inputs and outputs, with others in it or without, trained in any
-            precision; a model of any other kind is returned as it is.
+        model: A functional or sequential model, possibly nested, trained in any precision; a model
+            of any other kind is returned unchanged.
 
     Returns:
         The copy, with the same name and weights; `model` itself if it computes in float32.
@@ -37,7 +37,7 @@ def _in_full_precision(op: Any) -> Any:
 
 
 def save_whole(model: Any, path: PathLike) -> None:
-    """Saves a model as a `.keras` file, whole or not at all.
+    """Saves a model as a `.keras` file, atomically.
 
     Args:
         model: A Keras model.
@@ -45,12 +45,12 @@ def save_whole(model: Any, path: PathLike) -> None:
 
     Raises:
         OSError: If it cannot be written.
-        ValueError: If one of its weights is infinite or no number.
+        ValueError: If one of its weights is infinite or NaN.
     """
     for variable in model.variables:
         if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
             raise ValueError(
-                f"{model.name} is not saved: its weights {variable.path!r} are not finite."
+                f"{model.name} is not saved, because its weights {variable.path!r} are not finite."
             )
     with written_whole(path) as partial:
         model.save(partial)
@@ -59,9 +59,9 @@ def save_whole(model: Any, path: PathLike) -> None:
 def save_generator(generator: keras.Model, path: PathLike) -> None:
     """Saves a generator as a `.keras` file that Keras alone can load.
 
-    The file names layers and operations of Keras only, in float32, so that
-    `keras.models.load_model` needs no other package. `load_generator` puts this package's faster
-    layers in again.
+    The file contains layers and operations of Keras only, in float32, so that
+    `keras.models.load_model` needs no other package. `load_generator` replaces them by this
+    package's faster layers.
 
     Args:
         generator: A model from images to images, trained in any precision.
@@ -69,7 +69,7 @@ def save_generator(generator: keras.Model, path: PathLike) -> None:
 
     Raises:
         OSError: If it cannot be written.
-        ValueError: If one of its weights is infinite or no number.
+        ValueError: If one of its weights is infinite or NaN.
     """
     save_whole(to_stock_layers(in_full_precision(generator)), path)
 
@@ -77,21 +77,21 @@ def save_generator(generator: keras.Model, path: PathLike) -> None:
 def save_translators(
     translators: dict[str, keras.Model], directory: PathLike
 ) -> list[pathlib.Path]:
-    """Saves trained translators, in float32 whatever they were trained in.
+    """Saves trained generators, in float32 whatever they were trained in.
 
-    None takes the place of an earlier one before all are written: two of different times would look
-    like a pair.
+    No file replaces an earlier one before all are written, so that files of different times never
+    look like a pair.
 
     Args:
         translators: Generators by name.
-        directory: Where to.
+        directory: The folder.
 
     Returns:
         The files, `<name>.keras` each.
 
     Raises:
         OSError: If one cannot be written.
-        ValueError: If a weight is infinite or no number.
+        ValueError: If a weight is infinite or NaN.
     """
     paths = [pathlib.Path(directory) / f"{name}.keras" for name in translators]
     with contextlib.ExitStack() as stack:
@@ -100,11 +100,11 @@ def save_translators(
     return paths
 
 
-def save_figures(figures: dict[str, float], path: PathLike) -> None:
-    """Writes the figures of a run as JSON.
+def save_metrics(metrics: dict[str, float], path: PathLike) -> None:
+    """Writes the metrics of a run as JSON.
 
     Args:
-        figures: Numbers by name.
-        path: Of the file.
+        metrics: Values by name.
+        path: The file.
     """
-    write_text(path, json.dumps(figures, indent=2) + "\n")
+    write_text(path, json.dumps(metrics, indent=2) + "\n")

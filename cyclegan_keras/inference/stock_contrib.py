@@ -1,4 +1,4 @@
-"""`ContribNormalization` in operations of Keras, and found again among them."""
+"""Converts `ContribNormalization` to operations of Keras, and back."""
 
 import functools
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from keras import layers, ops
 from cyclegan_keras.layers import ContribNormalization
 
 _ALL_OF_AN_IMAGE = (1, 2, 3)
-# What does not decide what a layer computes.
+# Settings that do not affect what a layer computes.
 _MUTE = ("name", "dtype", "trainable", "kernel_initializer", "bias_initializer")
 
 
 def to_stock(op: Any) -> Callable[[Any], Any]:
-    """Gives what computes the same as a `ContribNormalization`, with operations of Keras.
+    """Returns the equivalent of a `ContribNormalization`, with operations of Keras.
 
     Its one factor and its one offset are kernel and bias of a dense layer with one feature.
 
@@ -38,7 +38,7 @@ def to_stock(op: Any) -> Callable[[Any], Any]:
 
 
 def found(squeeze: Any) -> dict[int, Callable[[Any], Any]]:
-    """Finds a `ContribNormalization` by the last operation of what `to_stock` makes of it.
+    """Recognizes a `ContribNormalization` by the last operation that `to_stock` makes of it.
 
     Args:
         squeeze: Any operation of a functional model.
@@ -60,7 +60,7 @@ def found(squeeze: Any) -> dict[int, Callable[[Any], Any]]:
         if op is not squeeze
         for node in op._outbound_nodes
     ):
-        return {}  # Something else needs a part of it.
+        return {}  # Something else uses an intermediate result.
     (epsilon,) = constants
     forms: dict[int, Callable[[Any], Any]] = dict.fromkeys(parts, handed_on)
     (dense,) = (op for op in parts.values() if type(op) is layers.Dense)
@@ -81,7 +81,7 @@ def _example() -> Any:
 
 
 def _is_like(op: Any, example: Any, alike: list[tuple[Any, Any]], constants: list[float]) -> bool:
-    """Compares what two operations compute, back to the input; the epsilon may be another."""
+    """Compares two operations back to their inputs; the epsilon may differ."""
     for one, other in alike:
         if one is op or other is example:
             return one is op and other is example

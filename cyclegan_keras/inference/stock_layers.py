@@ -23,7 +23,7 @@ from cyclegan_keras.layers import (
 )
 from cyclegan_keras.layers.residual_output import ChangeImage
 
-# One row and one column, above and on the left: what Keras's transposed convolution has too many.
+# Keras's transposed convolution has one row too many at the top, and one column on the left.
 _CROPPING = ((1, 0), (1, 0))
 
 
@@ -62,7 +62,7 @@ def to_fast_layers(model: keras.Model) -> keras.Model:
 
 
 def _stock_form(op: Any) -> Call | None:
-    """Gives what computes the same as one of this package's layers; `None` for any other."""
+    """Returns the stock equivalent of one of this package's layers; `None` for any other."""
     make = _STOCK.get(type(op))
     return None if make is None else make(op)
 
@@ -89,7 +89,7 @@ def _pad(op: Any) -> Call:
 
 def _double_and_convolve(op: Any) -> Call:
     settings = op.get_config()
-    # Whatever Keras is set to: a network of this package can be loaded under any setting.
+    # Independent of Keras's settings, under which the file is loaded later.
     last = {"data_format": "channels_last"}
     double = layers.UpSampling2D(2, name=f"{op.name}_double", dtype=settings["dtype"], **last)
     convolve = layers.Conv2D.from_config({**settings, "padding": "same", **last})
@@ -120,7 +120,7 @@ _STOCK: dict[type, Callable[[Any], Call]] = {
 
 
 def _fast_form(op: Any) -> Call | None:
-    """Gives what this package has in the place of a layer of Keras; `None` for most layers."""
+    """Returns this package's equivalent of a layer of Keras; `None` for most layers."""
     if type(op) is layers.GroupNormalization:
         return _instance_norm(op)
     if type(op) is layers.UpSampling2D:
@@ -155,7 +155,7 @@ def _instance_norm(op: Any) -> Call | None:
 
 
 def _convolution_behind(op: Any) -> Any:
-    """Finds the convolution of what an `UpSampling2D` doubles, if that is all that it is for."""
+    """Finds the convolution after an `UpSampling2D`, if nothing else uses its output."""
     behind = _only(_next(op))
     if type(behind) is not layers.Conv2D or _only(_previous(behind)) is not op:
         return None
@@ -172,7 +172,7 @@ def _convolution_behind(op: Any) -> Any:
 
 
 def _transposed_before(op: Any) -> Any:
-    """Finds the `Conv2DTranspose` whose first row and column a `Cropping2D` cuts off."""
+    """Finds the `Conv2DTranspose` whose first row and column a `Cropping2D` removes."""
     before = _only(_previous(op))
     if type(before) is not layers.Conv2DTranspose or _only(_next(before)) is not op:
         return None
@@ -207,5 +207,5 @@ def _previous(op: Any) -> list[Any]:
 
 
 def _only(operations: list[Any]) -> Any:
-    """The one that there is; `None` if there are more of them, or none."""
+    """Returns the only element; `None` if there are several, or none."""
     return operations[0] if len(operations) == 1 else None

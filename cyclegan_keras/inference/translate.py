@@ -1,4 +1,4 @@
-"""Translating pictures with a saved generator."""
+"""Translates pictures with a saved generator."""
 
 import collections
 import dataclasses
@@ -24,12 +24,13 @@ __all__ = ["Outcome", "load_generator", "plan", "translate_files", "translate_im
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How the translation of many files went.
+    """The outcome of translating many files.
 
     Attributes:
-        num_written: How many translations were written.
-        failed: What is wrong with each image that could not be translated, by its path.
-        left_out: What was left aside in the files, such as later frames of an animation, by a noun.
+        num_written: The number of translations that were written.
+        failed: For the path of each image that could not be translated, the reason.
+        left_out: The number of parts of the files that were ignored, such as later frames of an
+            animation, by kind.
     """
 
     num_written: int
@@ -43,24 +44,27 @@ def translate_image(
     """Translates one picture.
 
     Args:
-        generator: From `load_generator`, or in training.
-        image: A picture of any size, which is scaled to the generator's and back: a PIL image of
-            any mode; the path of a file; or an array, `(height, width)` or `(height, width, 1)` of
-            gray, `(height, width, 2)` with transparency, `(height, width, 3)` of RGB, or
-            `(height, width, 4)` with transparency, uint8 in [0, 255], uint16 in [0, 65535] or
-            float in [0, 1]. It is made upright, what is transparent is seen on white, and the
-            channels become those of the generator.
-        value_range: The numbers of black and of white, in `image` and in what is returned, if they
-            are others: `(-1, 1)` for an array as a `DataLoader` gives it.
+        generator: From `load_generator`, or of a model in training.
+        image: A picture of any size, which is resized to that of the generator and back. Either a
+            PIL image of any mode; or the path of a file; or an array, uint8 in [0, 255], uint16 in
+            [0, 65535] or float in [0, 1], of shape `(height, width)` or `(height, width, 1)` for
+            gray, `(height, width, 2)` for gray with transparency, `(height, width, 3)` for RGB, or
+            `(height, width, 4)` for RGB with transparency. Its orientation is corrected,
+            transparency is replaced by white, and its channels are converted to those of the
+            generator.
+        value_range: The values of black and white, in `image` and in the result, if they differ
+            from these: `(-1, 1)` for an array from a `DataLoader`.
 
     Returns:
-        The translation in the size, depth and transparency of `image`, gray if that or the
-        generator is: for a PIL image or a path a PIL image (RGB, L, RGBA, LA, I;16, I or F; of 16
-        bits of color a file has 8 there); for an array an array of its shape and type.
+        The translation with the size, depth and transparency of `image`, gray if `image` or the
+        generator is gray. For a PIL image or a path, a PIL image (RGB, L, RGBA, LA, I;16, I or F;
+        files with 16-bit colors are reduced to 8 bits); for an array, an array of the same shape
+        and type.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no such picture, or nobody knows what is black and what is white in it.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If `image` is not such a picture, or its values of black and white are not
+            known.
     """
     wanted = None if value_range is None else ValueRange(*value_range)
     if isinstance(image, str | bytes | os.PathLike):
@@ -106,8 +110,8 @@ def _from_array(array: np.ndarray, value_range: ValueRange | None) -> Picture:
         low, high = array.min(), array.max()
         if value_range is None and (low < 0 or high > 1):
             raise ValueError(
-                "`image` must be in [0, 1] if it is float; for an array as a `DataLoader` gives "
-                f"it, say value_range=(-1, 1). Received: an array in [{low:g}, {high:g}]"
+                "`image` must be in [0, 1] if it is float; for an array from a `DataLoader`, give "
+                f"value_range=(-1, 1). Received: an array in [{low:g}, {high:g}]"
             )
     array = array[..., None] if array.ndim == 2 else array
     depth = 8 * array.dtype.itemsize
@@ -117,10 +121,10 @@ def _from_array(array: np.ndarray, value_range: ValueRange | None) -> Picture:
 
 
 def _as_image(picture: Picture, value_range: ValueRange | None) -> Image.Image:
-    """Makes a PIL image, of the mode that fits best."""
+    """Makes a PIL image of the most suitable mode."""
     pixels, alpha = picture.pixels, picture.alpha
     if pixels.dtype != np.uint8 and (not picture.is_gray or alpha is not None):
-        # Pillow has no mode for it.
+        # Pillow has no such mode.
         shares = (value_range or picture.own_range).shares(pixels)
         pixels = np.rint(shares * 255).astype(np.uint8)
         if alpha is not None:
@@ -142,26 +146,27 @@ def translate_files(
     continue_on_error: bool = False,
     ranges: files.Ranges | None = None,
 ) -> Outcome:
-    """Translates pictures from file to file, each in its own size, depth and format.
+    """Translates image files, and keeps the size, bit depth and format of each.
 
-    They are read, translated and written side by side, and few are in memory at a time.
+    It reads, translates and writes in parallel, with only a few images in memory at a time.
 
     Args:
         generator: From `load_generator`.
         jobs: From `plan`.
-        batch_size: Images that the generator gets at a time, at most.
-        continue_on_error: Whether to go on with the others if an image cannot be read or written.
-        ranges: What is black and what is white in the sources and in their translations; `None`
-            means by the type of their numbers.
+        batch_size: Maximum number of images in a batch.
+        continue_on_error: Whether to continue with the others if an image cannot be read or
+            written.
+        ranges: The values of black and white in the sources and in their translations; `None`
+            means the whole range of a file's type.
 
     Returns:
-        How it went.
+        The outcome.
 
     Raises:
-        FileNotFoundError: If an image has gone since it was planned.
-        OSError: If a translation cannot be written; in any case if the disk is full.
-        ValueError: If an image cannot be read; those before it are translated. Or if the batch size
-            is not at least 1.
+        FileNotFoundError: If an image was removed since it was planned.
+        OSError: If a translation cannot be written; if the disk is full, always.
+        ValueError: If `batch_size` is less than 1, or an image cannot be read; those before it are
+            translated.
     """
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")

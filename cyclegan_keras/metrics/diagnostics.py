@@ -1,4 +1,4 @@
-"""What figures mean, in plain words; and what goes wrong, by name."""
+"""A summary of an evaluation in words, and the typical problems of GANs that metrics reveal."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -6,128 +6,136 @@ from typing import Any
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.metrics.round_trip import WAYS
 
-# Below this share of real images told right, what the classifier says of translations is not worth
-# much.
+# Below this accuracy on real images, the classifier's verdict on translations says little.
 MIN_ACCURACY = 0.8
-# Mean change of a pixel, in 8-bit levels, below which nobody sees a difference: more than what
-# `ChangeImage` does to black and white where it is to change nothing.
+# Mean change of a pixel, in 8-bit levels, below which nobody sees a difference. It is above what
+# `ChangeImage` does to black and white where it should change nothing.
 COPYING = 3.1
-# Real images that it takes to know the fifth neighbour of each, which density goes by.
+# Real images needed so that each has a fifth neighbor, which density and coverage use.
 MIN_DENSITY = 6
-# How far apart translations are, in shares of real images, below which they look alike.
+# Relative diversity below which translations look alike.
 COLLAPSE = 0.5
-# Share of right judgements from which on a discriminator has won.
+# Accuracy from which on a discriminator always wins.
 WINS = 0.99
-# How much larger than that of one that does not look at images its loss is when it has lost. Where
-# all goes well, it is about as large: translations are hard to tell. And it is right hardly more
-# often than by chance, look after look; in the first, wild steps its loss may be as large, too.
+# A discriminator has lost if its loss is this many times that of a discriminator that ignores its
+# input, and its accuracy is at most CHANCE, in two evaluations in a row. In a healthy training, its
+# loss is close to that of one that ignores its input, since translations are hard to recognize; and
+# in the first, unstable steps, it can be as large as this.
 LOSES, CHANCE = 1.5, 0.55
 
 
 def arrow(way: str) -> str:
-    """Writes `"AB"` as people read it."""
+    """Writes a direction, `"AB"` or `"BA"`, for people: `A → B`."""
     return f"{way[0]} → {way[1]}"
 
 
-def in_words(figures: Mapping[str, Any]) -> str:
-    """Says what was measured.
+def summary(metrics: Mapping[str, Any]) -> str:
+    """Summarizes an evaluation.
 
     Args:
-        figures: From `Judge.measure`.
+        metrics: From `Evaluator.evaluate`.
 
     Returns:
         A few lines of text.
     """
-    kind = "test" if figures["on_test_images"] else "training"
+    kind = "test" if metrics["on_test_images"] else "training"
     lines = [f"Mean absolute errors on {kind} images, in levels of 0 to 255:"]
-    lines += [_truth(figures, way) for way in WAYS if f"truth_{way}" in figures]
+    lines += [_truth(metrics, way) for way in WAYS if f"truth_{way}" in metrics]
     lines += [
-        f"  {arrow(way)} change from the image {figures[f'change_{way}']:6.2f}"
+        f"  {arrow(way)} change of the input       {metrics[f'change_{way}']:6.2f}"
         for way in WAYS
-        if f"change_{way}" in figures
+        if f"change_{way}" in metrics
     ]
     for name in ("cycle", "identity"):
-        if f"{name}_A" in figures:
-            values = f"{figures[f'{name}_A']:6.2f} (A)   {figures[f'{name}_B']:6.2f} (B)"
-            lines.append(f"  {name:<20} {values}")
-    if not any(f"kernel_{way}" in figures for way in WAYS):
+        if f"{name}_A" in metrics:
+            values = f"{metrics[f'{name}_A']:6.2f} (A)   {metrics[f'{name}_B']:6.2f} (B)"
+            lines.append(f"  {f'{name} error':<25} {values}")
+    if not any(f"kernel_{way}" in metrics for way in WAYS):
         return "\n".join(lines)
-    lines.append(f"By the features of {figures['extractor']}, on {kind} images:")
-    lines += [_distance(figures, way) for way in WAYS if f"kernel_{way}" in figures]
-    lines += [_strength(figures, way) for way in WAYS if f"strength_{way}" in figures]
+    lines.append(f"Comparing features of {metrics['extractor']}, on {kind} images:")
+    lines += [_kid(metrics, way) for way in WAYS if f"kernel_{way}" in metrics]
+    lines += [_classification(metrics, way) for way in WAYS if f"strength_{way}" in metrics]
     return "\n".join(lines)
 
 
-def _truth(figures: Mapping[str, Any], way: str) -> str:
-    mine, plain = figures[f"truth_{way}"], figures["truth_untranslated"]
-    share = f"   ({mine / plain:.0%})" if plain else ""
-    return f"  {arrow(way)} to the truth  {mine:6.2f}   untranslated {plain:6.2f}{share}"
-
-
-def _distance(figures: Mapping[str, Any], way: str) -> str:
-    target = way[1]
-    real = figures.get(f"kernel_real_{target}")
-    among = "" if real is None else f"   real {target} among themselves {real:.4f}"
+def _truth(metrics: Mapping[str, Any], way: str) -> str:
+    error, untranslated = metrics[f"truth_{way}"], metrics["truth_untranslated"]
+    share = f"   ({error / untranslated:.0%})" if untranslated else ""
     return (
-        f"  {arrow(way)} kernel distance to {target}  {figures[f'kernel_{way}']:.4f}   "
-        f"untranslated {figures['kernel_untranslated']:.4f}{among}"
+        f"  {arrow(way)} error to ground truth     {error:6.2f}   "
+        f"untranslated {untranslated:5.2f}{share}"
     )
 
 
-def _strength(figures: Mapping[str, Any], way: str) -> str:
+def _kid(metrics: Mapping[str, Any], way: str) -> str:
     target = way[1]
+    real = metrics.get(f"kernel_real_{target}")
+    halves = "" if real is None else f"   halves of real {target} {real:.4f}"
     return (
-        f"  {arrow(way)} strength  {figures[f'strength_{way}']:.0%} taken for {target}   "
-        f"(real {target}: {figures[f'accuracy_{target}']:.0%})"
+        f"  {arrow(way)} KID (kernel distance)  {metrics[f'kernel_{way}']:.4f}   "
+        f"untranslated {metrics['kernel_untranslated']:.4f}{halves}"
     )
 
 
-def left_out(figures: Mapping[str, Any]) -> list[str]:
-    """Names the figures by features that could not be measured on so few or such images.
+def _classification(metrics: Mapping[str, Any], way: str) -> str:
+    target = way[1]
+    return (
+        f"  {arrow(way)} classified as {target}  {metrics[f'strength_{way}']:.0%}   "
+        f"(real {target}: {metrics[f'accuracy_{target}']:.0%})"
+    )
+
+
+def not_measured(metrics: Mapping[str, Any]) -> list[str]:
+    """Lists the feature metrics that could not be computed on these images.
 
     Args:
-        figures: From `Judge.measure`.
+        metrics: From `Evaluator.evaluate`.
 
     Returns:
-        A sentence for each of them; none if all were measured, or there was no extractor.
+        A sentence for each of them; none if all were computed, or there was no extractor.
     """
     found = []
-    targets = [(way, way[1]) for way in WAYS if f"kernel_{way}" in figures]
+    targets = [(way, way[1]) for way in WAYS if f"kernel_{way}" in metrics]
     for way, target in targets:
         images = f"real images of {target}"
-        number = f"there are {figures[f'num_{target}']}"
-        if f"density_{way}" not in figures:
+        number = f"there are {metrics[f'num_{target}']}"
+        if f"density_{way}" not in metrics:
             found.append(
-                f"No density and coverage of {arrow(way)}: they take at least {MIN_DENSITY} "
+                f"No density and coverage of {arrow(way)}: they need at least {MIN_DENSITY} "
                 f"{images}, and {number}."
             )
-        if f"kernel_real_{target}" not in figures:
-            found.append(f"No kernel distance among {images}: it takes at least 4, and {number}.")
-        if f"diversity_{way}" not in figures:
+        if f"kernel_real_{target}" not in metrics:
             found.append(
-                f"No diversity of {arrow(way)}: all {images} are the same to "
-                f"{figures['extractor']}, so there is no variety to hold it against."
+                f"No KID (kernel distance) between halves of the {images}: it needs at least 4, "
+                f"and {number}."
+            )
+        if f"diversity_{way}" not in metrics:
+            found.append(
+                f"No diversity of {arrow(way)}: it is relative to that of the {images}, which all "
+                f"have the same features of {metrics['extractor']}."
             )
     return found
 
 
-def faults(figures: Mapping[str, Any], settings: Collection[str] | None = None) -> list[str]:
-    """Names what is wrong with translators.
+def problems(metrics: Mapping[str, Any], settings: Collection[str] | None = None) -> list[str]:
+    """Finds typical problems of generators: copies, mode collapse, no progress to the target.
 
     Args:
-        figures: From `Judge.measure`; what is missing is not looked at.
-        settings: The names of the model's, so that no other one is advised; `None` means all.
+        metrics: From `Evaluator.evaluate`; metrics that are missing are not checked.
+        settings: The names of the model's settings, so that no others are advised; `None` means
+            all.
 
     Returns:
-        A sentence for each fault, none if there are none.
+        A sentence for each problem.
     """
-    found = [words for way in WAYS for words in _faults_of(figures, way, settings)]
-    accuracies = {d: figures[f"accuracy_{d}"] for d in "AB" if f"accuracy_{d}" in figures}
+    found = [sentence for way in WAYS for sentence in _problems_of(metrics, way, settings)]
+    accuracies = {d: metrics[f"accuracy_{d}"] for d in "AB" if f"accuracy_{d}" in metrics}
     if accuracies and min(accuracies.values()) < MIN_ACCURACY:
         shares = " and ".join(f"{share:.0%} of real {d}" for d, share in accuracies.items())
         found.append(
-            f"The classifier tells only {shares} right, so strength says little here: the two "
-            "domains look too much alike to this extractor, or there are too few images."
+            f"The classifier recognizes only {shares}, so the target-domain classification rate "
+            "says little here: the features of the two domains are too similar, or there are too "
+            "few images."
         )
     return found
 
@@ -137,15 +145,17 @@ def _has(setting: str, settings: Collection[str] | None) -> bool:
 
 
 def _advice(text: str, flags: Sequence[str], settings: Collection[str] | None) -> str:
-    """A sentence with those flags in it that the model has; nothing if it has none of them."""
+    """Fills those flags into a sentence that the model has; no sentence if it has none of them."""
     known = [f"--{flag.replace('_', '-')}" for flag in flags if _has(flag, settings)]
     return f" {text.format(' or '.join(known))}" if known else ""
 
 
-def _faults_of(figures: Mapping[str, Any], way: str, settings: Collection[str] | None) -> list[str]:
+def _problems_of(
+    metrics: Mapping[str, Any], way: str, settings: Collection[str] | None
+) -> list[str]:
     source, target = way[0], way[1]
     found = []
-    change, diversity = figures.get(f"change_{way}"), figures.get(f"diversity_{way}")
+    change, diversity = metrics.get(f"change_{way}"), metrics.get(f"diversity_{way}")
     if change is not None and change < COPYING:
         found.append(
             f"g_{way} copies its input: it changes a pixel by {change:.1f} of 255 levels on "
@@ -154,32 +164,33 @@ def _faults_of(figures: Mapping[str, Any], way: str, settings: Collection[str] |
         )
     if diversity is not None and diversity < COLLAPSE:
         found.append(
-            f"g_{way} makes much the same of everything (mode collapse): its translations are "
-            f"{diversity:.0%} as far from each other as real images of {target} are."
+            f"g_{way} produces nearly the same image for every input (mode collapse): the distance "
+            f"between its translations is {diversity:.0%} of that between real images of {target}."
             + _advice(
-                "A larger {} ties each translation to its image.",
+                "A larger {} ties each translation to its input.",
                 ("lambda_cycle", "lambda_l1"),
                 settings,
             )
         )
-    kernel, plain = figures.get(f"kernel_{way}"), figures.get("kernel_untranslated")
-    if kernel is not None and plain is not None and kernel >= plain:
+    kernel, untranslated = metrics.get(f"kernel_{way}"), metrics.get("kernel_untranslated")
+    if kernel is not None and untranslated is not None and kernel >= untranslated:
         found.append(
-            f"What g_{way} makes is no nearer to real images of {target} than images of {source} "
-            f"are as they stand (kernel distance {kernel:.4f}, untranslated {plain:.4f})."
+            f"g_{way} brings its images no closer to {target}: the KID (kernel distance) of the "
+            f"translations to real images of {target} is {kernel:.4f}, that of the untranslated "
+            f"images of {source} is {untranslated:.4f}."
         )
     return found
 
 
 def blind_loss(config: TrainConfig) -> float | None:
-    """The loss of a discriminator that gives all images the same score.
+    """Finds the loss of a discriminator that gives all images the same score.
 
     Args:
         config: The settings of a run.
 
     Returns:
-        That of the objective; `None` if it is not known, since the scores have no right side, or
-        the model has losses of its own.
+        The loss, which depends on the objective; `None` if the objective has no threshold between
+        real and translated, or the model has losses of its own.
     """
     if "objective" not in config.info.settings:
         return None
@@ -188,47 +199,49 @@ def blind_loss(config: TrainConfig) -> float | None:
     return OBJECTIVES[config.objective].blind_loss
 
 
-def faults_of_discriminators(
+def discriminator_problems(
     accuracies: Mapping[str, Sequence[float]],
     losses: Mapping[str, Sequence[float]],
     blind_loss: float,
     settings: Collection[str] | None = None,
 ) -> list[str]:
-    """Names discriminators that the game is over for.
+    """Finds discriminators that always win or always lose.
 
     Args:
-        accuracies: For the names of discriminators, such as `d_A`, the share of scores on the right
-            side of the objective's threshold, at one look after another, each over many steps. To
-            say that one has lost takes the last two.
-        losses: For the same names, the losses at these looks, each the mean over real and
+        accuracies: For the name of each discriminator, such as `d_A`, its accuracy at successive
+            evaluations, each a mean over many steps. That a discriminator has lost is decided by
+            the last two.
+        losses: For the same names, the losses at these evaluations, each the mean over real and
             translated images.
-        blind_loss: That of one that gives all images the same score; see `losses.Objective`.
-        settings: The names of the model's, so that no other one is advised; `None` means all.
+        blind_loss: The loss of a discriminator that gives all images the same score; see
+            `losses.Objective`.
+        settings: The names of the model's settings, so that no others are advised; `None` means
+            all.
 
     Returns:
-        A sentence for each, none if there are none.
+        A sentence for each problem.
     """
     found = []
     for name, shares in accuracies.items():
-        looks = list(zip(shares, losses[name], strict=True))[-2:]
-        accuracy, loss = looks[-1]
+        last = list(zip(shares, losses[name], strict=True))[-2:]
+        accuracy, loss = last[-1]
         if accuracy >= WINS:
             found.append(
-                f"{name} always wins ({accuracy:.1%} right): the generator learns little from it "
-                "any more, and what it made before may be better. With few images, it has learned "
-                "them by heart; more images help"
+                f"{name} always wins (accuracy {accuracy:.1%}): the generator learns little from "
+                "it any more, and earlier translations may be better. If there are few images, it "
+                "has memorized them; more images help"
                 + (
-                    ", and --diffaugment-translation 0.125 may."
+                    ", and --diffaugment-translation 0.125 or --r1 10 may help."
                     if _has("diffaugment_translation", settings)
                     else "."
                 )
             )
-        elif len(looks) == 2 and all(x <= CHANCE and y >= LOSES * blind_loss for x, y in looks):
+        elif len(last) == 2 and all(x <= CHANCE and y >= LOSES * blind_loss for x, y in last):
             found.append(
-                f"{name} always loses (loss {loss:.2f}; one that does not look at images "
-                f"has {blind_loss:.2f}): it tells the generator nothing about real images. Is it "
-                "trained at all?"
-                + _advice("A larger {} helps it.", ("df",), settings)
-                + _advice("So does {} discriminators.", ("update_first",), settings)
+                f"{name} always loses (loss {loss:.2f}; a discriminator that ignores its input "
+                f"has {blind_loss:.2f}): the generator learns nothing from it about real images. "
+                "Check that it is trained."
+                + _advice("A larger {} may help it.", ("df",), settings)
+                + _advice("So may {} discriminators.", ("update_first",), settings)
             )
     return found

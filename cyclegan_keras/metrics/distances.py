@@ -1,4 +1,4 @@
-"""How far apart two sets of images are, measured on their features, in float64."""
+"""Distances between two sets of images, computed from their features in float64."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -7,22 +7,22 @@ import numpy as np
 
 from cyclegan_keras.metrics.features import Features
 
-# Vectors looked at together. Of 10,000 images, their distances to all others take 40 MB.
+# Vectors per chunk. For 10,000 images, the distances of a chunk to all others take 40 MB.
 CHUNK = 512
-# Squared distances of less than this share of the squared lengths are 0: in float32, a network
-# gives the vector of an image to about a millionth, depending on the images around it.
+# Squared distances below this share of the squared lengths count as 0: in float32, the features of
+# an image vary by about a millionth with the other images of its batch.
 NOISE = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
 class KernelDistance:
-    """A kernel distance and how sure it is.
+    """The KID (kernel distance) of two sets, with its spread.
 
     Attributes:
         mean: The unbiased estimate of the squared distance, the mean over the blocks. It can be
-            below 0 where both sets are alike.
-        std: Standard deviation over the blocks, or `None` if there was only one, of all vectors.
-        num_blocks: How many.
+            slightly negative if both sets have the same distribution.
+        std: Standard deviation over the blocks; `None` if there was a single block of all vectors.
+        num_blocks: The number of blocks.
     """
 
     mean: float
@@ -32,13 +32,14 @@ class KernelDistance:
 
 @dataclasses.dataclass(frozen=True)
 class DensityCoverage:
-    """How faithful translations are, and how much of the real variety they have.
+    """How realistic translations are, and how much of the real variety they cover.
 
     Attributes:
-        density: How crowded with real vectors the places of the translations are, at least 0; 1 on
-            average if both sets are alike, more if translations keep to the commonest kind.
-        coverage: The share, in [0, 1], of real vectors that have a translation near.
-        k: The neighbour that says what is near.
+        density: The density of real images around the translations, at least 0. It is 1 on average
+            if both sets have the same distribution, and more if translations concentrate on the
+            most common kind.
+        coverage: The share, in [0, 1], of real images with a translation nearby.
+        k: Nearby means closer than the k-th nearest real neighbor.
     """
 
     density: float
@@ -47,14 +48,14 @@ class DensityCoverage:
 
 
 def frechet_distance(one: Features, other: Features) -> float:
-    """Measures the Fréchet distance between the Gaussians that fit two sets best.
+    """Computes the FID (Fréchet distance): that between Gaussians fitted to the two sets.
 
-    It is `|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½)`, of means and unbiased covariances. The last
-    trace is the sum of the singular values of `R1 R2ᵀ`, where `Rᵀ R = C`. No root of a matrix is
-    taken, which needs covariances of full rank; so sets may be smaller than vectors are long.
+    It is `|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½)`, with means `m` and unbiased covariances `C`. The
+    trace of the root is the sum of the singular values of `R1 R2ᵀ`, where `Rᵀ R = C`. This needs no
+    covariances of full rank, so sets may be smaller than the vectors are long.
 
-    The estimate is too large for small sets, and the more so the smaller they are: compare only
-    figures of equally many images.
+    The estimate is biased upwards, and more so the smaller the sets are. Compare only values from
+    equal numbers of images.
 
     Args:
         one: At least 2 vectors.
@@ -79,15 +80,15 @@ def frechet_distance(one: Features, other: Features) -> float:
 
 
 def _mean_and_root(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Finds the mean, and an R of at most `dim` rows whose Rᵀ R is the covariance."""
+    """Computes the mean, and an R of at most `dim` rows such that Rᵀ R is the covariance."""
     dim = values.shape[1]
     mean = values.mean(axis=0, dtype=np.float64)
     root = np.empty((0, dim))
-    # In chunks of less, the triangle would be made anew more often than it pays.
+    # With smaller chunks, most of the time would go into the decompositions.
     for rows in _chunks(values, max(CHUNK, dim)):
         root = np.concatenate([root, rows - mean])
         if len(root) > dim:
-            # Turns the rows without changing Rᵀ R, until most are zero.
+            # A triangular matrix with the same Rᵀ R, and no more than `dim` rows.
             root = np.asarray(np.linalg.qr(root, mode="r"))
     return mean, root / np.sqrt(len(values) - 1)
 
@@ -95,17 +96,17 @@ def _mean_and_root(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def kernel_distance(
     one: Features, other: Features, block_size: int = 1000, num_blocks: int = 100, seed: int = 0
 ) -> KernelDistance:
-    """Measures the squared maximum mean discrepancy with the kernel `(x·y / dim + 1)³`.
+    """Computes the KID: the squared maximum mean discrepancy with the kernel `(x·y / dim + 1)³`.
 
-    The estimate is unbiased: on average it does not depend on how many images there are.
+    The estimate is unbiased: on average, it does not depend on the number of images.
 
     Args:
         one: At least 2 vectors.
         other: At least 2 vectors of the same extractor.
-        block_size: Vectors of each set in a block, at least 2. If one of the sets has no more than
-            that, all vectors of both make a single block.
-        num_blocks: How many blocks are drawn, each without replacement, at least 1.
-        seed: Of the drawing.
+        block_size: Number of vectors of each set in a block, at least 2. If one of the sets has no
+            more than that, all vectors of both sets form a single block.
+        num_blocks: Number of random blocks, at least 1, each drawn without replacement.
+        seed: For drawing the blocks.
 
     Returns:
         Mean and standard deviation over the blocks.
@@ -141,7 +142,7 @@ def _unbiased_mmd(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _mean_of_pairs(x: np.ndarray) -> float:
-    """The mean kernel of two different vectors of a set: each with itself would be a bias."""
+    """The mean kernel of two different vectors of a set; pairs of equal ones would bias it."""
     with_itself = sum(
         np.sum(_kernel(np.sum(rows**2, axis=1), x.shape[1])) for rows in _chunks(x, CHUNK)
     )
@@ -164,15 +165,15 @@ def _kernel(products: np.ndarray, dim: int) -> np.ndarray:
 
 
 def of_halves(features: Features, num_splits: int = 10, seed: int = 0) -> float:
-    """Measures the kernel distance of a set to itself, which any other is to be held against.
+    """Computes the KID between random halves of a set, a reference value for other distances.
 
     Args:
-        features: At least 4 vectors. Their order decides which halves the seed draws.
-        num_splits: How often the set is halved at random.
-        seed: Of the halving.
+        features: At least 4 vectors. With their order and the seed, the halves are reproducible.
+        num_splits: Number of random splits.
+        seed: For drawing the halves.
 
     Returns:
-        The mean over the splits: 0 but for chance.
+        The mean over the splits; its expected value is 0.
 
     Raises:
         ValueError: If there are fewer vectors.
@@ -191,14 +192,14 @@ def of_halves(features: Features, num_splits: int = 10, seed: int = 0) -> float:
 
 
 def diversity(features: Features) -> float:
-    """Measures how different the images of a set are among themselves.
+    """Computes the mean distance between the images of a set.
 
     Args:
         features: At least 2 vectors.
 
     Returns:
-        The mean Euclidean distance between two different vectors, at least 0; near 0 where a
-        generator makes the same of everything.
+        The mean Euclidean distance between two different vectors, at least 0. It is near 0 if a
+        generator produces nearly the same image for every input.
 
     Raises:
         ValueError: If there are fewer vectors.
@@ -209,18 +210,19 @@ def diversity(features: Features) -> float:
 
 
 def density_coverage(real: Features, translated: Features, k: int = 5) -> DensityCoverage:
-    """Measures fidelity and variety by nearest neighbours.
+    """Computes density and coverage, which measure fidelity and variety by nearest neighbors.
 
-    Around each real vector lies a ball that reaches to its k-th nearest real neighbour. Density is
-    the number of balls that a translation lies in, over k, on average; coverage is the share of
-    balls with a translation in them. What lies on the surface is outside, unless several neighbours
-    lie there, or all of them where the real vector is: then it counts in part, so that of the real
-    vectors themselves, each ball always has k. So a set beside itself has density and coverage 1.
+    Around each real vector lies a ball that reaches to its k-th nearest real neighbor. Density is
+    the average number of balls that a translation lies in, divided by k. Coverage is the share of
+    balls that contain a translation. The surface of a ball does not belong to it. Only if several
+    neighbors lie on it, or all of them at the center, do vectors there count in part, such that
+    each ball contains exactly k real vectors. So the density and coverage of a set with itself are
+    1.
 
     Args:
         real: More than `k` vectors.
-        translated: Vectors of the same extractor. The two are not interchangeable.
-        k: Which neighbour, at least 1; 5 in the paper.
+        translated: Vectors of the same extractor. The two sets are not interchangeable.
+        k: Which nearest neighbor, at least 1; 5 in the paper.
 
     Returns:
         Density and coverage.
@@ -242,10 +244,10 @@ def density_coverage(real: Features, translated: Features, k: int = 5) -> Densit
     for first in range(0, len(x), CHUNK):
         centres = x[first : first + CHUNK].astype(np.float64)
         to_real = _squared_distances(centres, x)
-        # A vector is not its own neighbour, whatever rounding made of its distance.
+        # A vector is not its own neighbor, whatever its rounded distance.
         to_real[np.arange(len(centres)), first + np.arange(len(centres))] = np.inf
         radii = np.partition(to_real, k - 1, axis=1)[:, k - 1 : k]
-        # It is in its own ball, though.
+        # But it lies in its own ball.
         to_real[np.arange(len(centres)), first + np.arange(len(centres))] = 0
         inside, on_surface = _in_balls(to_real, radii)
         shares = (k - inside.sum(axis=1)) / on_surface.sum(axis=1)
@@ -257,13 +259,13 @@ def density_coverage(real: Features, translated: Features, k: int = 5) -> Densit
 
 
 def _in_balls(squares: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Tells what lies inside of balls, and what on their surfaces, up to rounding."""
+    """Finds the vectors inside of balls, and those on their surfaces, up to rounding."""
     on_surface = np.abs(squares - radii) <= 1e-12 * radii
     return (squares < radii) & ~on_surface, on_surface
 
 
 def _squared_distances(centres: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Of each centre to each vector, `(centres, vectors)`, at least 0."""
+    """From each center to each vector, `(centers, vectors)`, at least 0."""
     norms = np.sum(centres**2, axis=1)[:, np.newaxis]
     parts = []
     for rows in _chunks(values, CHUNK):

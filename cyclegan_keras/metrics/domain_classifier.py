@@ -1,7 +1,7 @@
-"""Whether translations arrive: the share of them that a classifier takes for the target domain.
+"""The target-domain classification rate: the share of translations classified as the target domain.
 
-That share is called their strength. A perfect translator has about the classifier's accuracy on
-real images of the target; one that does nothing, what its accuracy on the source leaves.
+A perfect generator reaches about the classifier's accuracy on real images of the target domain; one
+that changes nothing, the share of real images of the source domain that are misclassified.
 """
 
 from typing import Any, Literal
@@ -11,7 +11,7 @@ import numpy as np
 from cyclegan_keras import _extras
 from cyclegan_keras.metrics.features import Features
 
-# The strengths of regularisation that are tried, from nearly all to nearly none.
+# The candidates for cross-validation, from strong to hardly any regularization.
 INVERSE_PENALTIES = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
 NUM_FOLDS = 5
 # Log-odds nearer to 0 than this are rounding.
@@ -19,16 +19,15 @@ UNDECIDED = 1e-9
 
 
 class DomainClassifier:
-    """Tells A from B by features: logistic regression on standardised ones.
+    """A classifier of domains: logistic regression on standardized features.
 
-    How much it is regularised is chosen by cross-validation. It sees training images only, and both
-    domains weigh the same, however many images they have. The same images in the same order make
-    the same classifier.
+    Cross-validation chooses the regularization. Both domains have the same weight, whatever their
+    numbers of images. The same images in the same order give the same classifier.
 
     Args:
         train_A: Features of real training images of A, at least 2.
-        train_B: Those of B, of the same extractor, at least 2.
-        seed: Of the division into parts for cross-validation.
+        train_B: Features of real training images of B, from the same extractor, at least 2.
+        seed: For the folds of the cross-validation.
 
     Raises:
         ValueError: If the extractors differ, there are too few images, or scikit-learn is not
@@ -50,31 +49,31 @@ class DomainClassifier:
         self._model = _search(num_folds, seed).fit(values, is_B)
 
     def share_of(self, domain: Literal["A", "B"], features: Features) -> float:
-        """Says how many images it takes for one domain.
+        """Computes the share of images that are classified as one domain.
 
         Args:
             domain: `"A"` or `"B"`.
-            features: Of the extractor that it was trained with.
+            features: Of the images, from the extractor of the training features.
 
         Returns:
-            A share in [0, 1]; an image of which it cannot tell counts half.
+            A share in [0, 1]; an image with equal probabilities counts half.
 
         Raises:
-            ValueError: If they are of another extractor, or there is no such domain.
+            ValueError: If the features are of another extractor, or `domain` is unknown.
         """
         if domain not in ("A", "B"):
             raise ValueError(f'`domain` must be "A" or "B". Received: domain={domain!r}')
         self._check(features)
         leanings = self._model.decision_function(features.values.astype(np.float64))
-        # What it cannot tell, such as images that both domains have, counts half for each.
+        # Undecided images, such as those that both domains contain, count half for each.
         shares_B = np.where(np.abs(leanings) < UNDECIDED, 0.5, leanings > 0)
         return float(np.mean(shares_B if domain == "B" else 1 - shares_B))
 
     def _check(self, features: Features) -> None:
         if features.extractor != self.extractor:
             raise ValueError(
-                f"The classifier looks at features of {self.extractor!r}. Make all with that "
-                f"extractor. Received: features of {features.extractor!r}"
+                f"All features must come from the extractor {self.extractor!r}, as the first ones "
+                f"did. Received: features of {features.extractor!r}"
             )
 
 
@@ -83,10 +82,10 @@ def _search(num_folds: int, seed: int) -> Any:
         from sklearn import linear_model, model_selection, pipeline, preprocessing
     except ImportError as error:
         raise ValueError(
-            "Measuring strength needs scikit-learn, which is not there. "
-            f"Install it: {_extras.advice('evaluation')}"
+            "The target-domain classification rate needs scikit-learn. Install it: "
+            f"{_extras.advice('evaluation')}"
         ) from error
-    # Standardised anew in each part, so that what is held back for a check stays unseen.
+    # Standardized within each fold, so that its validation images stay unseen.
     model = pipeline.make_pipeline(
         preprocessing.StandardScaler(),
         linear_model.LogisticRegression(class_weight="balanced", max_iter=1000),

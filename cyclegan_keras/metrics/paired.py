@@ -1,4 +1,4 @@
-"""How far images are from what they should be: errors, PSNR and SSIM."""
+"""Differences of images, and metrics against the ground truth: absolute error, PSNR, SSIM."""
 
 from collections.abc import Callable
 
@@ -11,11 +11,11 @@ from cyclegan_keras.data.pairs import without_partner
 from cyclegan_keras.metrics.round_trip import Batch
 
 LEVELS = 127.5  # 8-bit levels for one unit of [-1, 1]
-MAX_PSNR = 100.0  # What equal images are given: infinity has no mean, and no JSON.
+MAX_PSNR = 100.0  # Of equal images: infinity has no useful mean and is not valid JSON.
 
 
 def mean_absolute_error(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Measures how far images are apart.
+    """Computes the mean absolute difference of images.
 
     Args:
         one: Images in [-1, 1], `(count, height, width, channels)`.
@@ -28,7 +28,7 @@ def mean_absolute_error(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def psnr(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Measures the peak signal-to-noise ratio, by TensorFlow, of images rounded to 8 bits.
+    """Computes the peak signal-to-noise ratio of images rounded to 8 bits, with TensorFlow.
 
     Args:
         one: Images in [-1, 1], `(count, height, width, channels)`.
@@ -42,15 +42,15 @@ def psnr(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def ssim(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Measures the structural similarity, by TensorFlow, of images rounded to 8 bits.
+    """Computes the structural similarity of images rounded to 8 bits, with TensorFlow.
 
     Args:
         one: Images in [-1, 1], `(count, height, width, channels)`, at least 11 pixels a side.
         other: As many images of the same size.
 
     Returns:
-        For each pair a number of at most 1, which equal images have: the mean over all places of a
-        Gaussian window of 11×11 pixels, and over the channels.
+        For each pair, a value of at most 1, which equal images reach: the mean over the channels
+        and over all positions of a Gaussian window of 11×11 pixels.
 
     Reference:
         Wang et al., *Image Quality Assessment: From Error Visibility to Structural Similarity*.
@@ -59,7 +59,7 @@ def ssim(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return ratios.numpy().astype(np.float64)
 
 
-# By the first part of the figure's name.
+# By the first part of the metric's key.
 MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "truth": mean_absolute_error,
     "psnr": psnr,
@@ -68,17 +68,17 @@ MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 def errors(batch: Batch) -> dict[str, np.ndarray]:
-    """Measures all that there is to measure of some images.
+    """Computes all metrics that compare single images.
 
     Args:
         batch: The images.
 
     Returns:
-        A number for each image, by name. `change`: from the image to its translation. `cycle`:
-        there and back against the original. `identity`: the image through the generator that
-        should leave it as it is. Where the truth is known, `truth`, `psnr` and `ssim` of the
-        translation, and the same of the untranslated image, `truth_untranslated` and so on. All but
-        `psnr` and `ssim` are mean absolute differences, in 8-bit levels.
+        By name, a value for each image. `change`: the translation against the input. `cycle`: the
+        image translated there and back, against the original. `identity`: the image after the
+        generator that should leave it unchanged, against the original. If the ground truth is
+        known, also `truth`, `psnr` and `ssim` of the translation, and `truth_untranslated` and so
+        on of the input. All but `psnr` and `ssim` are mean absolute differences, in 8-bit levels.
     """
     found = {"change": mean_absolute_error(batch.translated, batch.imgs)}
     if batch.reconstr is not None and batch.identity is not None:
@@ -92,13 +92,13 @@ def errors(batch: Batch) -> dict[str, np.ndarray]:
 
 
 def check_pairs(loader: DataLoader) -> None:
-    """Raises an error that teaches if test images that are said to be pairs are not.
+    """Checks that test images are pairs if `dataset.json` says so.
 
     Args:
-        loader: Where the images come from.
+        loader: Loads the images.
 
     Raises:
-        ValueError: If `dataset.json` calls the test images pairs and their names differ.
+        ValueError: If `dataset.json` declares the test images pairs, but their names differ.
     """
     if not loader.test_pairs:
         return

@@ -1,4 +1,4 @@
-"""Test images through the generators and back, a few at a time."""
+"""Translates test images there and back, in small batches."""
 
 import dataclasses
 import hashlib
@@ -12,20 +12,21 @@ from cyclegan_keras.data.images import normalize
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.inference.arrays import BATCH_SIZE, translate_images
 
-MAX_IMAGES = 500  # of each domain; more would take memory and tell no more
+MAX_IMAGES = 500  # per domain; more would need memory and change little
 WAYS = ("AB", "BA")
 
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """Images on their way, all of one shape, float32 in [-1, 1].
+    """A batch of images and what generators make of them, all of one shape, float32 in [-1, 1].
 
     Attributes:
-        imgs: Images of the source.
+        imgs: Images of the source domain.
         translated: Their translations.
-        truth: Their true translations, where they are known.
-        reconstr: The translations back in the source, where there is a generator for that.
-        identity: The images through that generator, which should leave them as they are.
+        truth: Their ground truth, if it is known.
+        reconstr: The translations, translated back, if there is a generator for the opposite
+            direction.
+        identity: The images, translated by that generator, which should leave them unchanged.
     """
 
     imgs: np.ndarray
@@ -35,28 +36,28 @@ class Batch:
     identity: np.ndarray | None
 
 
-def ways_of(translators: dict[str, Any]) -> list[str]:
-    """Tells which ways generators translate: `"AB"`, `"BA"` or both."""
-    return [way for way in WAYS if f"g_{way}" in translators]
+def ways_of(generators: dict[str, Any]) -> list[str]:
+    """Lists the directions in which generators translate: `"AB"`, `"BA"` or both."""
+    return [way for way in WAYS if f"g_{way}" in generators]
 
 
 def batches(
-    translators: dict[str, Any], way: str, pixels: np.ndarray, truths: np.ndarray | None = None
+    generators: dict[str, Any], way: str, pixels: np.ndarray, truths: np.ndarray | None = None
 ) -> Iterator[Batch]:
-    """Translates images one way, and back where that is possible.
+    """Translates images in one direction, and back if there is a generator for that.
 
-    All at once would take more memory than training did.
+    In batches, because all images at once would need more memory than training did.
 
     Args:
-        translators: Generators by name, `g_AB`, `g_BA` or both.
+        generators: By name, `g_AB`, `g_BA` or both.
         way: `"AB"` or `"BA"`.
-        pixels: Images of the source, `(count, height, width, 3)`, uint8 in [0, 255].
-        truths: Their true translations, if they are known.
+        pixels: Images of the source domain, `(count, height, width, 3)`, uint8 in [0, 255].
+        truths: Their ground truth, if it is known.
 
     Yields:
-        Batches of 4 or, the last, fewer.
+        Batches of 4 images; the last may have fewer.
     """
-    g, g_back = translators[f"g_{way}"], translators.get(f"g_{way[::-1]}")
+    g, g_back = generators[f"g_{way}"], generators.get(f"g_{way[::-1]}")
     for first in range(0, len(pixels), BATCH_SIZE):
         part = slice(first, first + BATCH_SIZE)
         imgs = normalize(pixels[part])
@@ -71,27 +72,27 @@ def batches(
 
 
 def files(loader: DataLoader) -> dict[str, list[pathlib.Path]]:
-    """Names the images to measure on, at most 500 a domain, evenly spaced.
+    """Lists the images to evaluate on, at most 500 per domain, evenly spaced.
 
     Args:
-        loader: Where they come from.
+        loader: Loads the images.
 
     Returns:
-        For `"A"` and `"B"`, the files of the test images or, where there are none of one domain or
-        of both, of the training images.
+        For `"A"` and `"B"`, the files of the test images or, unless both domains have test images,
+        of the training images.
     """
     found = {domain: loader.paths(domain, loader.has_test_images) for domain in "AB"}
     return {d: [paths[place] for place in places(len(paths))] for d, paths in found.items()}
 
 
 def digest(found: dict[str, list[pathlib.Path]]) -> str:
-    """Makes a short name of images, by which the same ones are known wherever they lie.
+    """Computes a short digest, which identifies the images wherever they are stored.
 
     Args:
         found: From `files`.
 
     Returns:
-        The first digits of the SHA-256 of their contents, in their order.
+        The first 16 digits of the SHA-256 of their contents, in their order.
 
     Raises:
         OSError: If one cannot be read.
@@ -106,11 +107,11 @@ def digest(found: dict[str, list[pathlib.Path]]) -> str:
 
 
 def spread(pixels: np.ndarray, most: int = MAX_IMAGES) -> np.ndarray:
-    """Takes some of many images, evenly spaced.
+    """Selects evenly spaced images.
 
     Args:
         pixels: `(count, ...)`.
-        most: How many at most.
+        most: The largest number of images to select.
 
     Returns:
         All of them, or `most`, in their order.
@@ -119,5 +120,5 @@ def spread(pixels: np.ndarray, most: int = MAX_IMAGES) -> np.ndarray:
 
 
 def places(count: int, most: int = MAX_IMAGES) -> np.ndarray:
-    """Tells which of so many images `spread` takes."""
+    """Returns the indices that `spread` selects of `count` images."""
     return np.linspace(0, count - 1, min(count, most)).astype(int)

@@ -1,4 +1,4 @@
-"""How good images of labels are, as a segmentation: per-pixel, per-class and overlap scores."""
+"""Segmentation scores of label maps: per-pixel accuracy, per-class accuracy and class IoU."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,8 @@ from cyclegan_keras.data.images import denormalize
 
 Palette = Sequence[tuple[int, int, int]]
 
-# The labels of the CMP facades, as the archives of pix2pix colour them. JPEG blurs them at edges,
-# so these are the flat colours, rounded to multiples of 8 (or to 255).
+# The labels of the CMP facades in the colors of the pix2pix archives. JPEG blurs them at edges, so
+# these are the colors of flat areas, rounded to multiples of 8 (or to 255).
 FACADES: Palette = (
     (0, 0, 224),
     (0, 48, 255),
@@ -25,30 +25,30 @@ FACADES: Palette = (
     (176, 0, 0),
 )
 
-CHUNK = 2**16  # pixels looked at together: some megabytes of distances
+CHUNK = 2**16  # pixels per chunk; their distances take some megabytes
 
 
 def nearest_labels(imgs: np.ndarray, palette: Palette) -> np.ndarray:
-    """Reads the classes out of images whose colours stand for classes.
+    """Finds the class of each pixel of label maps.
 
     Args:
         imgs: `(..., height, width, 3)`, RGB, or `(..., height, width, 1)`, gray; uint8 in [0, 255],
             or float in [-1, 1], which is rounded to 8 bits.
-        palette: The colour of each class, RGB in [0, 255].
+        palette: The color of each class, RGB in [0, 255].
 
     Returns:
-        `(..., height, width)`, int32 in `[0, len(palette))`: for each pixel the class whose colour
-        is nearest in RGB, the first one if several are; in gray, whose luma is nearest.
+        `(..., height, width)`, int32 in `[0, len(palette))`: for each pixel, the class with the
+        nearest color in RGB, or the nearest luma in gray; the first of several equals.
 
     Raises:
-        ValueError: If `imgs` are no such images, `palette` has no RGB colours, or two of them are
-            one gray.
+        ValueError: If `imgs` has another shape or type, `palette` has no RGB colors, or two of its
+            colors have the same gray.
     """
     imgs = np.asarray(imgs)
     colours = np.asarray(palette, np.int32)
     if colours.ndim != 2 or colours.shape[1] != 3 or not len(colours):
         raise ValueError(
-            "`palette` must have an RGB colour for each class, in a list of shape (classes, 3). "
+            "`palette` must have an RGB color for each class, in a list of shape (classes, 3). "
             f"Received: palette of shape {colours.shape}"
         )
     is_float = np.issubdtype(imgs.dtype, np.floating)
@@ -58,38 +58,38 @@ def nearest_labels(imgs: np.ndarray, palette: Palette) -> np.ndarray:
             f"[0, 255] or float in [-1, 1]. Received: imgs of shape {imgs.shape}, {imgs.dtype}"
         )
     if imgs.shape[-1] == 1:
-        # As Pillow makes gray of colors.
+        # Pillow's conversion to gray.
         colours = (colours @ np.array([[19595], [38470], [7471]], np.int32) + 2**15) // 2**16
         if len(np.unique(colours)) < len(colours):
             raise ValueError(
-                "In gray, two classes of `palette` are one and the same. Train with 3 channels, or "
-                f"measure without labels. Received: a palette with luma {colours[:, 0].tolist()}"
+                "Two classes of `palette` have the same gray. Train with 3 channels, or evaluate "
+                f"without labels. Received: a palette with luma {colours[:, 0].tolist()}"
             )
     pixels = imgs.reshape(-1, imgs.shape[-1])
     labels = np.empty(len(pixels), np.int32)
     for first in range(0, len(pixels), CHUNK):
         chunk = pixels[first : first + CHUNK]
         chunk = denormalize(chunk) if is_float else chunk
-        # |p - c|² without |p|², which is the same for all classes. Integers: ties stay ties.
+        # |p - c|² without |p|², which is the same for all classes. In integers, ties stay ties.
         distances = np.sum(colours**2, axis=1) - 2 * (chunk @ colours.T)
         labels[first : first + CHUNK] = np.argmin(distances, axis=1)
     return labels.reshape(imgs.shape[:-1])
 
 
 def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
-    """Counts which class was taken for which.
+    """Counts the pixels of each true class by predicted class.
 
     Args:
         truth: The true class of each pixel, integers in `[0, num_classes)`, of any shape.
-        predicted: The classes that were found, of the same shape.
-        num_classes: How many classes there are.
+        predicted: The predicted classes, of the same shape.
+        num_classes: Number of classes.
 
     Returns:
-        `(num_classes, num_classes)`, int64: in row t and column p the number of pixels of class t
-        that were taken for class p.
+        `(num_classes, num_classes)`, int64: in row t and column p, the number of pixels of class t
+        that were predicted as class p.
 
     Raises:
-        ValueError: If the shapes differ, or a class is none of these.
+        ValueError: If the shapes differ, or a class is out of range.
     """
     truth, predicted = np.asarray(truth), np.asarray(predicted)
     if truth.shape != predicted.shape:
@@ -100,7 +100,7 @@ def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, num_classes: int)
     for name, labels in (("truth", truth), ("predicted", predicted)):
         if not np.issubdtype(labels.dtype, np.integer):
             raise ValueError(
-                f"`{name}` must be integer classes, as `nearest_labels` finds them. Received: "
+                f"`{name}` must be integer classes, as from `nearest_labels`. Received: "
                 f"{labels.dtype}"
             )
         if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
@@ -113,21 +113,19 @@ def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, num_classes: int)
 
 
 def scores(confusion: np.ndarray) -> dict[str, float]:
-    """Measures a segmentation.
+    """Computes segmentation scores.
 
     Args:
-        confusion: From `confusion_matrix`; those of several images may be added up first, as is
-            customary.
+        confusion: From `confusion_matrix`; usually the sum over all images.
 
     Returns:
-        Shares in [0, 1]: `pixel_accuracy`, of pixels whose class is right; `class_accuracy`, the
-        same within each class, and the mean over the classes that are in the truth; `class_iou`,
-        for each class the pixels in both truth and prediction over those in either (intersection
-        over union), and the mean over the classes that are in one of them. A class that is in
-        neither counts in no mean.
+        Shares in [0, 1]. `pixel_accuracy`: pixels with the correct class. `class_accuracy`: the
+        same within each class, averaged over the classes in the ground truth. `class_iou`: for each
+        class, the pixels in both ground truth and prediction, divided by those in either
+        (intersection over union), averaged over the classes in either.
 
     Raises:
-        ValueError: If there are no pixels.
+        ValueError: If `confusion` counts no pixels.
 
     Reference:
         Long et al., *Fully Convolutional Networks for Semantic Segmentation*, section 5; tables of

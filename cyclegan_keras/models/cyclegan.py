@@ -102,7 +102,7 @@ class CycleGAN(GAN):
         self.lambda_cycle = config.loss.lambda_cycle
         self.lambda_id = config.loss.identity_weight
         self.update_first = config.step.update_first
-        self.d_source = config.step.source_negatives
+        self.source_negatives = config.step.source_negatives
 
         self.d_A = self._network(self.build_discriminator(), "d_A")
         self.d_B = self._network(self.build_discriminator(), "d_B")
@@ -207,7 +207,11 @@ class CycleGAN(GAN):
             fake_A, fake_B = self.pool_A(fake_A), self.pool_B(fake_B)
         logs_A, logs_B = (
             self.update_discriminator(
-                d, see(real), see(fake), see(other) if self.d_source else None, self.d_source
+                d,
+                see(real),
+                see(fake),
+                see(other) if self.source_negatives else None,
+                self.source_negatives,
             )
             for d, real, fake, other in (
                 (self.d_A, imgs_A, fake_A, imgs_B),

@@ -1,4 +1,4 @@
-"""Runs side by side: where their settings differ, and whose translators are better."""
+"""A comparison of runs: the settings that differ, and their metrics."""
 
 import dataclasses
 import math
@@ -10,26 +10,26 @@ from cyclegan_keras.metrics import diagnostics
 from cyclegan_keras.metrics.round_trip import WAYS
 from cyclegan_keras.reports import metric_table
 from cyclegan_keras.reports.measured_run import Run
-from cyclegan_keras.reports.metric_table import Cell, Figure, Kind
+from cyclegan_keras.reports.metric_table import Cell, Kind, Metric
 
-TWO_SPACES = (
-    "Figures by features of different extractors cannot be compared, so each has rows of its own."
+TWO_EXTRACTORS = (
+    "Feature metrics of different extractors are not comparable, and have separate rows."
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One figure, one way, of each run.
+    """One metric in one direction, for all runs.
 
     Attributes:
-        figure: Which.
+        metric: The metric.
         way: `"AB"` or `"BA"`.
-        extractor: The feature space, if it depends on one.
-        cells: For each run; `None` where it was not measured, or in another space.
-        is_best: For each run.
+        extractor: The name of the extractor, if the metric depends on one.
+        cells: For each run; `None` if the metric was not computed, or with another extractor.
+        is_best: Whether each run has the best value.
     """
 
-    figure: Figure
+    metric: Metric
     way: str
     extractor: str | None
     cells: list[Cell | None]
@@ -37,9 +37,9 @@ class Row:
 
     @property
     def title(self) -> str:
-        """The figure's name, with all that it cannot be understood without."""
-        space = "" if self.extractor is None else f", by {self.extractor}"
-        return f"{self.figure.title}, {diagnostics.arrow(self.way)}{space}"
+        """The metric's name, with its direction and extractor."""
+        space = "" if self.extractor is None else f", features of {self.extractor}"
+        return f"{self.metric.title}, {diagnostics.arrow(self.way)}{space}"
 
 
 def settings(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
@@ -50,8 +50,8 @@ def settings(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
 
     Returns:
         Names and the value in each run, empty where its model has no such setting; those that
-        differ between runs whose models have them, and which translators were measured if these
-        are not the same.
+        differ between runs whose models have them, and which generators were evaluated if that
+        differs.
     """
     found = []
     settings = [run.config.flat() for run in runs]
@@ -60,7 +60,7 @@ def settings(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
         if name != "run_dir" and len(set(values) - {""}) > 1:
             found.append((name, values))
     measured = [", ".join(path.name for path in run.translators.values()) for run in runs]
-    return found + ([("translators measured", measured)] if len(set(measured)) > 1 else [])
+    return found + ([("generators evaluated", measured)] if len(set(measured)) > 1 else [])
 
 
 def _in_words(value: Any) -> str:
@@ -70,13 +70,13 @@ def _in_words(value: Any) -> str:
 
 
 def trained(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
-    """Tells how long runs were trained.
+    """Lists how long the runs were trained.
 
     Args:
         runs: From `measured_run.read`.
 
     Returns:
-        Steps and minutes, in words and of each run; empty where it is not known.
+        Steps and minutes: a label, and the value of each run, empty if it is not known.
     """
     last = [next(reversed(run.curves.seconds.items()), None) for run in runs]
     return [
@@ -86,100 +86,100 @@ def trained(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
 
 
 def tables(runs: Sequence[Run]) -> list[tuple[Kind, str | None, list[Row]]]:
-    """Sets figures side by side.
+    """Arranges the metrics of all runs in tables.
 
     Args:
         runs: From `measured_run.read`.
 
     Returns:
-        Tables in the order of a report: what kind of figures, by which extractor, and rows, those
-        of one way together. Each extractor has a table of its own.
+        Tables in the order of a report: the kind of metrics, the extractor if they depend on one,
+        and rows, grouped by direction. Each extractor has tables of its own.
     """
-    extractors = dict.fromkeys(run.figures.get("extractor") for run in runs)
+    extractors = dict.fromkeys(run.metrics.get("extractor") for run in runs)
     are_comparable = why_incomparable(runs) is None
     found = []
     for kind in metric_table.KINDS:
         for space in [name for name in extractors if name] if kind.by_features else [None]:
-            seen = [
-                run.figures if space is None or run.figures.get("extractor") == space else {}
+            by_run = [
+                run.metrics if space is None or run.metrics.get("extractor") == space else {}
                 for run in runs
             ]
-            if rows := _rows(kind, space, seen, are_comparable):
+            if rows := _rows(kind, space, by_run, are_comparable):
                 found.append((kind, space, rows))
     return found
 
 
 def _rows(
-    kind: Kind, space: str | None, seen: list[dict[str, Any]], are_comparable: bool
+    kind: Kind, space: str | None, by_run: list[dict[str, Any]], are_comparable: bool
 ) -> list[Row]:
-    # Distance and strength of one way stand one under the other.
+    # By direction, so that KID and classification rate of one direction stand together.
     found = []
-    by_run = [dict(metric_table.rows(kind, figures)) for figures in seen]
+    rows = [dict(metric_table.rows(kind, metrics)) for metrics in by_run]
     for way in WAYS:
-        for figure in kind.figures:
-            cells = [known.get(figure, {}).get(way) for known in by_run]
+        for metric in kind.metrics:
+            cells = [known.get(metric, {}).get(way) for known in rows]
             if any(cells):
-                values = [figures.get(figure.name(way), math.nan) for figures in seen]
-                is_best = _best(figure, cells, values) if are_comparable else [False] * len(seen)
-                found.append(Row(figure, way, space, cells, is_best))
+                values = [metrics.get(metric.name(way), math.nan) for metrics in by_run]
+                is_best = _best(metric, cells, values) if are_comparable else [False] * len(by_run)
+                found.append(Row(metric, way, space, cells, is_best))
     return found
 
 
-def _best(figure: Figure, cells: list[Cell | None], values: list[float]) -> list[bool]:
-    """Marks the best, and what looks the same; nothing where all do, or where there is one."""
+def _best(metric: Metric, cells: list[Cell | None], values: list[float]) -> list[bool]:
+    """Marks the best values as shown; none if all look the same, or there is only one."""
     shown = {
         value: cell.value
         for cell, value in zip(cells, values, strict=True)
         if cell is not None and not math.isnan(value)
     }
-    if figure.best is None or len(set(shown.values())) < 2:
+    if metric.best is None or len(set(shown.values())) < 2:
         return [False] * len(cells)
-    best = shown[figure.best(shown)]
+    best = shown[metric.best(shown)]
     return [cell is not None and cell.value == best for cell in cells]
 
 
 def why_incomparable(runs: Sequence[Run]) -> str | None:
-    """Says why figures cannot be held against each other, if so.
+    """Explains why the metrics of the runs are not comparable, if so.
 
     Args:
         runs: From `measured_run.read`.
 
     Returns:
-        A sentence; `None` if all are of the same images.
+        A sentence; `None` if all were computed on the same images.
     """
     kinds = {True: "test images", False: "training images"}
     facts = {
         **_images(runs),
-        "images of A": [str(run.figures["num_A"]) for run in runs],
-        "images of B": [str(run.figures["num_B"]) for run in runs],
-        "measured on": [kinds[bool(run.figures["on_test_images"])] for run in runs],
+        "images of A": [str(run.metrics["num_A"]) for run in runs],
+        "images of B": [str(run.metrics["num_B"]) for run in runs],
+        "evaluated on": [kinds[bool(run.metrics["on_test_images"])] for run in runs],
     }
     if not (different := _different(facts)):
         return None
     return (
-        "No best is marked: the figures are of different data and cannot be held against each "
-        f"other ({different})."
+        "The runs were evaluated on different data, so their metrics are not comparable, and none "
+        f"is marked ({different})."
     )
 
 
 def why_no_pictures(runs: Sequence[Run]) -> str | None:
-    """Says why the runs cannot show the same images, if so.
+    """Explains why there can be no pictures of the same images, if so.
 
     Args:
         runs: From `measured_run.read`.
 
     Returns:
-        A sentence; `None` if they can.
+        A sentence; `None` if there can.
     """
     if not (different := _different(_images(runs))):
         return None
-    return f"There are no pictures, for the runs have not the same images ({different})."
+    return f"No pictures are shown, because the runs have different images ({different})."
 
 
 def _images(runs: Sequence[Run]) -> dict[str, list[str]]:
     return {
         "data set": [run.data_set for run in runs],
-        "SHA-256 of the images": [run.figures["images"] for run in runs],
+        "SHA-256 of the images": [run.metrics["images"] for run in runs],
         "image_size": [str(run.config.image_size) for run in runs],
         "channels": [str(run.config.channels) for run in runs],
     }
@@ -190,32 +190,32 @@ def _different(facts: Mapping[str, list[str]]) -> str:
 
 
 def notes(runs: Sequence[Run]) -> list[str]:
-    """Says what must be known to read the tables.
+    """Collects notes on how to read the tables.
 
     Args:
         runs: From `measured_run.read`.
 
     Returns:
-        Sentences, none if there is nothing to say.
+        Sentences, if any are needed.
     """
-    spaces = {run.figures["extractor"] for run in runs if "extractor" in run.figures}
-    found = [TWO_SPACES] if len(spaces) > 1 else []
+    spaces = {run.metrics["extractor"] for run in runs if "extractor" in run.metrics}
+    found = [TWO_EXTRACTORS] if len(spaces) > 1 else []
     return found + [sentence for sentence in [why_incomparable(runs)] if sentence]
 
 
-def faults(runs: Sequence[Run]) -> list[str]:
-    """Names what is wrong with the translators of each run: the best of several may be no good.
+def problems(runs: Sequence[Run]) -> list[str]:
+    """Finds typical problems of the generators of each run, since the best run may not be good.
 
     Args:
         runs: From `measured_run.read`.
 
     Returns:
-        Sentences, each behind the name of its run.
+        Sentences, each after the name of its run.
     """
     return [
-        f"{run.name}: {fault}"
+        f"{run.name}: {problem}"
         for run in runs
-        for fault in diagnostics.faults(run.figures, run.config.info.settings)
+        for problem in diagnostics.problems(run.metrics, run.config.info.settings)
     ]
 
 
@@ -226,20 +226,20 @@ def markdown(runs: Sequence[Run]) -> str:
         runs: From `measured_run.read`.
 
     Returns:
-        Two tables in Markdown, the settings that differ and the figures, the best ones in bold, and
-        what must be known to read them; then the faults that were seen.
+        Two Markdown tables, the settings that differ and the metrics, with the best values in bold;
+        then notes and problems.
     """
     names = [run.name for run in runs]
-    figures = [
-        [row.title, row.figure.better.partition(" is ")[0].partition(";")[0], *_marked(row)]
+    metrics = [
+        [row.title, row.metric.better.partition(" is ")[0].partition(";")[0], *_marked(row)]
         for _, _, rows in tables(runs)
         for row in rows
     ]
     lines = [
         *_table(["setting", *names], [[n, *v] for n, v in settings(runs) + trained(runs)], 1),
         "",
-        *_table(["figure", "better", *names], figures, 2),
-        *[line for sentence in notes(runs) + faults(runs) for line in ("", sentence)],
+        *_table(["metric", "better", *names], metrics, 2),
+        *[line for sentence in notes(runs) + problems(runs) for line in ("", sentence)],
     ]
     return "\n".join(lines) + "\n"
 
@@ -250,7 +250,7 @@ def _marked(row: Row) -> list[str]:
 
 
 def _table(header: list[str], rows: list[list[str]], num_left: int) -> list[str]:
-    """Sets cells in columns that stand in a terminal, too; all but the first few to the right."""
+    """Aligns a Markdown table for terminals, too; all but the first columns to the right."""
     cells = [[" ".join(cell.replace("|", "\\|").split()) for cell in r] for r in [header, *rows]]
     widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
     rule = ["-" * (w - (i >= num_left)) + ":" * (i >= num_left) for i, w in enumerate(widths)]

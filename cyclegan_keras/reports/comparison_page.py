@@ -1,4 +1,4 @@
-"""The comparison of runs as a page: figures, curves over each other, and the same images."""
+"""The comparison of runs as a page: metrics, overlaid curves, and the same images."""
 
 import datetime
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from cyclegan_keras.reports.curves import (
     Curves,
 )
 from cyclegan_keras.reports.measured_run import Run
-from cyclegan_keras.reports.metric_table import Figure
+from cyclegan_keras.reports.metric_table import Metric
 from cyclegan_keras.reports.pictures import Row, Sheet
 
 DRAWN = ("kernel_{way}", "strength_{way}", "truth_{way}", "cycle_{source}")
@@ -36,13 +36,13 @@ DRAWN = ("kernel_{way}", "strength_{way}", "truth_{way}", "cycle_{source}")
 def write(
     path: PathLike, runs: Sequence[Run], sheets: Sequence[Sheet], why_no_pictures: str | None
 ) -> None:
-    """Writes the page, whole or not at all.
+    """Writes the page atomically.
 
     Args:
-        path: Of the file; one that exists is replaced.
+        path: The file; an existing one is replaced.
         runs: From `measured_run.read`.
         sheets: From `sheets`.
-        why_no_pictures: A sentence, where there are none.
+        why_no_pictures: A sentence that explains why there are none, if so.
 
     Raises:
         OSError: If it cannot be written.
@@ -59,7 +59,7 @@ def write(
         trained=comparison.trained(runs),
         tables=[(kind, space, _with_meanings(rows)) for kind, space, rows in tables],
         notes=comparison.notes(runs),
-        faults=comparison.faults(runs),
+        problems=comparison.problems(runs),
         are_comparable=comparison.why_incomparable(runs) is None,
         drawings=drawings(runs),
         sheets=sheets,
@@ -68,25 +68,25 @@ def write(
 
 
 def _with_meanings(rows: list[comparison.Row]) -> list[tuple[comparison.Row, str]]:
-    """What a figure means is said once, and not for each way again."""
-    told: set[Figure] = set()
+    """Shows the meaning of each metric once, and not again for the other direction."""
+    told: set[Metric] = set()
     found = []
     for row in rows:
-        found.append((row, "" if row.figure in told else row.figure.meaning))
-        told.add(row.figure)
+        found.append((row, "" if row.metric in told else row.metric.meaning))
+        told.add(row.metric)
     return found
 
 
 def drawings(runs: Sequence[Run]) -> list[tuple[str, list[markupsafe.Markup]]]:
-    """Draws the figures and the learning rates of the trainings, those of all runs over each other.
+    """Draws the metrics and learning rates during training, overlaid for all runs.
 
     Args:
         runs: From `measured_run.read`.
 
     Returns:
-        Titles, and drawings by step or by minutes of training, of what is in the histories; nothing
-        where runs cannot be held against each other. Figures of two feature spaces, or of one that
-        is not known, are in drawings of their own.
+        Titles, and charts by step or by minutes of training, of what is in the histories; nothing
+        if the runs are not comparable. Each extractor has charts of its own, and so has each run
+        whose extractor is unknown.
     """
     if comparison.why_incomparable(runs) is not None:
         return []
@@ -115,20 +115,20 @@ def drawings(runs: Sequence[Run]) -> list[tuple[str, list[markupsafe.Markup]]]:
 
 
 def _panels(histories: Sequence[Curves], way: str) -> list[tuple[str, list[Curve]]]:
-    """Finds what is drawn together: titles, and the curve of each run, or an empty one."""
+    """Collects the charts: titles, and the curve of each run, or an empty one."""
     panels = []
     for kind in (metric_table.FEATURES, metric_table.TRUTH, metric_table.CHANGE):
         plain = [("", [history.plain for history in histories])]
         for space, known in _by_space(histories) if kind.by_features else plain:
-            for figure in kind.figures:
-                curves = [of_run.get(figure.name(way), ([], [])) for of_run in known]
-                if figure.key in DRAWN and any(steps for steps, _ in curves):
-                    panels.append((metric_table.title_of(figure, space), curves))
+            for metric in kind.metrics:
+                curves = [of_run.get(metric.name(way), ([], [])) for of_run in known]
+                if metric.key in DRAWN and any(steps for steps, _ in curves):
+                    panels.append((metric_table.title_of(metric, space), curves))
     return panels
 
 
 def _by_space(histories: Sequence[Curves]) -> list[tuple[str, list[dict[str, Curve]]]]:
-    """Names feature spaces, and the curves of each run in each; one that is unknown is alone."""
+    """Groups curves by extractor; a run whose extractor is unknown is a group of its own."""
     names = dict.fromkeys(space for history in histories for space in history.by_space)
     found = [
         (space, [history.by_space.get(space, {}) for history in histories])
@@ -146,7 +146,7 @@ def _by_space(histories: Sequence[Curves]) -> list[tuple[str, list[dict[str, Cur
 def _labelled(
     runs: Sequence[Run], curves: Sequence[Curve], clocks: Sequence[dict[int, float] | None]
 ) -> dict[str, tuple[list[float], list[float]]]:
-    """Names each curve, and sets minutes in the place of steps where there is a clock."""
+    """Labels the curves with their runs, and replaces steps by minutes if there is a clock."""
     found = {}
     for run, (steps, values), clock in zip(runs, curves, clocks, strict=True):
         points = [
@@ -159,38 +159,38 @@ def _labelled(
 
 
 def sheets(
-    runs: Sequence[Run], translators: Sequence[dict[str, Any]], loader: DataLoader
+    runs: Sequence[Run], generators: Sequence[dict[str, Any]], loader: DataLoader
 ) -> list[Sheet]:
-    """Shows what all runs make of the same images.
+    """Shows how all runs translate the same images.
 
     Args:
-        runs: From `measured_run.read`, all of the same data and image size.
-        translators: Of each run, by name.
-        loader: Where the images come from.
+        runs: From `measured_run.read`, all with the same data and image size.
+        generators: Of each run, by name.
+        loader: Loads the images.
 
     Returns:
-        For each way, the images that a report shows at random, a column for each run that
-        translates that way, and the truth where it is known.
+        For each direction, the random images of a report, a column for each run that translates in
+        that direction, and the ground truth if it is known.
     """
-    ways = [way for way in round_trip.WAYS if any(f"g_{way}" in known for known in translators)]
-    return [_sheet(runs, translators, loader, way) for way in ways]
+    ways = [way for way in round_trip.WAYS if any(f"g_{way}" in known for known in generators)]
+    return [_sheet(runs, generators, loader, way) for way in ways]
 
 
 def _sheet(
-    runs: Sequence[Run], translators: Sequence[dict[str, Any]], loader: DataLoader, way: str
+    runs: Sequence[Run], generators: Sequence[dict[str, Any]], loader: DataLoader, way: str
 ) -> Sheet:
     source, target = way[0], way[1]
     pixels = round_trip.spread(loader.evaluation_pixels(source))
     paths = loader.paths(source, loader.has_test_images)
     chosen = pictures.chosen_at_random(len(pixels))
     columns = [(source, pixels[chosen])]
-    for run, known in zip(runs, translators, strict=True):
+    for run, known in zip(runs, generators, strict=True):
         if f"g_{way}" in known:
             imgs = translate_images(known[f"g_{way}"], images.normalize(pixels[chosen]))
             columns.append((run.name, images.denormalize(imgs)))
     if loader.test_pairs:
         truths = round_trip.spread(loader.evaluation_pixels(target))
-        columns.append((f"the true {target}", truths[chosen]))
+        columns.append((f"ground truth {target}", truths[chosen]))
     places = round_trip.places(len(paths))[chosen]
     rows = [
         Row(paths[place].name, [pictures.packed(column[row]) for _, column in columns])

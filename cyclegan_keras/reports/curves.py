@@ -1,4 +1,4 @@
-"""How a training went: what its `history.csv` holds."""
+"""The curves of a training, from its `history.csv`."""
 
 import csv
 import dataclasses
@@ -11,30 +11,30 @@ from cyclegan_keras._files import PathLike
 from cyclegan_keras.metrics.round_trip import WAYS
 from cyclegan_keras.reports import metric_table
 
-# Steps, and what was measured after each.
+# Steps, and the values after each.
 Curve = tuple[list[int], list[float]]
 
 UNKNOWN = "extractor unknown"
 RATE = "learning_rate"
 NO_CURVES = ("epoch", "step", "seconds", "extractor")
 BY_FEATURES = frozenset(
-    figure.name(way)
+    metric.name(way)
     for kind in metric_table.KINDS
     if kind.by_features
-    for figure in kind.figures
+    for metric in kind.metrics
     for way in WAYS
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Curves:
-    """How a training went.
+    """The curves of a training.
 
     Attributes:
-        plain: Losses and figures by name, but for those that depend on an extractor.
-        by_space: For the name of each extractor that the training had, the figures that depend on
-            it; `UNKNOWN` stands for one that is not named.
-        seconds: Of training, by the steps done.
+        plain: Losses, and metrics that do not depend on an extractor, by name.
+        by_space: For the name of each extractor, the metrics that depend on it; `UNKNOWN` stands
+            for an extractor that is not recorded.
+        seconds: Duration of the training after each recorded step.
     """
 
     plain: dict[str, Curve] = dataclasses.field(default_factory=dict)
@@ -43,13 +43,13 @@ class Curves:
 
 
 def read(path: PathLike) -> Curves:
-    """Reads how a training went.
+    """Reads the curves of a training.
 
     Args:
-        path: Of its `history.csv`.
+        path: Its `history.csv`.
 
     Returns:
-        The curves, of finite numbers; none if there is no such file.
+        The curves, without values that are not finite; empty if the file does not exist.
 
     Raises:
         ValueError: If the file is damaged.
@@ -57,7 +57,7 @@ def read(path: PathLike) -> Curves:
     found = Curves()
     try:
         text = pathlib.Path(path).read_text("utf-8")
-        # The last row of a running training, or of one with a full disk, is not always whole.
+        # The last row may be incomplete during a training, or if the disk is full.
         rows = list(csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1])))
     except FileNotFoundError:
         return found
@@ -94,5 +94,5 @@ def _number(path: PathLike, name: str | None, cell: Any) -> float:
 def _damaged(path: PathLike, received: str) -> ValueError:
     return ValueError(
         f"{str(path)!r} must be a table of numbers with columns `step` and `seconds`, as training "
-        f"writes it. Mend it or take it away. Received: {received}"
+        f"writes it. Repair or remove it. Received: {received}"
     )

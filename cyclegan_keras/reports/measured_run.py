@@ -1,4 +1,4 @@
-"""What is known of a run without loading its networks: settings, figures, time of training."""
+"""The settings, metrics and curves of a run, read without loading its networks."""
 
 import dataclasses
 import json
@@ -15,46 +15,46 @@ from cyclegan_keras.reports.curves import Curves
 from cyclegan_keras.runs import record, run_folder
 
 NEEDED = ("num_A", "num_B", "on_test_images", "images")
-# Of figures that are no numbers.
+# Of entries that are not numbers.
 TYPES = {"translators": list, "extractor": str, "data_set": str, "images": str, "weights": dict}
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run, and what was found out about it.
+    """A run that was evaluated.
 
     Attributes:
-        folder: Where it is.
-        name: Of its folder; the whole path where several have one name.
+        folder: Its folder.
+        name: The name of the folder; the whole path if several runs have the same name.
         config: Its settings.
-        figures: Its `metrics.json`.
-        curves: How its training went.
+        metrics: Its `metrics.json`.
+        curves: The curves of its training.
     """
 
     folder: pathlib.Path
     name: str
     config: TrainConfig
-    figures: dict[str, Any]
+    metrics: dict[str, Any]
     curves: Curves
 
     @property
     def data_set(self) -> str:
-        """The name of the folder of images that it was measured on."""
+        """The name of the data set that it was evaluated on."""
         place = self.config.data_dir
         used = self.config.dataset if place is None else os.path.basename(os.path.abspath(place))
-        return self.figures.get("data_set", used)
+        return self.metrics.get("data_set", used)
 
     @property
     def ways(self) -> list[str]:
-        """The ways that were measured."""
-        return metric_table.ways(self.figures)
+        """The directions that were evaluated."""
+        return metric_table.ways(self.metrics)
 
     @property
     def translators(self) -> dict[str, pathlib.Path]:
-        """The files that its figures are of, by the names of the generators."""
-        measured, found = self.figures.get("translators", []), {}
+        """The files that were evaluated, by the names of the generators."""
+        evaluated, found = self.metrics.get("translators", []), {}
         for name in (f"g_{way}" for way in self.ways):
-            kind = ".best" if f"{name}.best.keras" in measured else ""
+            kind = ".best" if f"{name}.best.keras" in evaluated else ""
             found[name] = self.folder / f"{name}{kind}.keras"
         return found
 
@@ -63,19 +63,19 @@ def read(folders: Sequence[PathLike]) -> list[Run]:
     """Reads runs.
 
     Args:
-        folders: Theirs.
+        folders: The folders of the runs.
 
     Returns:
-        A run for each.
+        The runs, in the same order.
 
     Raises:
-        FileNotFoundError: If there is no such run, or its translators have not been measured.
-        ValueError: If there are fewer than two, one is there twice, a file is damaged, or figures
-            are of other weights than the translators have.
+        FileNotFoundError: If a run does not exist or was not evaluated.
+        ValueError: If there are fewer than two runs, a run is given twice, a file is damaged, or
+            the metrics do not belong to the weights in the folder.
     """
     if len(folders) < 2:
         raise ValueError(
-            "To compare takes at least two runs; on a single one, `cyclegan evaluate` writes a "
+            "A comparison needs at least two runs; for a single one, `cyclegan evaluate` writes a "
             f"report. Received: {', '.join(repr(str(folder)) for folder in folders)}"
         )
     known: dict[pathlib.Path, PathLike] = {}
@@ -84,7 +84,7 @@ def read(folders: Sequence[PathLike]) -> list[Run]:
         if place in known:
             raise ValueError(
                 "Each run must be given once. "
-                f"Received: {str(known[place])!r} and {str(folder)!r}, which are the same"
+                f"Received: {str(known[place])!r} and {str(folder)!r}, which are the same folder"
             )
         known[place] = folder
     names = [place.name for place in known]
@@ -97,48 +97,48 @@ def read(folders: Sequence[PathLike]) -> list[Run]:
 def _read(folder: pathlib.Path, name: str) -> Run:
     if not (folder / run_folder.CONFIG).is_file():
         raise FileNotFoundError(
-            f"There is no run in {str(folder)!r}: it has no {run_folder.CONFIG}. Give the folder "
-            "that training has made, such as runs/fruit."
+            f"There is no run in {str(folder)!r}: it has no {run_folder.CONFIG}. Give a folder "
+            "that `cyclegan train` has written, such as runs/fruit."
         )
     return Run(
         folder,
-        # Names that are no text can be neither drawn nor written, and some do things to a terminal.
+        # Unprintable names can be neither drawn nor written, and some control the terminal.
         "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in name),
         run_folder.settings_in(folder),
-        _read_figures(folder),
+        _read_metrics(folder),
         curves.read(folder / run_folder.HISTORY),
     )
 
 
-def _read_figures(folder: pathlib.Path) -> dict[str, Any]:
-    path = folder / record.FIGURES
-    measure = f"cyclegan evaluate --run-dir {shlex.quote(str(folder))}"
+def _read_metrics(folder: pathlib.Path) -> dict[str, Any]:
+    path = folder / record.METRICS
+    evaluate = f"cyclegan evaluate --run-dir {shlex.quote(str(folder))}"
     try:
-        figures = json.loads(path.read_text("utf-8"))
+        metrics = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise FileNotFoundError(
-            f"The run in {str(folder)!r} has no figures yet: there is no {path.name}. Measure its "
-            f"translators with: {measure}"
+            f"The run in {str(folder)!r} was not evaluated yet: it has no {path.name}. Evaluate it "
+            f"with: {evaluate}"
         ) from None
     except ValueError as error:
         raise ValueError(
-            f"{str(path)!r} is not JSON ({error}). Take it out and measure anew: {measure}"
+            f"{str(path)!r} is not JSON ({error}). Remove it and evaluate again: {evaluate}"
         ) from None
-    if not isinstance(figures, dict) or not all(name in figures for name in NEEDED):
+    if not isinstance(metrics, dict) or not all(name in metrics for name in NEEDED):
         raise ValueError(
-            f"{str(path)!r} must hold figures by name, {', '.join(NEEDED)} among them. Take it out "
-            f"and measure anew: {measure}"
+            f"{str(path)!r} must contain metrics by name, with {', '.join(NEEDED)}. Remove it and "
+            f"evaluate again: {evaluate}"
         )
-    for name, value in figures.items():
+    for name, value in metrics.items():
         wanted = TYPES.get(name, int | float)
         if not isinstance(value, wanted):
             raise ValueError(
-                f"{str(path)!r} is damaged. Take it out and measure anew: {measure} "
+                f"{str(path)!r} is damaged. Remove it and evaluate again: {evaluate} "
                 f"Received: {name}={str(value)[:50]!r}"
             )
-    if stale := record.stale_translators(folder, figures):
+    if stale := record.stale_translators(folder, metrics):
         raise ValueError(
-            f"{str(path)!r} tells of other weights than those in {' and '.join(stale)}, which were "
-            f"trained further. Measure anew: {measure}"
+            f"{str(path)!r} belongs to other weights than those in {' and '.join(stale)}, which "
+            f"were trained further. Evaluate again: {evaluate}"
         )
-    return figures
+    return metrics

@@ -1,4 +1,4 @@
-"""What each figure is called, means, and is held against: the tables of a report."""
+"""The name, meaning and reference values of each metric: the tables of a report."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
@@ -12,16 +12,17 @@ LOWER, HIGHER = "lower is better", "higher is better"
 
 
 @dataclasses.dataclass(frozen=True)
-class Figure:
-    """A figure of each way, in words.
+class Metric:
+    """A metric that each direction has, in words.
 
     Attributes:
-        title: What it is called.
-        key: Its name in `metrics.json`, with `{way}`, `{source}` and `{target}` in it.
-        format: How it is written.
-        better: Which way is better.
-        meaning: What it is, in a sentence or two.
-        against: What to hold it against: words and a name, both with the same in them.
+        title: Its name.
+        key: Its key in `metrics.json`, a template with `{way}`, `{source}` and `{target}`.
+        format: The format of its values.
+        better: Whether lower or higher is better.
+        meaning: Its definition in a sentence or two.
+        references: Its reference values: for each, a label and a key, which are such templates,
+            too.
     """
 
     title: str
@@ -29,258 +30,259 @@ class Figure:
     format: str
     better: str
     meaning: str
-    against: tuple[tuple[str, str], ...] = ()
+    references: tuple[tuple[str, str], ...] = ()
 
     def name(self, way: str) -> str:
-        """Says the figure's name in `metrics.json`, for one way."""
+        """Fills in the key for one direction."""
         return _filled(self.key, way)
 
     @property
     def best(self) -> Callable[[Iterable[float]], float] | None:
-        """What finds the best of several values; `None` where neither end is the best."""
+        """Finds the best of several values; `None` if neither the lowest nor the highest is."""
         choices: dict[str, Callable[[Iterable[float]], float]] = {LOWER: min, HIGHER: max}
         return choices.get(self.better)
 
 
-def title_of(figure: Figure, space: str = "") -> str:
-    """Writes what stands above a drawing of a figure.
+def title_of(metric: Metric, space: str = "") -> str:
+    """Makes the title of a chart.
 
     Args:
-        figure: The figure.
-        space: The name of the extractor, if it depends on one.
+        metric: The metric.
+        space: The name of the extractor, if the metric depends on one.
 
     Returns:
         One line, or two.
     """
-    title = f"{figure.title} ({figure.better})"
+    title = f"{metric.title} ({metric.better})"
     return f"{title}\n{space}" if space else title
 
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """Figures that are shown together.
+    """Metrics that share a table.
 
     Attributes:
-        title: Of their table.
-        about: A sentence on all of them.
-        figures: Them.
+        title: Of the table.
+        about: A sentence about all of them.
+        metrics: The metrics.
         by_features: Whether they depend on the extractor.
     """
 
     title: str
     about: str
-    figures: tuple[Figure, ...]
+    metrics: tuple[Metric, ...]
     by_features: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """The value of a figure for one way, and the values to hold it against, as text."""
+    """The value of a metric for one direction, and its reference values, as text."""
 
     value: str
-    against: list[str]
+    references: list[str]
 
 
 TRUTH = Kind(
-    "To the truth",
-    "The true translation of each image is known; how far is the translation from it?",
+    "Errors to the ground truth",
+    "Each translation is compared with its ground truth.",
     (
-        Figure(
+        Metric(
             "mean absolute error",
             "truth_{way}",
             TWO_PLACES,
             LOWER,
-            "Mean difference of a pixel, in levels of 0 to 255.",
+            "Mean absolute difference of a pixel, in levels of 0 to 255.",
             (("untranslated", "truth_untranslated"),),
         ),
-        Figure(
+        Metric(
             "PSNR",
             "psnr_{way}",
             DECIBELS,
             HIGHER,
-            "Peak signal-to-noise ratio: the squared error, as decibels below the brightest "
-            "signal. Large errors weigh more than in the mean absolute error.",
+            "Peak signal-to-noise ratio: the mean squared error, in decibels below the largest "
+            "possible value. Large errors weigh more than in the mean absolute error.",
             (("untranslated", "psnr_untranslated"),),
         ),
-        Figure(
+        Metric(
             "SSIM",
             "ssim_{way}",
             FOUR_PLACES,
             HIGHER,
-            "Structural similarity: brightness, contrast and pattern in small windows. Equal "
-            "images have 1.",
+            "Structural similarity: compares brightness, contrast and structure in small windows. "
+            "Equal images have 1.",
             (("untranslated", "ssim_untranslated"),),
         ),
     ),
 )
 LABELS = Kind(
-    "As maps of labels",
-    "Each pixel of a translation is taken for the class whose colour is nearest, and held against "
-    "the class in the truth.",
+    "Segmentation scores",
+    "Each pixel of a translation counts as the class with the nearest color, and is compared with "
+    "the class in the ground truth.",
     (
-        Figure(
+        Metric(
             "per-pixel accuracy",
             "pixel_accuracy_{way}",
             SHARE,
             HIGHER,
-            "Share of the pixels whose class is right.",
+            "Share of the pixels with the correct class.",
         ),
-        Figure(
+        Metric(
             "per-class accuracy",
             "class_accuracy_{way}",
             SHARE,
             HIGHER,
-            "The same within each class, and the mean over the classes: rare ones count as much.",
+            "The same within each class, averaged over the classes, so that all count alike.",
         ),
-        Figure(
+        Metric(
             "class IoU",
             "class_iou_{way}",
             SHARE,
             HIGHER,
-            "For each class, the pixels that are of it in both, over those that are of it in "
-            "either (intersection over union); the mean over the classes.",
+            "For each class, the pixels in both images divided by those in either (intersection "
+            "over union), averaged over the classes.",
         ),
     ),
 )
-# Distance and strength one under the other: a generator that hardly changes its input can have a
-# short distance, and then it has no strength.
+# KID and classification rate stand together: a generator that hardly changes its input can have a
+# low KID, but then it has a low classification rate.
 FEATURES = Kind(
-    "By features",
-    "A trained network, the extractor, turns each image into a vector of features; translations "
-    "are compared with real images of their target by these. Such figures can only be held "
-    "against those of the same extractor. Look at distance and strength together.",
+    "Feature metrics",
+    "A trained network, the extractor, turns each image into a feature vector, and the features of "
+    "translations are compared with those of real images of the target domain. Only values from "
+    "the same extractor are comparable. Read KID and classification rate together.",
     (
-        Figure(
-            "kernel distance",
+        Metric(
+            "KID (kernel distance)",
             "kernel_{way}",
             FOUR_PLACES,
             LOWER,
-            "How far the translations, as a set, are from real images of the target (squared "
-            "maximum mean discrepancy). Sets of one kind have 0, give or take chance.",
+            "Distance of the set of translations to the real images of the target domain (squared "
+            "maximum mean discrepancy). Sets from one distribution have 0 on average.",
             (
                 ("untranslated", "kernel_untranslated"),
                 ("halves of real {target}", "kernel_real_{target}"),
-                ("deviation over blocks", "kernel_std_{way}"),
+                ("standard deviation over blocks", "kernel_std_{way}"),
             ),
         ),
-        Figure(
-            "strength",
+        Metric(
+            "target-domain classification rate",
             "strength_{way}",
             SHARE,
             HIGHER,
-            "Share of the translations that a classifier, trained on real training images, takes "
-            "for the target.",
+            "Share of the translations that a classifier, trained on real training images, "
+            "assigns to the target domain.",
             (
-                ("real {target} taken for {target}", "accuracy_{target}"),
+                ("real {target}", "accuracy_{target}"),
                 ("untranslated", "mistaken_{source}"),
             ),
         ),
-        Figure(
-            "Fréchet distance",
+        Metric(
+            "FID (Fréchet distance)",
             "frechet_{way}",
             FOUR_DIGITS,
             LOWER,
-            "The distance of two Gaussians that fit both sets best. It comes out too large for "
-            "few images: hold it against figures of equally many images only.",
+            "Distance between Gaussians fitted to both sets. It is biased upwards for few images: "
+            "compare only values from equal numbers of images.",
             (("untranslated", "frechet_untranslated"),),
         ),
-        Figure(
+        Metric(
             "density",
             "density_{way}",
             TWO_PLACES,
             "about 1 is best",
-            "How crowded with real images the places of the translations are. Less than 1: some "
-            "look like no real image. More: they keep to the commonest kind.",
+            "Density of real images around the translations. Below 1, some translations look like "
+            "no real image; above 1, they concentrate on the most common kind.",
         ),
-        Figure(
+        Metric(
             "coverage",
             "coverage_{way}",
             SHARE,
             HIGHER,
-            "Share of the real images that have a translation near.",
+            "Share of the real images with a translation nearby.",
         ),
-        Figure(
+        Metric(
             "diversity",
             "diversity_{way}",
             SHARE,
             "about 100% is best",
-            "How far translations are from each other, in shares of how far real images of the "
-            "target are. Far less: the generator makes much the same of everything.",
+            "Mean distance between translations, relative to that between real images of the "
+            "target domain. Far below 100%, the generator produces nearly the same image for every "
+            "input.",
         ),
     ),
     by_features=True,
 )
 CHANGE = Kind(
-    "There and back",
-    "Mean differences of a pixel, in levels of 0 to 255. They do not say whether translations look "
-    "right.",
+    "Cycle, identity and change",
+    "Mean absolute differences of a pixel, in levels of 0 to 255. They do not show whether "
+    "translations look right.",
     (
-        Figure(
+        Metric(
             "cycle error",
             "cycle_{source}",
             TWO_PLACES,
             LOWER,
-            "From an image to what is left of it after its way there and back.",
+            "Between an image and its reconstruction, the image translated there and back.",
         ),
-        Figure(
+        Metric(
             "identity error",
             "identity_{target}",
             TWO_PLACES,
             LOWER,
-            "What this way's generator changes in images that are of the target already.",
+            "What the generator changes in images that are of the target domain already.",
         ),
-        Figure(
+        Metric(
             "change",
             "change_{way}",
             TWO_PLACES,
-            "neither; near 0 it copies",
-            "From an image to its translation.",
+            "neither; near 0, the generator copies",
+            "Between an image and its translation.",
         ),
     ),
 )
 KINDS = (TRUTH, LABELS, FEATURES, CHANGE)
 
 
-def rows(kind: Kind, figures: Mapping[str, Any]) -> list[tuple[Figure, dict[str, Cell | None]]]:
+def rows(kind: Kind, metrics: Mapping[str, Any]) -> list[tuple[Metric, dict[str, Cell | None]]]:
     """Makes the rows of a table.
 
     Args:
-        kind: Which table.
-        figures: From `Judge.measure`.
+        kind: The table.
+        metrics: From `Evaluator.evaluate`.
 
     Returns:
-        Each figure that was measured at least one way, with a cell for each way; `None` where it
-        was not.
+        Each metric that was computed for at least one direction, with a cell for each direction;
+        `None` where it was not.
     """
     known = {
-        **figures,
+        **metrics,
         **{
-            f"mistaken_{d}": 1 - figures[f"accuracy_{d}"]
+            f"mistaken_{d}": 1 - metrics[f"accuracy_{d}"]
             for d in "AB"
-            if f"accuracy_{d}" in figures
+            if f"accuracy_{d}" in metrics
         },
     }
     found = [
-        (figure, {way: _cell(figure, way, known) for way in ways(figures)})
-        for figure in kind.figures
+        (metric, {way: _cell(metric, way, known) for way in ways(metrics)})
+        for metric in kind.metrics
     ]
-    return [(figure, cells) for figure, cells in found if any(cells.values())]
+    return [(metric, cells) for metric, cells in found if any(cells.values())]
 
 
-def ways(figures: Mapping[str, Any]) -> list[str]:
-    """Tells which ways figures are of."""
-    return [way for way in WAYS if f"change_{way}" in figures]
+def ways(metrics: Mapping[str, Any]) -> list[str]:
+    """Lists the directions that metrics are of."""
+    return [way for way in WAYS if f"change_{way}" in metrics]
 
 
-def _cell(figure: Figure, way: str, known: Mapping[str, Any]) -> Cell | None:
-    if figure.name(way) not in known:
+def _cell(metric: Metric, way: str, known: Mapping[str, Any]) -> Cell | None:
+    if metric.name(way) not in known:
         return None
-    against = [
-        f"{_filled(words, way)}: {figure.format.format(known[_filled(key, way)])}"
-        for words, key in figure.against
+    references = [
+        f"{_filled(words, way)}: {metric.format.format(known[_filled(key, way)])}"
+        for words, key in metric.references
         if _filled(key, way) in known
     ]
-    return Cell(figure.format.format(known[figure.name(way)]), against)
+    return Cell(metric.format.format(known[metric.name(way)]), references)
 
 
 def _filled(text: str, way: str) -> str:

@@ -1,4 +1,4 @@
-"""Self-contained pages: HTML with its pictures and drawings inside, that fetches nothing."""
+"""Self-contained HTML pages, with pictures and charts embedded, that load nothing else."""
 
 import base64
 import functools
@@ -12,8 +12,7 @@ import numpy as np
 from cyclegan_keras._files import PathLike, write_text
 from cyclegan_keras.data.images import as_image
 
-# The same drawing is the same text, whenever it is made; and its words stay words, which can be
-# searched for.
+# The same chart always gives the same SVG, and its words stay searchable text.
 DRAWING: Any = {"svg.hashsalt": "cyclegan_keras", "svg.fonttype": "none"}
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
@@ -33,24 +32,24 @@ def render(template: str, **values: Any) -> str:
     """Fills in a template of the package.
 
     Args:
-        template: Its file's name in `templates/`.
-        **values: What it names. Text is escaped.
+        template: The name of its file in `templates/`.
+        **values: Its variables. Text is escaped.
 
     Returns:
-        The page. Names of files that are no text have escapes in place of what is none.
+        The page. Bytes in file names that are not valid text are escaped.
 
     Raises:
-        jinja2.UndefinedError: If the template names what is not given.
+        jinja2.UndefinedError: If a variable is missing.
     """
     page = _environment().get_template(template).render(**values)
     return page.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def write(path: PathLike, template: str, **values: Any) -> None:
-    """Fills in a template and writes the page, whole or not at all.
+    """Fills in a template and writes the page atomically.
 
     Args:
-        path: Of the file; one that exists is replaced.
+        path: The file; an existing one is replaced.
         template: As for `render`.
         **values: As for `render`.
 
@@ -61,13 +60,13 @@ def write(path: PathLike, template: str, **values: Any) -> None:
 
 
 def data_uri(pixels: np.ndarray) -> str:
-    """Packs a picture into an address that holds it.
+    """Encodes a picture as a `data:` URI.
 
     Args:
         pixels: `(height, width, 3)`, `(height, width, 1)` or `(height, width)`, uint8.
 
     Returns:
-        A `data:` URI of a PNG, which has every pixel as it was.
+        The URI of a PNG, which keeps every pixel exactly.
     """
     file = io.BytesIO()
     as_image(pixels).save(file, "PNG")
@@ -75,7 +74,7 @@ def data_uri(pixels: np.ndarray) -> str:
 
 
 def svg(figure: Any) -> markupsafe.Markup:
-    """Draws a matplotlib figure for a page.
+    """Renders a matplotlib figure for a page.
 
     Args:
         figure: The figure.
@@ -89,5 +88,5 @@ def svg(figure: Any) -> markupsafe.Markup:
     with matplotlib.rc_context(DRAWING):
         figure.savefig(file, format="svg", metadata=NO_METADATA)
     text = file.getvalue()
-    # What comes before it is for a file that stands alone. Matplotlib has escaped all labels.
+    # The XML header before it belongs to separate files only. Matplotlib escapes all labels.
     return markupsafe.Markup(text[text.index("<svg") :])

@@ -1,4 +1,4 @@
-"""The pictures of a report: test images at random, the best and the worst, nearest neighbours."""
+"""The images of a report: a random selection, the best and the worst, nearest neighbors."""
 
 import dataclasses
 from typing import Any
@@ -7,38 +7,39 @@ import numpy as np
 
 from cyclegan_keras.data import augment, images
 from cyclegan_keras.data.loader import DataLoader
-from cyclegan_keras.metrics import evaluator, paired, round_trip
+from cyclegan_keras.metrics import paired, round_trip
 from cyclegan_keras.metrics.diagnostics import arrow
+from cyclegan_keras.metrics.evaluator import MAX_TRAIN_IMAGES, Evaluator, Results
 from cyclegan_keras.reports import pages
 
 NUM_RANDOM = 6
-NUM_EXTREME = 4  # of the best, and of the worst
-NUM_NEIGHBOURS = 3
+NUM_EXTREME = 4  # each of the best and of the worst
+NUM_NEIGHBORS = 3
 SEED = 0
-# Larger images are shrunk for the report, which would otherwise weigh a hundred megabytes.
+# Larger images are reduced; otherwise, a report could have a hundred megabytes.
 MAX_SIDE = 256
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
-    """Translators, and all that was found out about them.
+class Evaluated:
+    """Generators and the results of their evaluation.
 
     Attributes:
-        translators: Generators by name, `g_AB`, `g_BA` or both.
-        loader: Where the images come from.
-        judge: What measured them.
-        measured: What it found.
+        generators: By name, `g_AB`, `g_BA` or both.
+        loader: Loads the images.
+        evaluator: Evaluated the generators.
+        results: The results.
     """
 
-    translators: dict[str, Any]
+    generators: dict[str, Any]
     loader: DataLoader
-    judge: evaluator.Judge
-    measured: evaluator.Measured
+    evaluator: Evaluator
+    results: Results
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """Pictures side by side, as `data:` URIs, with what is to be said of them."""
+    """Pictures side by side, as `data:` URIs, with a caption."""
 
     note: str
     pictures: list[str]
@@ -46,51 +47,52 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Sheet:
-    """Rows of pictures under common titles."""
+    """Rows of pictures under common column titles."""
 
     title: str
     columns: list[str]
     rows: list[Row]
 
 
-def at_random(seen: Seen, way: str) -> Sheet:
-    """Shows some images, always the same ones, their translations, and back.
+def at_random(evaluated: Evaluated, way: str) -> Sheet:
+    """Shows a random selection of images, always the same, with translations and reconstructions.
 
     Args:
-        seen: What there is to see.
+        evaluated: The generators and their results.
         way: `"AB"` or `"BA"`.
 
     Returns:
-        The images in a random order, beside the truth where it is known.
+        The images in random order, beside the ground truth if it is known.
     """
-    chosen = chosen_at_random(len(seen.judge.pixels[way[0]]))
-    return _sheet(seen, way, arrow(way), [(place, "") for place in chosen])
+    chosen = chosen_at_random(len(evaluated.evaluator.pixels[way[0]]))
+    return _sheet(evaluated, way, arrow(way), [(place, "") for place in chosen])
 
 
 def chosen_at_random(count: int) -> list[int]:
-    """Tells which of so many images `at_random` shows."""
+    """Returns the indices that `at_random` shows of `count` images."""
     return [int(place) for place in np.random.default_rng(SEED).permutation(count)[:NUM_RANDOM]]
 
 
-def extremes(seen: Seen, way: str) -> list[Sheet]:
-    """Shows the images that a way suits best, and those that it suits worst.
+def extremes(evaluated: Evaluated, way: str) -> list[Sheet]:
+    """Shows the images with the smallest and with the largest errors.
 
     Args:
-        seen: What there is to see.
+        evaluated: The generators and their results.
         way: `"AB"` or `"BA"`.
 
     Returns:
-        The best and the worst by cycle error or, of one generator alone, by the error to the
-        truth; each image in one of them only. Nothing if there is neither error, or one image.
+        The best and the worst images by cycle error or, if there is one generator only, by error to
+        the ground truth. No image is in both. Nothing if neither error is known, or there is only
+        one image.
     """
-    name, errors = _errors(seen, way)
+    name, errors = _errors(evaluated, way)
     count = min(NUM_EXTREME, len(errors) // 2)
     if not count:
         return []
     order = [int(place) for place in np.argsort(errors, kind="stable")]
     return [
         _sheet(
-            seen,
+            evaluated,
             way,
             f"{arrow(way)}, {title}",
             [(place, f"{name} {errors[place]:.2f}") for place in places],
@@ -99,31 +101,31 @@ def extremes(seen: Seen, way: str) -> list[Sheet]:
     ]
 
 
-def _errors(seen: Seen, way: str) -> tuple[str, np.ndarray]:
+def _errors(evaluated: Evaluated, way: str) -> tuple[str, np.ndarray]:
     source, target = way[0], way[1]
-    if source in seen.measured.cycle_errors:
-        return "cycle error", seen.measured.cycle_errors[source]
-    if not seen.loader.test_pairs:
+    if source in evaluated.results.cycle_errors:
+        return "cycle error", evaluated.results.cycle_errors[source]
+    if not evaluated.loader.test_pairs:
         return "", np.empty(0)
-    pixels, truths = seen.judge.pixels[source], seen.judge.pixels[target]
+    pixels, truths = evaluated.evaluator.pixels[source], evaluated.evaluator.pixels[target]
     found = [
         paired.errors(batch)["truth"]
-        for batch in round_trip.batches(seen.translators, way, pixels, truths)
+        for batch in round_trip.batches(evaluated.generators, way, pixels, truths)
     ]
-    return "error to the truth", np.concatenate(found)
+    return "error to the ground truth", np.concatenate(found)
 
 
-def _sheet(seen: Seen, way: str, title: str, wanted: list[tuple[int, str]]) -> Sheet:
-    """Translates some images and shows them, each with its file's name and a note."""
+def _sheet(evaluated: Evaluated, way: str, title: str, wanted: list[tuple[int, str]]) -> Sheet:
+    """Translates images and shows them, each with the name of its file and a note."""
     source, target = way[0], way[1]
     places = [place for place, _ in wanted]
-    truths = seen.judge.pixels[target][places] if seen.loader.test_pairs else None
-    pixels = seen.judge.pixels[source][places]
-    batches = list(round_trip.batches(seen.translators, way, pixels, truths))
+    truths = evaluated.evaluator.pixels[target][places] if evaluated.loader.test_pairs else None
+    pixels = evaluated.evaluator.pixels[source][places]
+    batches = list(round_trip.batches(evaluated.generators, way, pixels, truths))
     kinds: dict[str, list[Any]] = {
         source: [batch.imgs for batch in batches],
         arrow(way): [batch.translated for batch in batches],
-        f"the true {target}": [batch.truth for batch in batches],
+        f"ground truth {target}": [batch.truth for batch in batches],
         f"back to {source}": [batch.reconstr for batch in batches],
     }
     columns = {
@@ -133,31 +135,31 @@ def _sheet(seen: Seen, way: str, title: str, wanted: list[tuple[int, str]]) -> S
     }
     rows = []
     for row, (place, note) in enumerate(wanted):
-        words = [seen.judge.paths[source][place].name, *([note] if note else [])]
+        words = [evaluated.evaluator.paths[source][place].name, *([note] if note else [])]
         rows.append(Row(", ".join(words), [packed(column[row]) for column in columns.values()]))
     return Sheet(title, list(columns), rows)
 
 
-def neighbours(seen: Seen, way: str) -> Sheet:
-    """Shows translations beside the training images of their target that are most like them.
+def neighbors(evaluated: Evaluated, way: str) -> Sheet:
+    """Shows translations beside the most similar training images of the target domain.
 
     Args:
-        seen: What there is to see; its judge must have an extractor.
+        evaluated: The generators and their results, with features.
         way: `"AB"` or `"BA"`.
 
     Returns:
-        The same images as `at_random`, each with its nearest neighbours by Euclidean distance of
+        The same images as `at_random`, each with its nearest neighbors by the Euclidean distance of
         features, the nearest first.
     """
     source, target = way[0], way[1]
-    outputs = seen.measured.features[way].values
+    outputs = evaluated.results.features[way].values
     chosen = chosen_at_random(len(outputs))
-    distances, nearest = _nearest(outputs[chosen], seen.judge.real.train[target].values)
-    shown = _sheet(seen, way, arrow(way), [(place, "") for place in chosen])
-    # Of many training images, the judge has looked at some.
-    paths = seen.loader.paths(target)
-    pixels = augment.centre(seen.loader.pixels(target), seen.loader.img_res)
-    nearest = round_trip.places(len(pixels), evaluator.MAX_TRAIN_IMAGES)[nearest]
+    distances, nearest = _nearest(outputs[chosen], evaluated.evaluator.real.train[target].values)
+    shown = _sheet(evaluated, way, arrow(way), [(place, "") for place in chosen])
+    # The evaluator uses a part of the training images if there are many.
+    paths = evaluated.loader.paths(target)
+    pixels = augment.centre(evaluated.loader.pixels(target), evaluated.loader.img_res)
+    nearest = round_trip.places(len(pixels), MAX_TRAIN_IMAGES)[nearest]
     rows = []
     for row, near, far in zip(shown.rows, nearest, distances, strict=True):
         named = [f"{paths[place].name} ({d:.2f})" for place, d in zip(near, far, strict=True)]
@@ -167,41 +169,41 @@ def neighbours(seen: Seen, way: str) -> Sheet:
     return Sheet(arrow(way), [source, arrow(way), *ordinals], rows)
 
 
-def usual_distance(seen: Seen, way: str) -> float | None:
-    """Measures how far real images that were not trained on are from their nearest neighbour.
+def usual_distance(evaluated: Evaluated, way: str) -> float | None:
+    """Computes the typical distance of real images from their nearest training image.
 
     Args:
-        seen: What there is to see; its judge must have an extractor.
+        evaluated: The generators and their results, with features.
         way: `"AB"` or `"BA"`.
 
     Returns:
-        The median over the test images of the target; `None` where there are none.
+        The median over the test images of the target domain; `None` if there are none.
     """
-    if not seen.loader.has_test_images:
+    if not evaluated.loader.has_test_images:
         return None
-    real = seen.judge.real
+    real = evaluated.evaluator.real
     distances, _ = _nearest(real.test[way[1]].values, real.train[way[1]].values)
     return float(np.median(distances[:, 0]))
 
 
 def _nearest(values: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distances to the nearest vectors and their places, `(count, 3)` or fewer."""
-    # Not at the top: without an extractor it need not be installed.
+    """Distances to the nearest vectors, and their indices, `(count, 3)` or fewer."""
+    # Imported here, because it need not be installed if there is no extractor.
     from sklearn.neighbors import NearestNeighbors
 
-    count = min(NUM_NEIGHBOURS, len(among))
+    count = min(NUM_NEIGHBORS, len(among))
     search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(among.astype(np.float64))
     distances, places = search.kneighbors(values.astype(np.float64))
     return distances, places
 
 
 def shrunk_to(loader: DataLoader) -> int | None:
-    """Tells how many pixels pictures are shrunk to, if they are."""
+    """Returns the size to which pictures are reduced, in pixels, if they are."""
     return MAX_SIDE if max(loader.img_res) > MAX_SIDE else None
 
 
 def packed(pixels: np.ndarray) -> str:
-    """Packs a picture into an address, as `pages.data_uri` does, shrunk if it is large."""
+    """Encodes a picture as `pages.data_uri` does, after reducing it if it is large."""
     height, width = pixels.shape[:2]
     if max(height, width) > MAX_SIDE:
         share = MAX_SIDE / max(height, width)

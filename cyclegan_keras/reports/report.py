@@ -1,4 +1,4 @@
-"""The report on a run: one page that says how good its translators are, and shows it."""
+"""The report on a run: one page with metrics, images and curves of its generators."""
 
 import dataclasses
 import datetime
@@ -15,7 +15,7 @@ from cyclegan_keras.metrics import diagnostics, evaluator
 from cyclegan_keras.metrics.round_trip import WAYS
 from cyclegan_keras.reports import metric_table, pages, pictures
 from cyclegan_keras.reports.curves import RATE, Curve, Curves
-from cyclegan_keras.reports.pictures import Seen
+from cyclegan_keras.reports.pictures import Evaluated
 
 FILE = "report.html"
 
@@ -27,8 +27,8 @@ class Setting:
     Attributes:
         name: As in `config.json`.
         value: Its value.
-        usual: What it is without a flag of its own, if the run has it otherwise.
-        is_used: Whether the run's model has such a setting.
+        usual: Its value without a flag of its own, if the run's value differs.
+        is_used: Whether the run's model has this setting.
     """
 
     name: str
@@ -41,73 +41,73 @@ def write(
     path: PathLike,
     name: str,
     config: TrainConfig,
-    seen: Seen,
+    evaluated: Evaluated,
     history: Curves,
     is_own_data: bool = True,
 ) -> None:
-    """Writes the report, whole or not at all.
+    """Writes the report atomically.
 
     Args:
-        path: Of the file; one that exists is replaced.
-        name: Of the run.
-        config: Its settings.
-        seen: The translators, and what was found out about them.
+        path: The file; an existing one is replaced.
+        name: The name of the run.
+        config: The settings of the run.
+        evaluated: The generators and the results of their evaluation.
         history: From `curves.read`.
-        is_own_data: Whether the data set is taken from where the run's settings say.
+        is_own_data: Whether the data set is the one in the run's settings.
 
     Raises:
         OSError: If it cannot be written.
     """
-    figures, ways = seen.measured.figures, metric_table.ways(seen.measured.figures)
+    metrics, ways = evaluated.results.metrics, metric_table.ways(evaluated.results.metrics)
     pages.write(
         path,
         "report.html.j2",
         name=name,
         date=datetime.date.today().isoformat(),
         version=cyclegan_keras.__version__,
-        data=seen.loader.directory.name,
-        figures=figures,
-        extractor=figures.get("extractor"),
+        data=evaluated.loader.directory.name,
+        metrics=metrics,
+        extractor=metrics.get("extractor"),
         install=_extras.advice("evaluation"),
-        left_out=diagnostics.left_out(figures),
-        faults=faults(figures, history, config),
-        translators=", ".join(figures["translators"]),
+        not_measured=diagnostics.not_measured(metrics),
+        problems=problems(metrics, history, config),
+        translators=", ".join(metrics["translators"]),
         ways=ways,
         arrow=diagnostics.arrow,
         tables=[
             (kind, rows)
             for kind in metric_table.KINDS
-            if (rows := metric_table.rows(kind, figures))
+            if (rows := metric_table.rows(kind, metrics))
         ],
-        at_random=[pictures.at_random(seen, way) for way in ways],
-        extremes=[sheet for way in ways for sheet in pictures.extremes(seen, way)],
-        has_cycles=bool(seen.measured.cycle_errors),
-        neighbours=[
-            (pictures.neighbours(seen, way), pictures.usual_distance(seen, way))
-            for way in (ways if seen.judge.extractor is not None else ())
+        at_random=[pictures.at_random(evaluated, way) for way in ways],
+        extremes=[sheet for way in ways for sheet in pictures.extremes(evaluated, way)],
+        has_cycles=bool(evaluated.results.cycle_errors),
+        neighbors=[
+            (pictures.neighbors(evaluated, way), pictures.usual_distance(evaluated, way))
+            for way in (ways if evaluated.evaluator.extractor is not None else ())
         ],
         max_train=evaluator.MAX_TRAIN_IMAGES,
         losses=loss_drawings(history),
-        progress=figure_drawings(history),
+        progress=metric_drawings(history),
         settings=settings(config),
         recipe=config.recipe,
         is_own_data=is_own_data,
-        shrunk_to=pictures.shrunk_to(seen.loader),
+        shrunk_to=pictures.shrunk_to(evaluated.loader),
     )
 
 
-def faults(figures: evaluator.Figures, history: Curves, config: TrainConfig) -> list[str]:
-    """Names what is wrong with translators, and with what they were trained against.
+def problems(metrics: evaluator.Metrics, history: Curves, config: TrainConfig) -> list[str]:
+    """Finds typical problems of the generators and discriminators of a run.
 
     Args:
-        figures: From `Judge.measure`.
-        history: From `curves.read`; of the discriminators, its last two rows count.
+        metrics: From `Evaluator.evaluate`.
+        history: From `curves.read`; its last two rows tell about the discriminators.
         config: The settings of the run.
 
     Returns:
-        A sentence for each fault, none if there are none.
+        A sentence for each problem.
     """
-    found = diagnostics.faults(figures, config.info.settings)
+    found = diagnostics.problems(metrics, config.info.settings)
     if of_scale := scale.warning(config.enlarge, config.image_size):
         found.append(of_scale)
     blind_loss = diagnostics.blind_loss(config)
@@ -119,24 +119,24 @@ def faults(figures: evaluator.Figures, history: Curves, config: TrainConfig) -> 
             dict(zip(*history.plain.get(f"{name}_{what}", ([], [])), strict=True))
             for what in ("acc", "loss")
         )
-        # A row in which one of them was no number says nothing.
+        # Rows in which one of them was not finite are left out.
         if steps := sorted(shares.keys() & of_loss.keys()):
             accuracies[name] = [shares[step] for step in steps]
             losses[name] = [of_loss[step] for step in steps]
-    of_discriminators = diagnostics.faults_of_discriminators(
+    of_discriminators = diagnostics.discriminator_problems(
         accuracies, losses, blind_loss, config.info.settings
     )
     return found + of_discriminators
 
 
 def loss_drawings(history: Curves) -> list[markupsafe.Markup]:
-    """Draws the losses, how often the discriminators are right, and the learning rate.
+    """Draws the losses, the accuracies of the discriminators, and the learning rate.
 
     Args:
         history: From `curves.read`.
 
     Returns:
-        Drawings, those of which there are columns.
+        A chart for each of these that has columns in the history.
     """
     curves = history.plain
     losses = {name: curve for name, curve in curves.items() if name.endswith("_loss")}
@@ -157,28 +157,28 @@ def _short(curves: dict[str, Curve]) -> dict[str, Curve]:
     return {n.removesuffix("_loss").removesuffix("_acc"): curve for n, curve in curves.items()}
 
 
-def figure_drawings(history: Curves) -> list[markupsafe.Markup]:
-    """Draws the figures that were measured during training.
+def metric_drawings(history: Curves) -> list[markupsafe.Markup]:
+    """Draws the metrics that were measured during training.
 
     Args:
         history: From `curves.read`.
 
     Returns:
-        Drawings, those of which there are columns; the kernel distance, and then strength, first.
-        Those of another feature space are in drawings of their own.
+        A chart for each metric that has columns in the history, beginning with KID and the
+        target-domain classification rate. Each extractor has charts of its own.
     """
     kinds = sorted(metric_table.KINDS, key=lambda kind: not kind.by_features)
     drawings = []
     for kind in kinds:
         for space, known in history.by_space.items() if kind.by_features else [("", history.plain)]:
-            for figure in kind.figures:
+            for metric in kind.metrics:
                 drawn = {
-                    diagnostics.arrow(way): known[figure.name(way)]
+                    diagnostics.arrow(way): known[metric.name(way)]
                     for way in WAYS
-                    if figure.name(way) in known
+                    if metric.name(way) in known
                 }
                 if drawn:
-                    title = metric_table.title_of(figure, space)
+                    title = metric_table.title_of(metric, space)
                     drawings.append(pages.svg(plotting.step_curves(title, drawn)))
     return drawings
 

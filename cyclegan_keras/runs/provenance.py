@@ -1,4 +1,4 @@
-"""What a run is made of besides its settings: its images, and the software that trains it."""
+"""What determines a run besides its settings: its images, and the software that trains it."""
 
 import hashlib
 import os
@@ -14,14 +14,14 @@ from cyclegan_keras.data.loader import DataLoader
 
 
 def provenance(loader: DataLoader) -> dict[str, Any]:
-    """Describes what decides a run besides its settings.
+    """Describes what determines a run besides its settings.
 
     Args:
-        loader: Where the images come from.
+        loader: Loads the images.
 
     Returns:
-        For "images": of each folder, how many there are and a digest of their names and sizes. For
-        "software": versions, the processor, and threads.
+        Under "images", for each folder, the number of images and a digest of their names and sizes.
+        Under "software", versions, the processor, and threads.
     """
     software = {
         "python": platform.python_version(),
@@ -40,13 +40,13 @@ def provenance(loader: DataLoader) -> dict[str, Any]:
 
 
 def images(loader: DataLoader) -> dict[str, Any]:
-    """Describes the images of a data set, wherever it lies.
+    """Describes the images of a data set, wherever it is stored.
 
     Args:
-        loader: Where they come from.
+        loader: Loads the images.
 
     Returns:
-        Of each folder, how many there are and a digest of their names and sizes.
+        For each folder, the number of images and a digest of their names and sizes.
     """
     domains = {f"train{domain}": loader.paths(domain) for domain in "AB"}
     if loader.has_test_images:
@@ -77,9 +77,9 @@ def check(now: dict[str, Any], then: dict[str, Any], warn: Callable[[str], None]
             count, before = (0 if found is None else found["count"] for found in (mine, theirs))
             how = " of other names or sizes" if count == before else ""
             raise ValueError(
-                f"The run was begun with other images in {name}. Received: {count} images{how} "
-                f"where there were {before}. Put the old ones back, or train its networks further "
-                "with these, in another run: --from this one and another --run-dir."
+                f"The run was begun with other images in {name}. Received: {count} images{how}, "
+                f"before: {before}. Restore the old ones, or train its networks further with the "
+                "new ones in another run: --from this one and another --run-dir."
             )
     changed = [
         f"{name} {then['software'].get(name)} → {value}"
@@ -89,5 +89,5 @@ def check(now: dict[str, Any], then: dict[str, Any], warn: Callable[[str], None]
     if changed:
         warn(
             f"The run was begun with other software or on another machine ({', '.join(changed)}), "
-            "so the last bits may differ from those of a run without a break."
+            "so the last bits may differ from those of an uninterrupted run."
         )

@@ -1,4 +1,4 @@
-"""The images of a run: where they lie, and what can be wrong with them."""
+"""The images of a run: where they are, and checks of them before the training."""
 
 import logging
 import os
@@ -15,8 +15,8 @@ _log = logging.getLogger(__name__)
 def place(config: TrainConfig) -> pathlib.Path:
     """Finds the folder of a run's images.
 
-    A relative path is one from the folder that the process is in or, if there is nothing and the
-    run is begun, from one that the run's folder is in: most likely it was begun there.
+    A relative path starts from the current folder or, if there is nothing and the run was begun
+    before, from a parent of the run's folder, where it was most likely begun.
 
     Args:
         config: The settings.
@@ -31,12 +31,12 @@ def place(config: TrainConfig) -> pathlib.Path:
     if not (folder / run_folder.CONFIG).exists():
         return found
     begun = (parent / found for parent in folder.parents)
-    # A run is often called as its data set.
+    # A run often has the same name as its data set.
     return next((p for p in begun if p.exists() and not (p / run_folder.CONFIG).exists()), found)
 
 
 def make_loader(config: TrainConfig) -> Any:
-    """Makes the `DataLoader` of a run; nothing is read yet.
+    """Makes the `DataLoader` of a run, without reading any image.
 
     Args:
         config: The settings.
@@ -68,7 +68,7 @@ def make_loader(config: TrainConfig) -> Any:
 
 
 def read(config: TrainConfig) -> Any:
-    """Makes the loader of a run and reads its images, so that what is wrong with them is told.
+    """Makes the loader of a run and reads its images, to report any error before the training.
 
     Args:
         config: The settings.
@@ -77,8 +77,8 @@ def read(config: TrainConfig) -> Any:
         The `DataLoader`.
 
     Raises:
-        FileNotFoundError: If there is no such data.
-        ValueError: If an image is wrong, or the data does not fit the settings.
+        FileNotFoundError: If the data does not exist.
+        ValueError: If an image is damaged, or the data does not fit the settings.
     """
     loader = make_loader(config)
     if not loader.directory.exists() and config.dataset in ("fruit", "fruit_pairs"):
@@ -103,7 +103,7 @@ def read(config: TrainConfig) -> Any:
 
 
 def _check(loader: Any, config: TrainConfig) -> None:
-    """All that can be wrong with the data is told now, and not after hours."""
+    """Checks everything about the data now, and not after hours of training."""
     from cyclegan_keras.metrics import paired
 
     for domain in "AB":
@@ -113,7 +113,7 @@ def _check(loader: Any, config: TrainConfig) -> None:
     paired.check_pairs(loader)
     if loader.paired and loader.has_test_images and not loader.test_pairs:
         raise ValueError(
-            f"{config.info.title} shows test images beside the truth, so testA and testB must hold "
-            f"pairs, that is, images of equal names. Those in {str(loader.directory)!r} are none. "
-            "Rename them, or take both folders away."
+            f"{config.info.title} needs pairs, that is, images of equal names, in testA and testB "
+            f"as well. Those in {str(loader.directory)!r} are not pairs. Rename them, or remove "
+            "both folders."
         )

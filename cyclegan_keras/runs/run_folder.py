@@ -1,4 +1,4 @@
-"""The folder of a run: found or made, locked, and only ever used for one run."""
+"""The folder of a run: found or created, locked, and never shared by two runs."""
 
 import contextlib
 import logging
@@ -31,17 +31,17 @@ def opened(
     """Opens the folder of a run, new or begun, for this process alone.
 
     Args:
-        config: The settings. Without a `run_dir`, the folder is that of an unfinished run of the
-            same settings and images in `runs`, which comes to the same end as a new one would; or
+        config: The settings. Without a `run_dir`, the folder is that of an unfinished run with the
+            same settings and images in `runs`, which ends with the same result as a new one; or
             else `runs/<dataset>`, or the first of `runs/<dataset>-2`, `-3`, … that is free.
-        dataset_name: Of the data set.
+        dataset_name: The name of the data set.
         images: The digests of the images, from `provenance`; `None` begins a new run.
 
     Yields:
         The folder.
 
     Raises:
-        FileExistsError: If there is something else in the folder, or another process at work.
+        FileExistsError: If the folder contains something else, or another process is using it.
         ValueError: If the run was begun with other settings.
     """
     wanted = pathlib.Path("runs") / dataset_name
@@ -57,7 +57,7 @@ def opened(
     else:
         folder, lock = _unfinished_folder(config, wanted, images) or _new_folder(wanted)
     try:
-        check_folder(config)  # Again: now nobody can change it any more.
+        check_folder(config)  # Again, now that no other process can change it.
         for place in (folder, folder / "samples"):
             remove_partial(place)
         yield folder
@@ -76,8 +76,8 @@ def _locked(folder: pathlib.Path) -> filelock.BaseFileLock | None:
         if not is_unsupported(error):
             raise
         _log.warning(
-            f"The disk of {str(folder)!r} knows no locks ({error}). See to it that no other "
-            "process trains in that folder."
+            f"The file system of {str(folder)!r} does not support locks ({error}). Make sure that "
+            "no other process trains in that folder."
         )
     return lock
 
@@ -87,7 +87,7 @@ def _unfinished_folder(
 ) -> tuple[pathlib.Path, filelock.BaseFileLock] | None:
     """Finds the unfinished run that the same command began, and locks it.
 
-    Wherever the images lay then: a run is known by them, and not by the name of their folder.
+    The run is identified by its images, not by the name of their folder.
     """
     if images is None:
         return None
@@ -98,15 +98,15 @@ def _unfinished_folder(
     is_named = re.compile(rf"{re.escape(wanted.name)}(-\d+)?").fullmatch
     folders = [path.parent for path in wanted.parent.glob(f"*/{CONFIG}")]
     for folder in sorted(folders, key=lambda path: (len(path.name), path.name)):
-        # Damaged, of another version, or not ours to read: a new run does not need it.
+        # A folder that is damaged, of another version or not readable is skipped.
         with contextlib.suppress(ValueError, OSError):
             theirs = TrainConfig.from_json(folder / CONFIG)
-            if record.read_figures(folder).get("epochs", 0) >= theirs.epochs:
+            if record.read_metrics(folder).get("epochs", 0) >= theirs.epochs:
                 continue
             if differing := _differing(config, theirs):
                 if is_named(folder.name):
                     place = shlex.quote(str(folder))
-                    others.append(f"{place} --resume` goes on with it ({differing})")
+                    others.append(f"{place} --resume` continues it ({differing})")
                 continue
             newest = CheckpointStore(folder / CHECKPOINTS).newest()
             if newest is not None and newest.state.get("images") == images:
@@ -115,12 +115,12 @@ def _unfinished_folder(
             elif is_named(folder.name) and not (
                 has_checkpoints(folder) or record.results_in(folder)
             ):
-                same.append(((0, 0), folder))  # Stopped before its first step.
+                same.append(((0, 0), folder))  # Interrupted before its first step.
     for _, folder in sorted(same, reverse=True):
-        with contextlib.suppress(OSError):  # Not ours to write in.
+        with contextlib.suppress(OSError):  # Not writable.
             if (lock := _locked(folder)) is not None:
                 _log.info(
-                    f"Going on with {folder}: it is unfinished, of the same settings and images."
+                    f"Continuing the unfinished run in {folder}, with the same settings and images."
                 )
                 return folder, lock
     if others:
@@ -129,7 +129,7 @@ def _unfinished_folder(
 
 
 def _differing(config: TrainConfig, theirs: TrainConfig) -> str:
-    """What keeps a command from being the one that began a run; nothing if it may be it."""
+    """Lists the settings in which a command differs from the one that began a run."""
     differences = config.differences(theirs)
     differences |= {
         name: (getattr(config, name), getattr(theirs, name))
@@ -140,7 +140,7 @@ def _differing(config: TrainConfig, theirs: TrainConfig) -> str:
 
 
 def has_checkpoints(folder: PathLike) -> bool:
-    """Whether there is a checkpoint in a run's folder, whole or not."""
+    """Whether the folder of a run contains a checkpoint, complete or not."""
     return any((pathlib.Path(folder) / CHECKPOINTS).glob("checkpoint-*"))
 
 
@@ -148,31 +148,31 @@ def settings_in(folder: PathLike) -> TrainConfig:
     """Reads the settings of a run.
 
     Args:
-        folder: Of the run.
+        folder: The folder of the run.
 
     Returns:
-        Its settings, with the folder as `run_dir`, whatever that was when the run was begun.
+        Its settings, with the folder as `run_dir`, even if it was moved since.
 
     Raises:
-        FileNotFoundError: If there is no settings file in it.
-        ValueError: If that is damaged.
+        FileNotFoundError: If it has no settings file.
+        ValueError: If the settings file is damaged.
     """
     config = TrainConfig.from_json(pathlib.Path(folder) / CONFIG)
     return config.replace(run_dir=str(folder))
 
 
 def write_settings(folder: pathlib.Path, config: TrainConfig) -> None:
-    """Writes the settings of a run, once nothing stands in its way any more.
+    """Writes the settings of a run.
 
     Args:
-        folder: Of the run.
-        config: The settings that it goes on with.
+        folder: The folder of the run.
+        config: The settings.
     """
     write_text(folder / CONFIG, config.to_json())
 
 
 def _new_folder(wanted: pathlib.Path) -> tuple[pathlib.Path, filelock.BaseFileLock]:
-    """Makes the first folder that is free, or takes one that has nothing in it, and locks it."""
+    """Creates the first folder whose name is free, or takes an empty one, and locks it."""
     wanted.parent.mkdir(parents=True, exist_ok=True)
     number, folder = 1, wanted
     while True:
@@ -180,11 +180,11 @@ def _new_folder(wanted: pathlib.Path) -> tuple[pathlib.Path, filelock.BaseFileLo
         try:
             folder.mkdir()
             lock = _locked(folder)
-        except FileExistsError:  # A folder, a file, or a link that leads nowhere.
-            with contextlib.suppress(OSError):  # Not ours.
+        except FileExistsError:  # A folder, a file, or a broken link.
+            with contextlib.suppress(OSError):  # Not readable or writable.
                 lock = _locked(folder) if _is_empty(folder) else None
         if lock is not None:
-            if _is_empty(folder):  # Still: another process may have been at it until now.
+            if _is_empty(folder):  # Another process may have used it until now.
                 return folder, lock
             lock.release()
         number += 1
@@ -192,18 +192,18 @@ def _new_folder(wanted: pathlib.Path) -> tuple[pathlib.Path, filelock.BaseFileLo
 
 
 def _is_empty(folder: pathlib.Path) -> bool:
-    """Whether there is nothing in a folder but what is hidden, such as a lock."""
+    """Whether a folder contains nothing but hidden files, such as a lock."""
     return all(path.name.startswith(".") for path in folder.iterdir())
 
 
 def check_folder(config: TrainConfig) -> None:
-    """Tells early, without touching anything, whether a run can go where it is to go.
+    """Checks early, without changing anything, whether a run can use its folder.
 
     Args:
         config: The settings.
 
     Raises:
-        FileExistsError: If there is something else in the folder.
+        FileExistsError: If the folder contains something else.
         ValueError: If the run was begun with other settings.
     """
     if config.run_dir is None:
@@ -212,7 +212,7 @@ def check_folder(config: TrainConfig) -> None:
     if not (folder / CONFIG).exists():
         if folder.exists() and not (folder.is_dir() and _is_empty(folder)):
             raise FileExistsError(
-                f"There is something in {str(folder)!r} that is no run, and nothing is "
+                f"{str(folder)!r} contains something that is not a run, and nothing is "
                 "overwritten. Give another --run-dir, or move it away."
             )
         return
@@ -224,6 +224,6 @@ def check_folder(config: TrainConfig) -> None:
         )
         raise ValueError(
             f"The run in {str(folder)!r} was begun with other settings. Received: {shown}. Leave "
-            f"{'that' if len(differences) == 1 else 'them'} out to go on with the old ones, or "
+            f"{'that' if len(differences) == 1 else 'them'} out to continue with the old ones, or "
             f"{record.how_to_train_further(folder)}."
         )

@@ -1,4 +1,4 @@
-"""One training session: from where the run in a folder stands to its end, or to the next break."""
+"""One training session: from the latest checkpoint of a run to its end or next interruption."""
 
 import contextlib
 import logging
@@ -13,12 +13,14 @@ from cyclegan_keras._text import counted
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.inference import saving
+from cyclegan_keras.metrics import diagnostics, from_settings
+from cyclegan_keras.metrics.evaluator import Evaluator
 from cyclegan_keras.runs import provenance, record, run_folder
 from cyclegan_keras.runs.warm_start import Taken
 from cyclegan_keras.training import callbacks, loop
 from cyclegan_keras.training.callbacks import tensorboard
 from cyclegan_keras.training.callbacks.checkpointing import Checkpointing, restore
-from cyclegan_keras.training.callbacks.evaluating import Evaluation, Judging
+from cyclegan_keras.training.callbacks.evaluating import Evaluation
 from cyclegan_keras.training.callbacks.history import HistoryCSV
 from cyclegan_keras.training.checkpoints import Checkpoint, CheckpointStore
 from cyclegan_keras.training.faults import (
@@ -33,20 +35,20 @@ from cyclegan_keras.training.progress import Progress
 
 _log = logging.getLogger(__name__)
 
-# Of going back for one fault: after that, other images will not help either.
+# Rollbacks for one fault. If these are in vain, another order of the images will not help either.
 MAX_ATTEMPTS = 3
 
 
 class Session:
-    """Trains a model, and can be broken off and gone on with at any step.
+    """Trains a model; it can be interrupted and resumed at any step.
 
     Args:
         model: A `CycleGAN`, a `Pix2Pix` or another `GAN`, made with the settings.
-        loader: Where the images come from.
+        loader: Loads the images.
         config: The settings.
-        run_dir: The folder of the run, which nobody else is using.
-        judging: Who measures the translators every `evaluate_every` steps; `None` if nobody does.
-        start: Gives the model the weights to begin with, if they are not random.
+        run_dir: The folder of the run, which no other process is using.
+        evaluator: Evaluates the generators every `evaluate_every` steps; not needed if that is 0.
+        start: Gives the model its initial weights, if they are not random.
     """
 
     def __init__(
@@ -55,11 +57,11 @@ class Session:
         loader: DataLoader,
         config: TrainConfig,
         run_dir: pathlib.Path,
-        judging: Judging | None = None,
+        evaluator: Evaluator | None = None,
         start: Callable[[Any], Taken] | None = None,
     ) -> None:
         self._model, self._loader, self._config, self._run_dir = model, loader, config, run_dir
-        self._judging, self._start = judging, start
+        self._evaluator, self._start = evaluator, start
         self._store = CheckpointStore(run_dir / run_folder.CHECKPOINTS, config.keep)
         self._store.remove_leftovers()
         self._about = provenance.provenance(loader)
@@ -68,12 +70,12 @@ class Session:
         """Trains to the end, beginning with the newest checkpoint, if there is one.
 
         Returns:
-            The step that it was ended after for want of progress; `None` if it went to the end.
+            The step after which early stopping ended the training; `None` if it went to the end.
 
         Raises:
-            Interrupted: If a signal asked to stop; all is saved then.
-            ValueError: If the checkpoint is of another model or of other images, or if a loss is
-                infinite or no number and `on_nan` does not say to go on, or going on was in vain.
+            Interrupted: If a signal interrupted the training. Everything is saved then.
+            ValueError: If the checkpoint is of another model or of other images; or if a loss is
+                infinite or NaN, and `on_nan` is not `rollback` or rollbacks were in vain.
         """
         checkpoint = self._store.load_latest(warn, or_else=record.cannot_go_on(self._run_dir))
         progress = Progress()
@@ -81,7 +83,7 @@ class Session:
             provenance.check(self._about, checkpoint.state, warn)
             self._check_epochs(Progress.from_state(checkpoint.state["progress"]))
             progress = self._go_to(checkpoint)
-            # What it began with is in the checkpoint, and may be gone elsewhere.
+            # The checkpoint records the initial weights; their source may be gone.
             self._remember_start(checkpoint.state.get("start_digest"))
             if progress.epoch < self._config.epochs:
                 record.set_aside(self._run_dir)
@@ -89,12 +91,12 @@ class Session:
             taken = self._start(self._model)
             self._remember_start(taken.digest)
             _log.info(taken)
-        # Only now: settings that are refused must not take the place of the right ones.
+        # Written only now, so that settings that are refused never replace the right ones.
         run_folder.write_settings(self._run_dir, self._config)
         if checkpoint is not None:
             _log.info(f"Resumed {checkpoint.path}: {_in_words(progress)}")
         attempts = Attempts(self._loader.num_batches(self._config.batch_size))
-        # One for all attempts, so that no signal is forgotten between two of them.
+        # One handler for all attempts, so that no signal is lost between two of them.
         with StopOnSignal() as stop:
             while True:
                 try:
@@ -108,12 +110,12 @@ class Session:
         self._about["start_digest"] = digest
 
     def _check_epochs(self, progress: Progress) -> None:
-        """What was trained longer cannot end as if it had not been."""
+        """Refuses fewer epochs than were trained already."""
         epochs = self._config.epochs
         if (progress.epoch, progress.step) > (epochs, 0):
             raise ValueError(
-                f"The run in {str(self._run_dir)!r} is further than `epochs` says, "
-                f"{_in_words(progress)}. Leave --epochs out, or give at least "
+                f"The run in {str(self._run_dir)!r} has trained longer than `epochs` already: it "
+                f"is {_in_words(progress)}. Leave --epochs out, or give at least "
                 f"{progress.epoch + (progress.step > 0)}. Received: epochs={epochs}"
             )
 
@@ -152,7 +154,7 @@ class Session:
         return None if evaluation is None else evaluation.stopped_at
 
     def _writers(self) -> tuple[HistoryCSV, callbacks.Show, tensorboard.TensorBoardLog | None]:
-        """What takes the numbers, what takes the samples, and what gets both of them as well."""
+        """Makes what writes metrics, what writes samples, and TensorBoard, which gets both."""
         path, interval = self._run_dir / run_folder.HISTORY, self._config.sample_interval
         writes = callbacks.writes_samples_to(self._run_dir / "samples")
         if not self._config.tensorboard:
@@ -162,15 +164,19 @@ class Session:
         return history, callbacks.shows_all([writes, board.write_sample]), board
 
     def _evaluation(self, guard: NotFiniteGuard, history: HistoryCSV) -> Evaluation | None:
-        if self._judging is None:
+        config = self._config
+        if self._evaluator is None or not config.evaluate_every:
             return None
         return Evaluation(
-            self._judging,
-            self._config.evaluate_every,
+            self._evaluator,
+            from_settings.choose_monitor(config, self._loader),
+            config.evaluate_every,
             self._run_dir,
             guard,
-            sinks=[history.take_figures],
-            patience=self._config.patience,
+            sinks=[history.add_metrics],
+            patience=config.patience,
+            settings=config.info.settings,
+            blind_loss=diagnostics.blind_loss(config),
         )
 
     def _break_off(
@@ -182,43 +188,43 @@ class Session:
         except NotFinite as fault:
             checkpoint = self._store.load_latest(warn)
             if checkpoint is None:
-                warn(f"{fault} Nothing is saved.")
+                warn(f"{fault} Nothing was saved.")
                 return
-            warn(f"{fault} That state is not saved, but the last good one is.")
+            warn(f"{fault} That state was not saved; the last good checkpoint remains.")
             progress = self._go_to(checkpoint)
-        with tolerated("a translator"):
+        with tolerated("a generator"):
             record.set_aside(self._run_dir)
             saving.save_translators(self._model.translators, self._run_dir)
         with contextlib.suppress(OSError):  # The terminal may be gone.
             _log.info(
-                f"Stopped by {interrupted}, {_in_words(progress)}. To go on: "
+                f"Interrupted by {interrupted} {_in_words(progress)}. To continue: "
                 f"python train.py --run-dir {shlex.quote(str(self._run_dir))} --resume"
             )
 
     def _after(
         self, fault: NotFinite, broken: Progress, checkpoint: Checkpoint | None, attempts: int
     ) -> Progress:
-        """Goes back to the last good state, and either on from there or no further."""
+        """Goes back to the last good state, and either continues from there or stops."""
         text = f"{fault}{self._images_of(fault, broken)}"
         if checkpoint is None:
             raise ValueError(
-                f"{text} There is no good checkpoint to go back to. Begin another run, with a "
+                f"{text} There is no earlier checkpoint to go back to. Begin another run with a "
                 "smaller --learning-rate."
             ) from None
         progress = self._go_to(checkpoint)
         if self._config.on_nan == "rollback" and attempts <= MAX_ATTEMPTS:
-            warn(f"{text} Back to {checkpoint.path.name}, {_in_words(progress)}.")
+            warn(f"{text} Going back to {checkpoint.path.name}, {_in_words(progress)}.")
             progress.attempt = broken.attempt + 1
             return progress
         record.set_aside(self._run_dir)
         saved = saving.save_translators(self._model.translators, self._run_dir)
-        tried, way_out = "", ", or go on with --resume --on-nan rollback"
+        tried, way_out = "", ", or continue with --resume --on-nan rollback"
         if self._config.on_nan == "rollback":
-            tried, way_out = f", {MAX_ATTEMPTS} times in vain", ""
+            tried, way_out = f" after going back {MAX_ATTEMPTS} times", ""
         raise ValueError(
-            f"{text} Stopped{tried}. {' and '.join(path.name for path in saved)} are of the last "
-            f"good checkpoint, {str(checkpoint.path)!r}, {_in_words(progress)}. Begin another run "
-            f"with a smaller --learning-rate{way_out}."
+            f"{text} Stopped{tried}. {' and '.join(path.name for path in saved)} come from the "
+            f"last good checkpoint, {str(checkpoint.path)!r}, {_in_words(progress)}. Begin another "
+            f"run with a smaller --learning-rate{way_out}."
         ) from None
 
     def _images_of(self, fault: NotFinite, progress: Progress) -> str:
@@ -227,7 +233,7 @@ class Session:
         seed = progress.seed_of_epoch(self._config.seed, fault.epoch)
         domains = self._loader.batch_paths(self._config.batch_size, seed, fault.step)
         names = (repr(str(path)) for paths in domains for path in paths)
-        return f" The images of that step: {', '.join(names)}."
+        return f" The images of that step were {', '.join(names)}."
 
     def _go_to(self, checkpoint: Checkpoint) -> Progress:
         restore(self._model, checkpoint)
@@ -235,13 +241,13 @@ class Session:
 
 
 class Attempts:
-    """Counts how often the same fault came.
+    """Counts how often the same fault has occurred.
 
-    Faults are the same until a training has gone an epoch further than where the first of them
-    came. A newer checkpoint alone is no progress: it may be of the step before the next fault.
+    Faults count as the same until the training is an epoch past the first of them. A newer
+    checkpoint alone is no progress, since it may be of the step before the next fault.
 
     Args:
-        steps: In an epoch.
+        steps: Steps in an epoch.
     """
 
     def __init__(self, steps: int) -> None:
@@ -253,10 +259,10 @@ class Attempts:
         """Counts a fault.
 
         Args:
-            progress: How far the training was when the fault was seen.
+            progress: Of the training when the fault was noticed.
 
         Returns:
-            How often this fault has come by now, from one.
+            How often this fault has occurred by now, from one.
         """
         step = progress.epoch * self._steps + progress.step
         if self._first is None or step > self._first + self._steps:

@@ -1,4 +1,4 @@
-"""A whole training, from settings to translators, metrics and a picture in the folder of a run."""
+"""A whole training, from settings to generators, metrics and a picture in the folder of a run."""
 
 import functools
 import logging
@@ -12,7 +12,7 @@ from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras._text import counted
 from cyclegan_keras.config import scale, value_range
 from cyclegan_keras.config.train_config import TrainConfig
-from cyclegan_keras.runs import judging, record, run_data, run_folder, warm_start
+from cyclegan_keras.runs import record, run_data, run_folder, warm_start
 
 NUM_SHOWN = 6
 
@@ -20,35 +20,36 @@ _log = logging.getLogger(__name__)
 
 
 def train_run(config: TrainConfig) -> dict[str, Any]:
-    """Trains as the settings say, from where the run in its folder stands if there is one.
+    """Trains as the settings say; a run that exists in the folder is continued.
 
-    This is what `cyclegan train` does. What it tells goes to the logger `cyclegan_keras`.
+    This is what `cyclegan train` does. Its messages go to the logger `cyclegan_keras`.
 
     Args:
         config: The settings.
 
     Returns:
-        The metrics at the end, which are also in the run's `metrics.json`.
+        The final metrics, which are also in the run's `metrics.json`.
 
     Raises:
-        FileExistsError: If the run's folder is in use.
-        FileNotFoundError: If there is no such data.
-        KeyboardInterrupt: If SIGINT or SIGTERM asked to stop. All is saved then.
-        ValueError: If an image is wrong, the data does not fit the settings, the run was begun with
-            other ones, or a loss is no number.
+        FileExistsError: If another process is using the run's folder.
+        FileNotFoundError: If the data does not exist.
+        KeyboardInterrupt: If SIGINT or SIGTERM interrupted the training. Everything is saved then.
+        ValueError: If an image is damaged, the data does not fit the settings, the run was begun
+            with other settings, or a loss is NaN.
     """
     config = _with_whole_paths(config)
     if config.data_dir is not None and not pathlib.Path(config.data_dir).is_dir():
         raise FileNotFoundError(
-            f"No folder {config.data_dir!r}. --data-dir must name one with trainA and trainB in it."
+            f"No folder {config.data_dir!r}. --data-dir must name a folder that contains trainA "
+            "and trainB."
         )
     run_folder.check_folder(config)
-    if (figures := record.figures_if_finished(config)) is not None:
+    if (metrics := record.metrics_if_finished(config)) is not None:
         _log.info(
-            f"{_finished(config, figures)} To train it further, give more --epochs than "
-            f"{figures['epochs']}."
+            f"{_finished(config, metrics)} To train it further, give --epochs a number above "
+            f"{metrics['epochs']}."
         )
-        return figures
+        return metrics
     goes_on = config.run_dir is not None and run_folder.has_checkpoints(config.run_dir)
     if config.run_dir is not None and not goes_on:
         record.check_nothing_is_lost(config.run_dir)
@@ -57,11 +58,11 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
     if of_scale := scale.warning(config.enlarge, config.image_size):
         _log.warning(of_scale)
     _log.info("Loading TensorFlow …")
-    # Only now: this takes seconds, and wrong flags should be told at once.
+    # Only now, since this takes seconds, and wrong flags are reported at once.
     with without_startup_notes():
         from cyclegan_keras.data.images import write_image
         from cyclegan_keras.inference import saving
-        from cyclegan_keras.metrics import diagnostics
+        from cyclegan_keras.metrics import diagnostics, from_settings
         from cyclegan_keras.runs import provenance, session
         from cyclegan_keras.training import devices
         from cyclegan_keras.training.callbacks import tensorboard
@@ -77,7 +78,7 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
     config = config.replace(
         value_range=value_range.with_found(config.value_range, loader.value_ranges)
     )
-    judge, judged_in_training = judging.make_judge(config, loader)
+    evaluator = from_settings.make_evaluator(config, loader)
     images = provenance.images(loader)
     with run_folder.opened(config, loader.dataset_name, images) as run_dir:
         _log.info(
@@ -93,29 +94,29 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
             start = functools.partial(
                 warm_start.start_from, source=config.start_from, make_model=make_model
             )
-        training = session.Session(gan, loader, config, run_dir, judged_in_training, start)
+        training = session.Session(gan, loader, config, run_dir, evaluator, start)
         stopped_at = training.train()
-        translators = gan.translators
-        record.set_aside(run_dir)  # Of an evaluation on the way.
-        saved = saving.save_translators(translators, run_dir)
+        generators = gan.translators
+        record.set_aside(run_dir)  # Results of `cyclegan evaluate` during the training.
+        saved = saving.save_translators(generators, run_dir)
         _log.info(f"Saved   {' and '.join(map(str, saved))}")
-        write_image(run_dir / record.PICTURE, _picture(translators, loader))
-        figures = {
+        write_image(run_dir / record.PICTURE, _picture(generators, loader))
+        metrics = {
             "epochs": config.epochs,
             **({} if stopped_at is None else {"stopped_at_step": stopped_at}),
-            **judge.measure(translators).figures,
+            **evaluator.evaluate(generators).metrics,
             "weights": record.weights_of(saved),
         }
-        saving.save_figures(figures, run_dir / record.FIGURES)
-        _log.info(diagnostics.in_words(figures))
+        saving.save_metrics(metrics, run_dir / record.METRICS)
+        _log.info(diagnostics.summary(metrics))
         if not config.evaluate_every:
             place = shlex.quote(str(run_dir))
             _log.info(f"How good is it? cyclegan evaluate --run-dir {place} writes a report.")
-        return figures
+        return metrics
 
 
 def _with_whole_paths(config: TrainConfig) -> TrainConfig:
-    """Makes paths absolute, so that the run can be gone on with from any folder."""
+    """Makes paths absolute, so that the run can be resumed from any folder."""
     changes: dict[str, Any] = {}
     if config.data_dir is not None:
         changes["data_dir"] = os.path.abspath(run_data.place(config))
@@ -132,12 +133,10 @@ def _size_in_words(config: TrainConfig) -> str:
     return f"trained at {height}×{width} pixels (height×width){', gray' * (config.channels == 1)}"
 
 
-def _finished(config: TrainConfig, figures: dict[str, float]) -> str:
-    if (step := figures.get("stopped_at_step")) is None:
+def _finished(config: TrainConfig, metrics: dict[str, float]) -> str:
+    if (step := metrics.get("stopped_at_step")) is None:
         return f"The run in {config.run_dir} is finished."
-    return (
-        f"The run in {config.run_dir} is finished: it came no further and stopped at step {step:,}."
-    )
+    return f"The run in {config.run_dir} is finished; early stopping ended it after step {step:,}."
 
 
 def make_model(config: TrainConfig) -> Any:
@@ -147,18 +146,18 @@ def make_model(config: TrainConfig) -> Any:
         config: The settings.
 
     Returns:
-        A `CycleGAN`, a `Pix2Pix`, or another model that is registered.
+        A `CycleGAN`, a `Pix2Pix`, or another registered model.
     """
     from cyclegan_keras.models import from_settings
 
     return from_settings.make_model(config)
 
 
-def _picture(translators: dict[str, Any], loader: Any) -> Any:
-    """Shows a few test images at the end of a run, beside the truth where it is known.
+def _picture(generators: dict[str, Any], loader: Any) -> Any:
+    """Draws a few test images and their translations, beside the ground truth if it is known.
 
     Args:
-        translators: Generators by name, `g_AB`, `g_BA` or both.
+        generators: By name, `g_AB`, `g_BA` or both.
         loader: The `DataLoader`.
 
     Returns:
@@ -170,4 +169,4 @@ def _picture(translators: dict[str, Any], loader: Any) -> Any:
     count = min(NUM_SHOWN, *(len(loader.paths(domain, testing)) for domain in "AB"))
     imgs_A, imgs_B = (loader.load_data(domain, count, testing, seed=0) for domain in "AB")
     are_pairs = loader.test_pairs if testing else loader.paired
-    return plotting.grid_of(translators, imgs_A, imgs_B, are_pairs)
+    return plotting.grid_of(generators, imgs_A, imgs_B, are_pairs)

@@ -1,4 +1,4 @@
-"""Beginning with trained networks: those of another run, or generators from files."""
+"""Starting from trained networks: those of another run, or generators from files."""
 
 import dataclasses
 import hashlib
@@ -15,13 +15,13 @@ from cyclegan_keras.runs import record, run_folder
 
 @dataclasses.dataclass(frozen=True)
 class Taken:
-    """What a training begins with.
+    """The trained networks that a training starts from.
 
     Attributes:
-        networks: The names of the networks whose weights were taken.
-        optimizers: The names of the models whose optimizers' states were taken.
-        anew: The names of the networks that begin with random weights.
-        digest: SHA-256 of all that was taken.
+        networks: The names of the networks whose weights were loaded.
+        optimizers: The names of the models whose optimizer states were loaded.
+        anew: The names of the networks that start with random weights.
+        digest: SHA-256 of everything that was loaded.
         source: Where it comes from, in words.
     """
 
@@ -32,38 +32,38 @@ class Taken:
     source: str
 
     def __str__(self) -> str:
-        """Says it in a sentence."""
-        parts = [f"Begins with {', '.join(self.networks)} of {self.source}"]
+        """Describes it in a sentence."""
+        parts = [f"Starts with {', '.join(self.networks)} of {self.source}"]
         if self.optimizers:
-            parts.append(f"the optimizers of {', '.join(self.optimizers)}")
+            parts.append(f"optimizer states of {', '.join(self.optimizers)}")
         else:
-            parts.append("all optimizers anew")
+            parts.append("new optimizer states")
         if self.anew:
-            parts.append(f"{', '.join(self.anew)} anew")
+            parts.append(f"random weights of {', '.join(self.anew)}")
         return "; ".join(parts)
 
 
 def paths_in(source: str) -> list[pathlib.Path]:
-    """Reads what `--from` names: one place, or several joined as in the system's PATH."""
-    if os.path.exists(source):  # A name may have the sign that joins.
+    """Splits what `--from` names: one path, or several joined as in the system's PATH."""
+    if os.path.exists(source):  # A name may contain the separator.
         return [pathlib.Path(source)]
     return [pathlib.Path(part) for part in source.split(os.pathsep)]
 
 
 def check(source: str) -> None:
-    """Tells early, without loading anything, whether there is something to begin with.
+    """Checks early, without loading anything, whether `--from` names trained networks.
 
     Args:
         source: A run's folder, a folder of `.keras` files, or such files, joined by `os.pathsep`.
 
     Raises:
-        FileNotFoundError: If there is no such place, or nothing in it.
-        ValueError: If a file is no `.keras` file, or a folder stands among several places.
+        FileNotFoundError: If a path does not exist, or a folder has no networks.
+        ValueError: If a file is not a `.keras` file, or a folder is given with other paths.
     """
     paths = paths_in(source)
     for path in paths:
         if not path.exists():
-            raise FileNotFoundError(f"No {str(path)!r} to begin with. Give --from a run or models.")
+            raise FileNotFoundError(f"No {str(path)!r} to start from. Give --from a run or models.")
         if path.is_dir() and len(paths) > 1:
             raise ValueError(
                 "--from takes one folder, or one or more .keras files. "
@@ -72,8 +72,8 @@ def check(source: str) -> None:
         if path.is_dir():
             if not (_is_run(path) or _generator_files([path])):
                 raise FileNotFoundError(
-                    f"There is nothing to begin with in {str(path)!r}: neither a run with "
-                    "checkpoints nor g_AB.keras or g_BA.keras."
+                    f"There are no trained networks in {str(path)!r}. Give --from a run with "
+                    "checkpoints, or a folder with g_AB.keras or g_BA.keras."
                 )
         elif path.suffix != ".keras":
             raise ValueError(
@@ -86,9 +86,9 @@ def start_from(
 ) -> Taken:
     """Gives a model the weights of trained networks.
 
-    Of a run's folder, it takes all networks as the newest checkpoint has them, and the optimizers'
-    states where they fit; of `.keras` files, the generators. What decides the rest of a training,
-    such as rates, weights of losses, image pools or seeds, stays the model's own.
+    From a run's folder, it loads all networks from the newest checkpoint, and the optimizer states
+    that fit; from `.keras` files, the generators. Everything else, such as learning rates, loss
+    weights, image pools and seeds, stays as the model has it.
 
     Args:
         model: A `CycleGAN`, a `Pix2Pix` or another `GAN`, not trained yet.
@@ -98,12 +98,12 @@ def start_from(
             `from_settings.make_model`.
 
     Returns:
-        What was taken.
+        What was loaded.
 
     Raises:
-        FileNotFoundError: If there is no such place, or nothing in it.
-        ValueError: If a network has other weights than the model's of that name, or none of that
-            name is there. The model is as it was then.
+        FileNotFoundError: If a path does not exist, or a folder has no networks.
+        ValueError: If the weights of a network do not fit, or no network has the name of one of the
+            model's. The model is unchanged then.
     """
     check(os.fspath(source))
     paths = paths_in(os.fspath(source))
@@ -130,9 +130,9 @@ def _from_run(
     checkpoint = CheckpointStore(folder / run_folder.CHECKPOINTS).newest()
     if checkpoint is None:
         raise ValueError(
-            f"No checkpoint in {str(folder)!r} is whole. Give --from its .keras files."
+            f"All checkpoints in {str(folder)!r} are damaged. Give --from its .keras files."
         )
-    # At once: a training that goes on there removes it before long.
+    # At once, since a training that continues there will remove the checkpoint.
     digest = hashlib.sha256((checkpoint.path / SUMS).read_bytes()).hexdigest()
     trained = make_model(settings)
     restore(trained, checkpoint)
@@ -156,12 +156,12 @@ def _from_run(
 
 
 def _copy_optimizers(model: Any, trained: Any) -> list[str]:
-    """Copies states, but for the rates, where all variables are alike; names their models."""
+    """Copies the optimizer states that fit, without learning rates; returns their models' names."""
     copied = []
     others = {part.name: part.optimizer for part in trained.compiled_models}
     for part in model.compiled_models:
         mine, theirs = part.optimizer, others.get(part.name)
-        # Names of moments count up over all models that a process has made.
+        # Variables are compared without their names, which Keras numbers through a process.
         if theirs is None or _kinds(mine) != _kinds(theirs):
             continue
         for variable, value in zip(mine.variables, theirs.variables, strict=True):
@@ -172,7 +172,7 @@ def _copy_optimizers(model: Any, trained: Any) -> list[str]:
 
 
 def _kinds(optimizer: Any) -> list[Any]:
-    """What must be alike for one optimizer to take the state of another."""
+    """What must be equal for one optimizer to load the state of another."""
     return [type(optimizer), *((v.shape, v.dtype) for v in optimizer.variables)]
 
 
@@ -202,7 +202,7 @@ def _from_files(model: Any, paths: list[pathlib.Path]) -> Taken:
 
 
 def _name_of(path: pathlib.Path, generator: Any, model: Any) -> str:
-    """Tells which generator a file is for: by its own name, or that of the model in it."""
+    """Finds the generator that a file is for, by the file's name or the name of the model in it."""
     for name in model.generators:
         if path.name.startswith(name):
             return name
@@ -210,14 +210,14 @@ def _name_of(path: pathlib.Path, generator: Any, model: Any) -> str:
         return generator.name
     wanted = " or ".join(f"{name}.keras" for name in model.generators)
     raise ValueError(
-        f"It cannot be told which generator {str(path)!r} is for. Call the file {wanted}."
+        f"The name of {str(path)!r} does not tell which generator it is for. Rename it to {wanted}."
     )
 
 
 def _check_any(model: Any, common: list[str], place: str) -> None:
     if not set(common) & set(model.generators):
         raise ValueError(
-            f"The run in {place!r} has no generator for this one, which has "
+            f"The run in {place!r} has none of this run's generators, "
             f"{' and '.join(model.generators)}. Give --from another run, or change --direction."
         )
 
@@ -233,6 +233,6 @@ def _check_fit(name: str, mine: Any, theirs: Any, place: str) -> None:
     ]
     how = differing[0] if differing else f"{len(shapes)} weights here and {len(others)} there"
     raise ValueError(
-        f"{name} of {place!r} does not fit: {how}. Give this run the networks of that one "
+        f"{name} of {place!r} does not fit: {how}. Give this run the same networks "
         "(--generator, --gf, --num-blocks, --discriminator, --df, --channels and the like)."
     )

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: written whole or not at all, checked when read, the newest few kept."""
+"""Checkpoints on disk: written atomically, verified when read, and only the newest kept."""
 
 import contextlib
 import dataclasses
@@ -20,12 +20,12 @@ _NAME = re.compile(r"checkpoint-(\d{6,})(\.damaged)?")
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """What was read back.
+    """A checkpoint that was read.
 
     Attributes:
-        path: The folder that it lies in.
+        path: Its folder.
         variables: Arrays by name.
-        state: What else there is, as JSON has it.
+        state: Everything else, as JSON holds it.
     """
 
     path: pathlib.Path
@@ -38,13 +38,13 @@ class CheckpointStore:
 
     Each is a folder `checkpoint-<number>` of three files: `variables.npz` (NumPy's format),
     `state.json`, and `SHA256SUMS`, which `sha256sum --check` understands. It is written under
-    another name, flushed to the disk, and only then renamed; older ones go after that. So whenever
-    the process or the machine stops, the last one that was finished is there. It is not read back
-    at once: that would be answered from memory, and tell nothing of the disk.
+    another name, flushed to the disk, and only then renamed; after that, older ones are removed. So
+    the last complete checkpoint survives whenever the process or the machine stops. It is not read
+    back at once: that would be answered from memory, and tell nothing of the disk.
 
     Args:
-        directory: The folder, made when the first one is written.
-        keep: How many to keep, at least one.
+        directory: The folder, created with the first checkpoint.
+        keep: The number of checkpoints to keep, at least 1.
     """
 
     def __init__(self, directory: PathLike, keep: int = 2) -> None:
@@ -54,7 +54,7 @@ class CheckpointStore:
         self.keep = keep
 
     def save(self, variables: dict[str, np.ndarray], state: dict[str, Any]) -> pathlib.Path:
-        """Writes one.
+        """Writes a checkpoint.
 
         Args:
             variables: Arrays by name.
@@ -64,7 +64,7 @@ class CheckpointStore:
             Its folder.
 
         Raises:
-            OSError: If it cannot be written. What was there before is untouched.
+            OSError: If it cannot be written. Earlier checkpoints are untouched.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         number = max(self._numbers(damaged_too=True), default=0) + 1
@@ -86,7 +86,7 @@ class CheckpointStore:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         for old in self._numbers()[: -self.keep]:
-            # The new one is there, whatever becomes of it; what stays is removed after the next.
+            # Not essential: what cannot be removed now is removed after the next one.
             with contextlib.suppress(OSError):
                 self._remove(old)
         return target
@@ -94,19 +94,20 @@ class CheckpointStore:
     def load_latest(
         self, warn: Callable[[str], None], or_else: str | None = None
     ) -> Checkpoint | None:
-        """Reads the newest one that is whole.
+        """Reads the newest undamaged checkpoint.
 
-        One that is damaged is given another name, so that it can still be looked at.
+        Damaged ones are renamed, so that they can still be examined.
 
         Args:
-            warn: Called with a sentence for each damaged one.
-            or_else: What to say if there is no whole one but must be; `None` if it need not be.
+            warn: Called with a sentence for each damaged checkpoint.
+            or_else: The error message if one is required but all are missing or damaged; `None` if
+                none is required.
 
         Returns:
             The checkpoint; `None` if there is none.
 
         Raises:
-            ValueError: If there is no whole one and must be. Nothing is renamed then.
+            ValueError: If one is required and there is none. Nothing is renamed then.
         """
         found, damaged = self._newest_whole()
         if found is None and or_else is not None:
@@ -115,11 +116,11 @@ class CheckpointStore:
             aside = path.with_name(f"{path.name}.damaged")
             shutil.rmtree(aside, ignore_errors=True)
             path.rename(aside)
-            warn(f"{error} It is now called {aside.name}; the one before it is taken.")
+            warn(f"{error} It is now called {aside.name}; the one before it is used.")
         return found
 
     def _newest_whole(self) -> tuple[Checkpoint | None, list[tuple[pathlib.Path, ValueError]]]:
-        """Reads the newest whole one, and names the damaged ones that are newer."""
+        """Reads the newest undamaged checkpoint, and lists the damaged ones that are newer."""
         damaged: list[tuple[pathlib.Path, ValueError]] = []
         for number in reversed(self._numbers()):
             path = self.directory / f"checkpoint-{number:06d}"
@@ -130,15 +131,15 @@ class CheckpointStore:
         return None, damaged
 
     def newest(self) -> Checkpoint | None:
-        """Reads the newest whole one, and changes nothing.
+        """Reads the newest undamaged checkpoint, without renaming any.
 
         Returns:
-            The checkpoint; `None` if there is no whole one.
+            The checkpoint; `None` if there is none.
         """
         return self._newest_whole()[0]
 
     def remove_leftovers(self) -> None:
-        """Removes what a process that was killed in the middle of a write has left behind."""
+        """Removes incomplete checkpoints of a process that was killed while writing."""
         for partial in self.directory.glob(".checkpoint-*"):
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -150,14 +151,14 @@ class CheckpointStore:
 
     def _remove(self, number: int) -> None:
         path = self.directory / f"checkpoint-{number:06d}"
-        # Renamed first: one that is half removed must not look like one that is damaged.
+        # Renamed first, so that a partly removed checkpoint does not look damaged.
         removed = path.with_name(f".{path.name}.removed")
         path.rename(removed)
         shutil.rmtree(removed, ignore_errors=True)
 
 
 def load(path: pathlib.Path) -> Checkpoint:
-    """Reads one checkpoint.
+    """Reads a checkpoint.
 
     Args:
         path: Its folder.
@@ -166,7 +167,7 @@ def load(path: pathlib.Path) -> Checkpoint:
         The checkpoint.
 
     Raises:
-        ValueError: If a file is missing, or is not what was written.
+        ValueError: If a file is missing or damaged.
     """
     try:
         lines = (path / SUMS).read_text("utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""What TensorFlow computes on, with how many threads and how many bits."""
+"""The devices, threads and precision that TensorFlow computes with."""
 
 import contextlib
 import os
@@ -9,12 +9,13 @@ import tensorflow as tf
 
 
 def use_threads() -> None:
-    """Lets two operations run side by side, with one thread each, on a machine of two cores.
+    """Runs two operations in parallel, with one thread each, on a machine with two cores.
 
-    The step is two symmetric halves, A to B and B to A, so that each core can take a half; that is
-    faster than to share out every single operation. On more cores TensorFlow's own choice stands:
-    there, nothing else has been measured. `TF_NUM_INTRAOP_THREADS` and `TF_NUM_INTEROP_THREADS` in
-    the environment go before. Does nothing once TensorFlow is in use.
+    A step consists of two symmetric halves, A to B and B to A, so that each core can compute one.
+    This is faster than splitting every single operation. On more cores, TensorFlow's defaults are
+    kept, since nothing else has been measured there. `TF_NUM_INTRAOP_THREADS` and
+    `TF_NUM_INTEROP_THREADS` in the environment take precedence. Does nothing once TensorFlow is in
+    use.
     """
     if os.cpu_count() != 2 or tf.config.list_physical_devices("GPU"):
         return
@@ -23,17 +24,18 @@ def use_threads() -> None:
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(2)
-    except RuntimeError:  # TensorFlow has begun, with the threads that it has.
+    except RuntimeError:  # TensorFlow is in use already.
         return
 
 
 def compute_the_same(deterministic: bool) -> None:
-    """Makes TensorFlow compute the same bits each time on a GPU too, if that is asked for.
+    """Makes TensorFlow deterministic on a GPU, too, if requested.
 
-    On a CPU, all that this package computes with does so anyway, with the same number of threads.
+    On a CPU, all operations that this package uses are deterministic anyway, as long as the number
+    of threads is the same.
 
     Args:
-        deterministic: Whether it is asked for. It cannot be taken back within a process.
+        deterministic: Whether it is requested. A process cannot undo it.
     """
     if deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -41,13 +43,13 @@ def compute_the_same(deterministic: bool) -> None:
 
 @contextlib.contextmanager
 def precision(policy: str) -> Iterator[None]:
-    """Gives the models that are built inside a precision to compute with.
+    """Sets the precision of models that are built inside the context.
 
     Args:
         policy: "float32", "mixed_bfloat16" or "mixed_float16"; the mixed ones keep float32 weights.
 
     Yields:
-        Nothing; build the models inside. They keep it.
+        Nothing; build the models inside. They keep their precision.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
@@ -58,10 +60,10 @@ def precision(policy: str) -> Iterator[None]:
 
 
 def devices_in_words() -> str:
-    """Names the devices that TensorFlow computes on.
+    """Describes the devices that TensorFlow computes on.
 
     Returns:
-        Such as "1 GPU (NVIDIA L4)", or "CPU (2 cores)" where there is no GPU.
+        Such as "1 GPU (NVIDIA L4)", or "CPU (2 cores); no GPU found".
     """
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:

@@ -1,4 +1,4 @@
-"""What can go wrong while a training runs: signals, full disks, losses that are no numbers."""
+"""Handles what can go wrong during a training: signals, full disks, losses that are not finite."""
 
 import contextlib
 import logging
@@ -13,12 +13,12 @@ from cyclegan_keras.training.intervals import EveryFewSteps
 
 _log = logging.getLogger(__name__)
 
-# Windows has no terminals that hang up.
+# Windows has no SIGHUP.
 SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
 
-NUM_NAMED = 4  # Of losses or weights; there are hundreds of these.
+NUM_NAMED = 4  # Of possibly hundreds of losses or weights.
 
 
 def warn(text: str) -> None:
@@ -32,10 +32,10 @@ def warn(text: str) -> None:
 
 @contextlib.contextmanager
 def tolerated(name: str) -> Iterator[None]:
-    """Lets the training go on where a file that it can do without cannot be written.
+    """Turns an error while writing a dispensable file into a warning, and lets the training go on.
 
     Args:
-        name: Of the file, for the warning.
+        name: The name of the file, for the warning.
 
     Yields:
         Nothing; write inside.
@@ -47,10 +47,10 @@ def tolerated(name: str) -> Iterator[None]:
 
 
 class Interrupted(KeyboardInterrupt):
-    """The training was asked to stop.
+    """A signal interrupted the training.
 
     Attributes:
-        signum: The signal that asked.
+        signum: The signal.
     """
 
     def __init__(self, signum: int) -> None:
@@ -59,31 +59,31 @@ class Interrupted(KeyboardInterrupt):
 
     @property
     def exit_status(self) -> int:
-        """What a shell says of a process that ended of this signal: 130, 143 or 129."""
+        """The exit status that shells report for this signal: 130, 143 or 129."""
         return 128 + self.signum
 
 
 class StopOnSignal(keras.callbacks.Callback):
-    """Ends the training with `Interrupted` after the step during which a signal came.
+    """Ends the training with `Interrupted` after the step during which a signal arrived.
 
-    That is SIGINT (Ctrl-C), SIGTERM, or SIGHUP (the terminal was closed), unless the process was
-    begun to ignore it, as `nohup` does. A second signal ends the process at once. Works in the main
-    thread, where Python handles signals. Hang it on behind the callbacks that should still hear of
-    that step.
+    The signals are SIGINT (Ctrl-C), SIGTERM, and SIGHUP (the terminal was closed), unless the
+    process ignores them, for example under `nohup`. A second signal ends the process at once. It
+    works in the main thread only, where Python handles signals. Place it behind the callbacks that
+    should still process that step.
 
-    As a context manager it listens between several trainings as well, and a signal that comes
-    between two of them ends the second one before its first step.
+    As a context manager, it also listens between trainings: a signal between two of them ends the
+    second one before its first step.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._signum: int | None = None
         self._previous: dict[int, Any] = {}
-        # Of the trainings and contexts that it listens for.
+        # The number of trainings and contexts that it listens for.
         self._depth = 0
 
     def __enter__(self) -> "StopOnSignal":
-        """Begins to listen."""
+        """Starts listening."""
         if self._depth == 0:
             self._signum = None
             self._previous = {
@@ -95,10 +95,10 @@ class StopOnSignal(keras.callbacks.Callback):
         return self
 
     def __exit__(self, error: type[BaseException] | None = None, *_: object) -> None:
-        """Gives the signals their old meaning back, and sends one on that nobody has heard of.
+        """Restores the previous handlers, and raises a signal again that was not processed yet.
 
         Args:
-            error: What ends everything anyway, if anything does; no signal is sent on then.
+            error: The exception that ends the context, if any; no signal is raised again then.
         """
         self._depth -= 1
         if self._depth == 0:
@@ -108,49 +108,49 @@ class StopOnSignal(keras.callbacks.Callback):
                 signal.raise_signal(self._signum)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Begins to listen."""
+        """Starts listening."""
         self.__enter__()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Stops if it was asked to while nothing was trained."""
+        """Stops if a signal arrived between trainings."""
         self.check()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Stops if it was asked to."""
+        """Stops if a signal arrived."""
         self.check()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Stops if it was asked to."""
+        """Stops if a signal arrived."""
         self.check()
 
     def check(self) -> None:
-        """Stops if it was asked to.
+        """Stops if a signal arrived.
 
         Raises:
-            Interrupted: If a signal came.
+            Interrupted: If a signal arrived.
         """
         if self._signum is not None:
             signum, self._signum = self._signum, None
             raise Interrupted(signum)
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Gives the signals their old meaning back, unless it listens for more than a training."""
+        """Restores the previous handlers, unless a context is still open."""
         self.__exit__()
 
     def _remember(self, signum: int, frame: Any) -> None:
         self._signum = signum
-        # From now on, what the system does by itself: the process ends, whatever it is at.
+        # The next signal has its default effect: it ends the process at once.
         for again in self._previous:
             signal.signal(again, signal.SIG_DFL)
 
 
 class NotFinite(ArithmeticError):  # noqa: N818, the word says it
-    """A loss or a weight is infinite or no number.
+    """A loss or a weight is infinite or NaN.
 
     Attributes:
-        epoch: In which it was seen, from zero.
-        step: In the epoch, from zero; `None` if a weight was seen between steps.
-        names: Of what is not finite.
+        epoch: The epoch in which it was noticed, from zero.
+        step: The step in that epoch, from zero; `None` if it was noticed between steps.
+        names: The names of the losses or weights.
     """
 
     def __init__(self, names: list[str], epoch: int, step: int | None = None) -> None:
@@ -161,13 +161,13 @@ class NotFinite(ArithmeticError):  # noqa: N818, the word says it
 
 
 class NotFiniteGuard(EveryFewSteps):
-    """Ends the training with `NotFinite` when a loss is infinite or no number.
+    """Ends the training with `NotFinite` when a loss is infinite or NaN.
 
-    Each step's losses are looked at while the next step is on its way, so that a GPU need not wait;
-    but at once where something is made of the model then. Hang it on in front of what does that.
+    The losses of a step are checked during the next step, so that a GPU need not wait; but every
+    `interval` steps, at once, since other callbacks then use the model. Place it in front of these.
 
     Args:
-        interval: Steps between two such moments.
+        interval: Steps between two immediate checks.
     """
 
     def __init__(self, interval: int) -> None:
@@ -175,28 +175,28 @@ class NotFiniteGuard(EveryFewSteps):
         self._unchecked: tuple[int, int, dict[str, Any]] | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Forgets what came before."""
+        """Forgets losses of an earlier training."""
         self._unchecked = None
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Looks at the losses of the step before."""
+        """Checks the losses of the previous step."""
         self.check()
         self._unchecked = self.epoch, batch, logs or {}
         super().on_train_batch_end(batch, logs)
 
     def act(self, batch: int) -> None:
-        """Looks at the losses of this step."""
+        """Checks the losses of this step."""
         self.check()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Looks at the last losses."""
+        """Checks the last losses."""
         self.check()
 
     def check(self) -> None:
-        """Looks at all losses that were not looked at yet.
+        """Checks all losses that were not checked yet.
 
         Raises:
-            NotFinite: If one is infinite or no number.
+            NotFinite: If one is infinite or NaN.
         """
         if self._unchecked is None:
             return

@@ -1,4 +1,4 @@
-"""The training loop: batches through any model that has a `train_step`, callbacks around it."""
+"""The training loop for any model with a `train_step`, with callbacks."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
@@ -10,13 +10,13 @@ from cyclegan_keras.training.progress import Progress
 
 
 class Batches(Protocol):
-    """Where the loop gets its data from: a `DataLoader`, or anything of the same shape."""
+    """The data source of the loop: a `DataLoader`, or anything with the same methods."""
 
     def num_batches(self, batch_size: int) -> int:
         """Counts the batches in one epoch."""
 
     def load_batch(self, batch_size: int, *, seed: Any, first_batch: int = 0) -> Iterator[Any]:
-        """Deals out one epoch; `first_batch` is given only where an epoch goes on."""
+        """Yields the batches of one epoch; `first_batch` is given only when resuming within one."""
 
 
 def run(
@@ -30,33 +30,33 @@ def run(
 ) -> keras.callbacks.History:
     """Trains a model, epoch by epoch.
 
-    The callbacks get, after each step, that step's losses as tensors on the device, and after each
-    epoch the means as floats; `params["progress"]` is how far the training is, the step included.
-    A callback ends the training by setting `model.stop_training`, when it is restored or in a step,
-    whose epoch then counts as done; or by raising an exception, which then comes out of here, after
+    The callbacks receive the losses of each step as tensors on the device, and the means of each
+    epoch as floats. `params["progress"]` is the progress so far, including the current step. A
+    callback ends the training by setting `model.stop_training`, while it is restored or in a step,
+    whose epoch then counts as completed; or by raising an exception, which is raised again after
     `on_train_end`.
 
     Args:
         model: Anything with a `train_step(batch)` that returns a dict of scalars.
-        data: Where batches come from.
-        epochs: Passes over the data, at least one.
+        data: The source of batches.
+        epochs: Passes over the data, at least 1.
         batch_size: Images of each domain in one step.
-        callbacks: Keras callbacks. Those with `state()` and `restore(state)` are restored, after
-            `on_train_begin`, from what `progress` remembers of them.
-        seed: Of the data's order; epoch `e` is dealt out with `(seed, e)`. `None` leaves it to
-            `data`.
-        progress: Where to go on; kept up to date. `None` begins anew.
+        callbacks: Keras callbacks. After `on_train_begin`, those with `state()` and
+            `restore(state)` are restored from `progress`.
+        seed: For the order of the data; the seed of epoch `e` is `(seed, e)`. `None` leaves the
+            order to `data`.
+        progress: Where to resume; it is kept up to date. `None` starts from the beginning.
 
     Returns:
-        A `History`, whose `history` has a list of means, one an epoch, for each loss.
+        A `History`, whose `history` has, for each loss, a list of the means of all epochs.
 
     Raises:
-        ValueError: If `epochs` is less than one, or the data cannot fill a batch.
+        ValueError: If `epochs` is less than 1, or the data cannot fill a batch.
     """
     check_epochs(epochs)
     steps = data.num_batches(batch_size)
     progress = Progress() if progress is None else progress
-    # A `DataLoader` gives the book's readers full batches only; a training sees all that there is.
+    # A `DataLoader` yields only full batches by default, as in the book; a training uses all.
     whole = {"drop_remainder": False} if isinstance(data, DataLoader) else {}
     history = keras.callbacks.History()
     params = {"epochs": epochs, "steps": steps, "progress": progress}
@@ -91,13 +91,13 @@ def run(
 
 
 def check_epochs(epochs: int) -> None:
-    """Raises an error that teaches if there is nothing to train.
+    """Checks the number of epochs.
 
     Args:
         epochs: Passes over the data.
 
     Raises:
-        ValueError: If it is less than one, or no whole number.
+        ValueError: If it is less than 1 or not a whole number.
     """
     if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 1:
         raise ValueError(
@@ -106,7 +106,7 @@ def check_epochs(epochs: int) -> None:
 
 
 class _Callbacks:
-    """Calls each callback in turn. Keras's own list fetches every loss after every step."""
+    """Calls each callback in turn. Keras's own list would fetch every loss after every step."""
 
     def __init__(
         self, callbacks: list[keras.callbacks.Callback], model: Any, params: dict[str, Any]

@@ -1,4 +1,4 @@
-"""How far a training is: all that the loop and its callbacks need to go on from there."""
+"""The progress of a training: all that the loop and its callbacks need to resume it."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +9,7 @@ Logs = dict[str, Any]
 
 
 class MeanLogs:
-    """Collects the losses of many steps, and fetches them from the device only when asked."""
+    """Averages losses over steps, and fetches them from the device only when needed."""
 
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
@@ -20,21 +20,21 @@ class MeanLogs:
         return self._count + len(self._pending)
 
     def add(self, logs: Logs) -> None:
-        """Takes in one step's losses, scalars of any kind."""
+        """Adds the losses of one step, scalars of any kind."""
         self._pending.append(logs)
 
     def mean(self) -> dict[str, float]:
-        """Returns the mean of each loss over all steps so far; empty before the first."""
+        """Returns the mean of each loss over all steps so far; empty before the first step."""
         self._fetch()
         return {name: total / self._count for name, total in self._sums.items()}
 
     def state(self) -> dict[str, Any]:
-        """Returns what there is, as numbers and names."""
+        """Returns the sums and the count, as JSON can hold them."""
         self._fetch()
         return {"sums": dict(self._sums), "count": self._count}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes over what `state` returned."""
+        """Restores what `state` returned."""
         self._sums, self._count = dict(state["sums"]), state["count"]
         self._pending.clear()
 
@@ -47,17 +47,17 @@ class MeanLogs:
 
 
 class Progress:
-    """How far a training is.
+    """The progress of a training.
 
-    Its `state` and the model's variables decide all that is to come.
+    Its `state` and the model's variables determine the rest of the training.
 
     Attributes:
-        epoch: How many epochs are done.
-        step: How many steps are done of the one that comes next.
-        attempt: How often the training went back to an earlier state after a fault. From there on
-            the images come in another order, or the same fault would come again.
-        means: Of the losses since the epoch began.
-        history: For each loss, its means in all epochs that are done.
+        epoch: The number of completed epochs.
+        step: The number of completed steps in the next epoch.
+        attempt: How often the training went back to an earlier state after a fault. Each time, the
+            images come in another order, so that the fault does not recur.
+        means: Mean losses since the beginning of the epoch.
+        history: For each loss, its means in the completed epochs.
         is_restored: Whether it was read from a checkpoint.
     """
 
@@ -72,19 +72,19 @@ class Progress:
         self._remembered: dict[str, Any] = {}
 
     def seed_of_epoch(self, seed: int | None, epoch: int | None = None) -> tuple[int, ...] | None:
-        """The seed of the order in an epoch, by default the coming one, from that of the run."""
+        """Derives the seed of an epoch, by default the next one, from the seed of the run."""
         if seed is None:
             return None
         epoch = self.epoch if epoch is None else epoch
         return (seed, epoch, self.attempt) if self.attempt else (seed, epoch)
 
     def end_step(self, logs: Logs) -> None:
-        """Counts a step and takes its losses in."""
+        """Counts a step and adds its losses."""
         self.step += 1
         self.means.add(logs)
 
     def end_epoch(self) -> dict[str, float]:
-        """Counts an epoch, and returns the means of its losses."""
+        """Counts an epoch, and returns its mean losses."""
         means = self.means.mean()
         for name, value in means.items():
             self.history.setdefault(name, []).append(value)
@@ -92,14 +92,14 @@ class Progress:
         return means
 
     def restore(self, callbacks: Iterable[Any]) -> None:
-        """Brings callbacks to where they were, and asks these for their state from now on.
+        """Restores the states of callbacks, and saves their states from now on.
 
         Args:
-            callbacks: Keras callbacks. Those with `state()` and `restore(state)` count, one of each
-                class.
+            callbacks: Keras callbacks. Those with `state()` and `restore(state)` are restored; at
+                most one of each class.
 
         Raises:
-            ValueError: If one of them misses something in its state.
+            ValueError: If a state is incomplete.
         """
         self._callbacks = {
             type(callback).__name__: callback
@@ -113,32 +113,32 @@ class Progress:
                 callback.restore(self._remembered[name])
             except KeyError as error:
                 raise ValueError(
-                    f"The checkpoint does not say all that is needed to go on: of {name}, {error} "
-                    "is missing. Was it made by another version of this package? Go on with that "
-                    "one, or begin another run."
+                    f"The checkpoint is incomplete: {error} of {name} is missing. It was probably "
+                    "written by another version of this package. Resume with that version, or "
+                    "begin another run."
                 ) from error
 
     def state(self) -> dict[str, Any]:
-        """Returns all of it as what JSON can hold, callbacks included."""
+        """Returns everything, including the states of callbacks, as JSON can hold it."""
         return {
             "epoch": self.epoch,
             "step": self.step,
             "attempt": self.attempt,
             "means": self.means.state(),
-            # A copy: the training goes on while this is being written.
+            # A copy, since the training continues while this is written.
             "history": {name: list(means) for name, means in self.history.items()},
             "callbacks": {name: callback.state() for name, callback in self._callbacks.items()},
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Progress":
-        """Makes a progress of what `state` returned.
+        """Creates a progress from a state.
 
         Args:
             state: From `state`, or from its JSON.
 
         Returns:
-            The progress; callbacks are restored when the loop begins.
+            The progress. Callbacks are restored when the loop starts.
         """
         progress = cls()
         progress.epoch, progress.step = state["epoch"], state["step"]

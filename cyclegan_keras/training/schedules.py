@@ -4,16 +4,16 @@ from typing import Any
 
 
 def linear_decay(step: int, decay_from: int, num_steps: int) -> float:
-    """Gives the share of the learning rate to use: all of it at first, then less and less.
+    """Computes the factor of a learning rate that is constant at first, then decays linearly.
 
     Args:
-        step: Steps done before this one.
-        decay_from: Number of steps before the rate begins to fall.
-        num_steps: Steps in all; after the last one the rate would be zero.
+        step: Number of steps before this one.
+        decay_from: Number of steps before the decay begins.
+        num_steps: Total number of steps; after the last one, the factor would be zero.
 
     Returns:
-        A factor, 1.0 until `decay_from`, then falling in a straight line, always above 0.0 for a
-        step below `num_steps`.
+        The factor: 1.0 until `decay_from`, then decreasing linearly, and above 0.0 for every step
+        below `num_steps`.
 
     Reference:
         [Zhu et al., 2017](https://arxiv.org/abs/1703.10593), section 4.
@@ -24,7 +24,7 @@ def linear_decay(step: int, decay_from: int, num_steps: int) -> float:
 
 
 def current_rate(model: Any) -> float | None:
-    """Reads the learning rate that a model is trained with right now.
+    """Reads the present learning rate of a model.
 
     Args:
         model: A model with `optimizers`.

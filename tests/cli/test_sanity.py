@@ -58,7 +58,7 @@ def test_a_training_that_works_is_told_from_one_that_cannot(
         assert f"d_{domain} always loses" in said.out + said.err
     for way in ("AB", "BA"):
         assert broken[f"kernel_{way}"] >= plain
-        assert f"What g_{way} makes is no nearer to real images" in said.out + said.err
+        assert f"g_{way} brings its images no closer to {way[1]}" in said.out + said.err
     with capsys.disabled():
         for name, figures in (("works", works), ("broken", broken)):
             shown = {

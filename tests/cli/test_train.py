@@ -116,7 +116,7 @@ def test_a_run_leaves_everything_in_its_folder(trained):
     figures = json.loads((run / "metrics.json").read_text())
     assert figures["truth_AB"] > 0
     assert figures["epochs"] == 2
-    assert f"A → B to the truth  {figures['truth_AB']:6.2f}" in result.stdout
+    assert f"A → B error to ground truth     {figures['truth_AB']:6.2f}" in result.stdout
     assert "Device " in result.stdout
     place = pathlib.Path("runs") / "small_fruit"
     how = f"How good is it? cyclegan evaluate --run-dir {place} writes a report."
@@ -151,7 +151,10 @@ def test_a_finished_run_is_left_as_it_is(trained, fruit_dir, capsys):
     argv = ["train", "--data-dir", str(fruit_dir), *TINY, "--run-dir", str(run)]
     same = "--epochs 2 --sample-interval 2 --seed 3".split()
     assert main([*argv, *same]) == 0
-    assert "is finished. To train it further, give more --epochs than 2" in capsys.readouterr().out
+    assert (
+        "is finished. To train it further, give --epochs a number above 2"
+        in capsys.readouterr().out
+    )
     assert main(["train", "--run-dir", str(run), "--resume"]) == 0
     assert main([*argv, *same, "--gf", "4"]) == 2
     assert "begun with other settings. Received: gf=4 where it was 2." in capsys.readouterr().err
@@ -251,7 +254,7 @@ def test_pix2pix_from_pictures_side_by_side(fruit_dir, tmp_path, monkeypatch, ca
     assert "g_BA.keras" in names
     assert "g_AB.keras" not in names
     output = capsys.readouterr().out
-    assert "B → A to the truth" in output
+    assert "B → A error to ground truth" in output
     assert "A → B" not in output
     figures = json.loads((tmp_path / "r" / "metrics.json").read_text())
     assert {"truth_BA", "truth_untranslated"} <= figures.keys()
@@ -314,7 +317,9 @@ def test_pix2pix_wants_pairs_to_test_on_too(fruit_dir, tmp_path, capsys):
     shutil.copytree(fruit_dir / "trainB", tmp_path / "set" / "testB")
     command = f"train --model pix2pix --data-dir {tmp_path / 'set'} --run-dir {tmp_path / 'r'}"
     assert main([*command.split(), *TINY_UNET]) == 2
-    assert "testA and testB must hold pairs" in capsys.readouterr().err
+    assert (
+        "needs pairs, that is, images of equal names, in testA and testB" in capsys.readouterr().err
+    )
     assert not (tmp_path / "r").exists()
 
 
@@ -369,11 +374,11 @@ def without_tests(fruit_dir: pathlib.Path, folder: pathlib.Path) -> pathlib.Path
 def test_a_run_that_is_looked_at(fruit_dir, eye, tmp_path, capsys):
     run = tmp_path / "run"
     words = f"train --data-dir {fruit_dir} --run-dir {run} --epochs 2 --sample-interval 2 --seed 3"
-    looks = f"--evaluate-every 2 --extractor {eye} --best-by frechet --tensorboard"
+    looks = f"--evaluate-every 2 --extractor {eye} --monitor fid --tensorboard"
     assert main([*words.split(), *TINY, *looks.split()]) == 0
     out = capsys.readouterr().out.splitlines()
     name = features.from_file(eye).name
-    assert f"Judged  by Fréchet distance ({name}), every 2 steps" in out
+    assert f"Monitor FID (Fréchet distance), features of {name}, every 2 steps" in out
     assert not [line for line in out if "How good is it?" in line]
     # Looks after steps 2, 4 and 6; the third row is of the first epoch's end.
     rows = read_rows(run / "history.csv")
@@ -403,7 +408,8 @@ def test_a_run_that_is_looked_at(fruit_dir, eye, tmp_path, capsys):
     assert {row["extractor"] for row in rows if row["frechet_AB"]} == {name}
     (said,) = (line for line in out if line.startswith("Step 2: "))
     assert said == (
-        f"Step 2: A → B Fréchet distance {float(rows[0]['frechet_AB']):.2f}, the best so far. "
+        f"Step 2: A → B FID (Fréchet distance) {float(rows[0]['frechet_AB']):.2f}, "
+        "the best so far. "
         f"B → A {float(rows[0]['frechet_BA']):.2f}, the best so far."
     )
     assert len([line for line in out if line.startswith("Step ")]) == 3
@@ -419,17 +425,17 @@ def test_a_run_that_gets_no_better_stops_and_stays_finished(
 ):
     run = tmp_path / "run"
     words = f"train --data-dir {fruit_dir} --run-dir {run} --extractor {eye} --evaluate-every 1"
-    command = [*words.split(), "--stop-when-stale", "1", *TINY, "--epochs"]
+    command = [*words.split(), "--patience", "1", *TINY, "--epochs"]
     assert main([*command, "2"]) == 0
-    assert "Stopped after step 2: no translator was at its best" in capsys.readouterr().out
+    assert "Early stopping after step 2: no generator improved" in capsys.readouterr().out
     figures = json.loads((run / "metrics.json").read_text())
     assert (figures["epochs"], figures["stopped_at_step"]) == (2, 2)
     assert [row["step"] for row in read_rows(run / "history.csv")] == ["1", "2"]
     assert {"g_AB.keras", "g_AB.best.keras"} <= {path.name for path in run.iterdir()}
     assert main([*command, "2"]) == 0
     assert (
-        "is finished: it came no further and stopped at step 2. To train it further, give more "
-        "--epochs than 2."
+        "is finished; early stopping ended it after step 2. To train it further, give --epochs a "
+        "number above 2."
     ) in capsys.readouterr().out
     # As if it had crashed before it wrote its figures.
     (run / "metrics.json").unlink()
@@ -443,7 +449,7 @@ def test_a_run_that_gets_no_better_stops_and_stays_finished(
     assert [row["step"] for row in read_rows(run / "history.csv")] == ["1", "2", "4"]
     figures = json.loads((run / "metrics.json").read_text())
     assert (figures["epochs"], figures["stopped_at_step"]) == (3, 4)
-    assert main([*command, "4", "--stop-when-stale", "0"]) == 0
+    assert main([*command, "4", "--patience", "0"]) == 0
     figures = json.loads((run / "metrics.json").read_text())
     assert figures["epochs"] == 4
     assert "stopped_at_step" not in figures
@@ -463,11 +469,11 @@ def test_what_goes_wrong_in_between_is_named(weight, fruit_dir, eye, tmp_path, c
     words = f"train --data-dir {fruit_dir} --run-dir {tmp_path / 'r'} --extractor {eye}"
     status = main([*words.split(), *TINY, "--epochs", "1", "--evaluate-every", "1"])
     out, err = capsys.readouterr()
-    fault = "  g_AB makes much the same of everything (mode collapse): its translations are 0% as"
+    fault = "  g_AB produces nearly the same image for every input (mode collapse): the distance"
     if np.isnan(weight):
         assert status == 2
         assert "In epoch 1, step 2, g_AB's " in err
-        assert "is not finite. The images of that step: " in err
+        assert "is not finite. The images of that step were " in err
         assert load_generator(tmp_path / "r" / "g_AB.best.keras")
     else:
         assert status == 0
@@ -483,16 +489,16 @@ def no_networks(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("wanted", ["auto", "none"])
-def test_where_the_truth_is_known_it_does_without_features(
+def test_where_ground_truth_is_known_it_needs_no_features(
     wanted, fruit_dir, tmp_path, capsys, quick, no_networks
 ):
     words = f"train --data-dir {fruit_dir} --run-dir {tmp_path / 'r'} --evaluate-every 3"
     assert main([*words.split(), *TINY, "--epochs", "1", "--extractor", wanted]) == 0
     out = capsys.readouterr().out
-    told = "Going on without distance, strength and diversity." in out
+    told = "Continuing without the metrics that need features" in out
     assert told == (wanted == "auto")
-    assert "Judged  by error to the truth, every 3 steps" in out
-    assert "Step 3: A → B error to the truth " in out
+    assert "Monitor error to the ground truth, every 3 steps" in out
+    assert "Step 3: A → B error to the ground truth " in out
     (row,) = read_rows(tmp_path / "r" / "history.csv")
     assert float(row["truth_AB"]) > 0
     assert "kernel_AB" not in row
@@ -501,17 +507,21 @@ def test_where_the_truth_is_known_it_does_without_features(
 @pytest.mark.parametrize(
     ("has_truth", "flags", "message"),
     [
-        (False, "", "There is no trained network to look at the images with."),
-        (True, "--best-by kernel", "`best_by` cannot be kernel, which takes features."),
-        (True, "--best-by frechet", "`best_by` cannot be frechet, which takes features."),
-        (False, "--best-by truth", "`best_by` cannot be truth, for it is not known here"),
+        (False, "", "No feature extractor is installed."),
+        (True, "--monitor kid", "`monitor` cannot be kid, which needs features."),
+        (True, "--monitor fid", "`monitor` cannot be fid, which needs features."),
+        (
+            False,
+            "--monitor ground_truth",
+            "`monitor` cannot be ground_truth, which is not known",
+        ),
         (True, "--extractor nowhere.keras", "nowhere.keras'. Give a .keras file."),
         (True, "--extractor vgg", "must be one of auto, inception, efficientnet"),
-        (False, "--extractor none", "`best_by` cannot be kernel, which takes features, with "),
+        (False, "--extractor none", "`monitor` cannot be kid, which needs features, with "),
         (True, "--tensorboard", 'pip install "tensorboard>=2.20"'),
     ],
 )
-def test_what_cannot_be_judged_is_told_before_a_run_begins(
+def test_what_cannot_be_evaluated_is_told_before_a_run_begins(
     has_truth, flags, message, fruit_dir, tmp_path, capsys, no_networks, monkeypatch
 ):
     monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: None)
@@ -523,11 +533,11 @@ def test_what_cannot_be_judged_is_told_before_a_run_begins(
     assert not (tmp_path / "r").exists()
 
 
-def test_without_the_truth_it_goes_by_the_kernel_distance(fruit_dir, eye, tmp_path, capsys, quick):
+def test_without_ground_truth_it_monitors_kid(fruit_dir, eye, tmp_path, capsys, quick):
     data = without_tests(fruit_dir, tmp_path / "set")
     words = f"train --data-dir {data} --run-dir {tmp_path / 'r'} --evaluate-every 3"
     assert main([*words.split(), *TINY, "--epochs", "1", "--extractor", str(eye)]) == 0
-    assert "Step 3: A → B kernel distance " in capsys.readouterr().out
+    assert "Step 3: A → B KID (kernel distance) " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("model", ["cyclegan", "pix2pix"])

@@ -59,7 +59,7 @@ def test_a_model_with_a_weight_that_is_no_number_is_never_saved(value, tmp_path)
     before = (tmp_path / "g_AB.keras").read_bytes()
     model.set_weights([np.array([[1.0], [value]]), np.zeros(1)])
     with pytest.raises(
-        ValueError, match=r"g_AB is not saved: its weights '.*kernel' are not finite"
+        ValueError, match=r"g_AB is not saved, because its weights '.*kernel' are not finite"
     ):
         saving.save_translators({"g_AB": model}, tmp_path)
     assert (tmp_path / "g_AB.keras").read_bytes() == before
@@ -80,6 +80,6 @@ def test_translators_are_replaced_together_or_not_at_all(tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_figures_are_json(tmp_path):
-    saving.save_figures({"epochs": 2, "truth_AB": 0.1}, tmp_path / "metrics.json")
+def test_metrics_are_json(tmp_path):
+    saving.save_metrics({"epochs": 2, "truth_AB": 0.1}, tmp_path / "metrics.json")
     assert json.loads((tmp_path / "metrics.json").read_text()) == {"epochs": 2, "truth_AB": 0.1}

@@ -437,7 +437,7 @@ def test_later_frames_are_counted(saved, tmp_path, capsys):
     frames = [Image.new("RGB", (9, 7), color) for color in ("red", "blue", "green")]
     frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
     assert run(saved, tmp_path / "x.gif", "--output", tmp_path / "out") == 0
-    assert "Left aside: 2 animation frames." in capsys.readouterr().out
+    assert "Ignored: 2 animation frames." in capsys.readouterr().out
     with Image.open(tmp_path / "out" / "x.gif") as image:
         assert (image.format, image.n_frames) == ("GIF", 1)
 

@@ -37,7 +37,7 @@ def lite0() -> tuple[Extractor, Extractor]:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     made = features.choose("efficientnet"), features.imagenet_logits()
-    # The ruler must not change with the policy, nor the policy with the ruler.
+    # Features must not change with the policy, nor the policy with the extractor.
     assert keras.config.dtype_policy().name == "mixed_bfloat16"
     keras.config.set_dtype_policy(before)
     return made

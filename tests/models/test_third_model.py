@@ -287,7 +287,7 @@ def test_its_settings_are_those_that_it_names(fruit_dir):
         ({"lambda_cycle": 1.0}, "`lambda_cycle` is no setting of one_sided"),
         ({"generator": "unet"}, "`generator` is no setting of one_sided"),
         ({"recipe": "book"}, "`recipe` must be quick .*'book'"),
-        ({"best_by": "cycle"}, "one_sided has no way back"),
+        ({"monitor": "cycle"}, "one_sided has no way back"),
     ):
         with pytest.raises(ValueError, match=words):
             TrainConfig(model="one_sided", **changes)

@@ -55,7 +55,7 @@ def test_nor_where_all_checkpoints_are_damaged(finished, train_here, capsys):
     assert contents(finished) == before
 
 
-def test_figures_are_never_beside_other_weights(finished, train_here, at_step, capsys):
+def test_metrics_are_never_beside_other_weights(finished, train_here, at_step, capsys):
     (finished / "report.html").write_text("of two epochs")
     old = json.loads((finished / "metrics.json").read_text())
     at_step(2, act=interrupt)
@@ -79,12 +79,12 @@ def test_figures_are_never_beside_other_weights(finished, train_here, at_step, c
     assert new["weights"] != old["weights"]
 
 
-def test_figures_of_other_weights_are_not_compared(finished, train_here, tmp_path, capsys):
+def test_metrics_of_other_weights_are_not_compared(finished, train_here, tmp_path, capsys):
     assert train_here(run_dir=tmp_path / "other") == 0
     for name in ("run", "other"):  # What was not measured in training, and no features are needed.
         path = tmp_path / name / "metrics.json"
-        figures = json.loads(path.read_text())
-        assert figures["weights"].keys() == {"g_AB.keras", "g_BA.keras"}
+        metrics = json.loads(path.read_text())
+        assert metrics["weights"].keys() == {"g_AB.keras", "g_BA.keras"}
     shutil.copy(finished / "g_BA.keras", finished / "g_AB.keras")
     capsys.readouterr()
     assert main(["compare", str(finished), str(tmp_path / "other")]) == 2
@@ -111,7 +111,7 @@ def test_the_same_command_goes_on_with_the_run_that_it_began(
     assert here() == 143
     assert here() == 0
     out = capsys.readouterr().out
-    assert f"Going on with {pathlib.Path('runs', 'noise')}" in out
+    assert f"Continuing the unfinished run in {pathlib.Path('runs', 'noise')}" in out
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["noise"]
     support.assert_same_run(tmp_path / "runs" / "noise", uninterrupted_here)
     # What is finished is not gone on with.
@@ -131,7 +131,7 @@ def test_of_other_settings_or_images_it_is_named_and_left(
     fresh_model()
     assert here("--lambda-cycle", "3") == 143
     out = capsys.readouterr().out
-    assert "runs/noise --resume` goes on with it (lambda_cycle=" in out
+    assert "runs/noise --resume` continues it (lambda_cycle=" in out
     assert contents(tmp_path / "runs" / "noise") == before
     others = shutil.copytree(noise_dir, tmp_path / "elsewhere" / "noise")
     (others / "trainA" / "00.png").unlink()
@@ -232,26 +232,26 @@ def test_nor_other_images(finished, train_here, noise_dir, tmp_path, capsys):
     assert "--from" in capsys.readouterr().err
 
 
-def test_figures_that_an_earlier_version_left_behind(finished, train_here, tmp_path, capsys):
+def test_metrics_that_an_earlier_version_left_behind(finished, train_here, tmp_path, capsys):
     """It did not put them away when a run went on, nor say of which weights they are."""
     assert train_here(run_dir=tmp_path / "other") == 0
     path = finished / "metrics.json"
-    figures = json.loads(path.read_text())
-    del figures["weights"]
-    path.write_text(json.dumps(figures))
+    metrics = json.loads(path.read_text())
+    del metrics["weights"]
+    path.write_text(json.dumps(metrics))
     assert train_here("--resume") == 0  # Finished, and they are the right ones.
     capsys.readouterr()
-    path.write_text(json.dumps({**figures, "epochs": 1}))
+    path.write_text(json.dumps({**metrics, "epochs": 1}))
     assert train_here("--resume", "--epochs", "1") == 2
     err = capsys.readouterr().err
-    assert "further than `epochs` says, after 2 epochs" in err
+    assert "longer than `epochs` already: it is after 2 epochs" in err
     assert "give at least 2." in err
     assert main(["compare", str(finished), str(tmp_path / "other")]) == 2
     assert "other weights than those in g_AB.keras and g_BA.keras" in capsys.readouterr().err
 
 
 def test_a_picture_alone_is_put_away_too(finished, train_here, at_step):
-    """As a kill between it and the figures leaves it."""
+    """As a kill between it and the metrics leaves it."""
     (finished / "metrics.json").unlink()
     picture = (finished / "translations.png").read_bytes()
     at_step(1, act=interrupt)

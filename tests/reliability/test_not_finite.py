@@ -129,7 +129,7 @@ def test_going_back_and_on_with_other_images(model, train_here, tmp_path, monkey
     assert train_here("--on-nan", "rollback") == 0
     err = capsys.readouterr().err
     assert err.count("Warning: In epoch 2, step 3, d_loss is not finite.") == 1
-    assert "Back to checkpoint-" in err
+    assert "Going back to checkpoint-" in err
     checkpoint = support.newest(tmp_path / "run")
     assert support.steps_in(checkpoint) == 10
     assert checkpoint.state["progress"]["attempt"] == 1
@@ -148,18 +148,18 @@ def test_going_back_in_vain_ends(train_here, at_step, tmp_path, capsys):
     err = capsys.readouterr().err
     last = support.newest(tmp_path / "run")
     assert support.steps_in(last) == 5
-    assert err.count(f"Back to {last.path.name}, after 1 epoch.") == 3
+    assert err.count(f"Going back to {last.path.name}, after 1 epoch.") == 3
     (line,) = error_lines(err)
-    assert "Stopped, 3 times in vain." in line
+    assert "Stopped after going back 3 times." in line
 
 
 def test_going_back_in_vain_ends_at_the_first_step_too(train_here, at_step, tmp_path, capsys):
     seen = at_step(*range(1, 100), act=nan_loss)
     assert train_here("--on-nan", "rollback") == 2
     err = capsys.readouterr().err
-    assert err.count("Back to checkpoint-000001, after 0 epochs.") == 3
+    assert err.count("Going back to checkpoint-000001, after 0 epochs.") == 3
     (line,) = error_lines(err)
-    assert "Stopped, 3 times in vain." in line
+    assert "Stopped after going back 3 times." in line
     assert "rollback" not in line
     assert seen[0] == 4
     assert len(support.checkpoints(tmp_path / "run")) == 1
@@ -184,9 +184,9 @@ def test_a_newer_checkpoint_is_no_progress(train_here, at_step, monkeypatch, cap
     at_step(*range(1, 100), act=once)
     assert train_here("--on-nan", "rollback") == 2
     err = capsys.readouterr().err
-    places = re.findall("Back to checkpoint-0*([0-9]+), after 0 epochs and ([0-9]) step", err)
+    places = re.findall("Going back to checkpoint-0*([0-9]+), after 0 epochs and ([0-9]) step", err)
     assert len(places) == len(set(places)) == 3
-    assert "Stopped, 3 times in vain." in error_lines(err)[0]
+    assert "Stopped after going back 3 times." in error_lines(err)[0]
 
 
 @pytest.mark.parametrize("between", [False, True])
@@ -212,7 +212,7 @@ def test_a_signal_is_not_forgotten_by_going_back(
     assert train_here("--on-nan", "rollback") == 128 + signal.SIGTERM
     assert [signal.getsignal(signum) for signum in SIGNALS] == handlers
     output = capsys.readouterr()
-    assert "Stopped by SIGTERM, after 1 epoch" in output.out
+    assert "Interrupted by SIGTERM after 1 epoch" in output.out
     assert 5 <= support.steps_in(support.newest(tmp_path / "run")) <= 7
     assert (tmp_path / "run" / "g_AB.keras").exists()
 

@@ -57,8 +57,8 @@ def test_stopped_and_resumed_is_uninterrupted(
     assert {path.name for path in run_dir.glob("*.keras")} == {"g_AB.keras", "g_BA.keras"}
     assert not (run_dir / "metrics.json").exists()
     out, err = capsys.readouterr()
-    assert f"Stopped by {signum.name}, after " in out
-    assert f"To go on: python train.py --run-dir {shlex.quote(str(run_dir))} --resume" in out
+    assert f"Interrupted by {signum.name} after " in out
+    assert f"To continue: python train.py --run-dir {shlex.quote(str(run_dir))} --resume" in out
     assert "Traceback" not in err
     assert train_here("--resume") == 0
     assert "Warning" not in err + capsys.readouterr().err
@@ -98,7 +98,7 @@ def test_a_process_ends_with_the_status_of_the_signal(start_slow, tmp_path):
     out, err = process.communicate(timeout=support.PATIENCE)
     assert process.returncode == 128 + signal.SIGTERM
     assert "Traceback" not in err
-    assert "Stopped by SIGTERM, after 0 epochs and 3 steps. To go on: python " in out
+    assert "Interrupted by SIGTERM after 0 epochs and 3 steps. To continue: python " in out
     assert support.steps_in(support.newest(tmp_path / "run")) == 3
 
 
@@ -111,5 +111,5 @@ def test_a_second_ctrl_c_ends_it_at_once(start_slow, tmp_path):
     out, err = process.communicate(timeout=support.PATIENCE / 10)
     assert process.returncode == -signal.SIGINT
     assert "Traceback" not in err
-    assert "Stopped by" not in out
+    assert "Interrupted by" not in out
     assert support.newest(tmp_path / "run") is not None

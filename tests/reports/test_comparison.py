@@ -19,18 +19,18 @@ BY_EYE = {
 }
 
 
-def run(tmp_path, name, figures=None, seconds=None, **settings):
-    known = {**COUNTS, **(figures or {})}
+def run(tmp_path, name, metrics=None, seconds=None, **settings):
+    known = {**COUNTS, **(metrics or {})}
     curves = Curves(seconds=seconds or {})
     return Run(tmp_path / name, name, TrainConfig.make(**settings), known, curves)
 
 
 @pytest.fixture
 def make(tmp_path):
-    """Makes runs: of each, figures by name, beside those that all have."""
+    """Makes runs: of each, metrics by name, beside those that all have."""
     names = "abcdefgh"
     return lambda *of_each: [
-        run(tmp_path, n, figures) for n, figures in zip(names, of_each, strict=False)
+        run(tmp_path, n, metrics) for n, metrics in zip(names, of_each, strict=False)
     ]
 
 
@@ -77,7 +77,7 @@ def test_what_the_other_model_does_not_have_is_empty(tmp_path):
 def test_which_translators_were_measured_is_told_if_it_differs(make):
     best = {"translators": ["g_AB.best.keras", "g_BA.best.keras"]}
     assert comparison.settings(make(best, {})) == [
-        ("translators measured", ["g_AB.best.keras, g_BA.best.keras", "g_AB.keras, g_BA.keras"])
+        ("generators evaluated", ["g_AB.best.keras, g_BA.best.keras", "g_AB.keras, g_BA.keras"])
     ]
     assert comparison.settings(make(best, best)) == []
 
@@ -100,10 +100,18 @@ def test_the_best_is_marked_where_one_direction_is_better(make):
     )
     assert found["mean absolute error, A → B"] == ["3.00", "2.00*", "4.00"]
     assert found["PSNR, A → B"] == ["20.00 dB", "25.00 dB", "inf dB*"]
-    assert found["kernel distance, A → B, by eye"] == ["0.2500", "0.2500", "-0.1250*"]
-    assert found["strength, A → B, by eye"] == ["75%*", "50%", "75%*"]
+    assert found["KID (kernel distance), A → B, features of eye"] == [
+        "0.2500",
+        "0.2500",
+        "-0.1250*",
+    ]
+    assert found["target-domain classification rate, A → B, features of eye"] == [
+        "75%*",
+        "50%",
+        "75%*",
+    ]
     # About 100 % is best; and of the change, neither end is.
-    assert found["diversity, A → B, by eye"] == ["90%", "110%", ""]
+    assert found["diversity, A → B, features of eye"] == ["90%", "110%", ""]
     assert found["change, A → B"] == ["30.00", "30.00", "30.00"]
 
 
@@ -126,13 +134,13 @@ def test_ties_and_gaps(values, shown, make):
     assert rows(runs)["mean absolute error, A → B"] == shown
 
 
-def test_distance_and_strength_of_a_way_stand_together(make):
+def test_kid_and_classification_rate_of_a_direction_stand_together(make):
     titles = list(rows(make(BY_EYE, BY_EYE)))
     assert titles[:4] == [
-        "kernel distance, A → B, by eye",
-        "strength, A → B, by eye",
-        "kernel distance, B → A, by eye",
-        "strength, B → A, by eye",
+        "KID (kernel distance), A → B, features of eye",
+        "target-domain classification rate, A → B, features of eye",
+        "KID (kernel distance), B → A, features of eye",
+        "target-domain classification rate, B → A, features of eye",
     ]
 
 
@@ -141,20 +149,20 @@ def test_two_feature_spaces_are_never_compared(make):
     runs = make(BY_EYE, other, {**BY_EYE, "kernel_AB": 0.5}, {})
     found = rows(runs)
     # The smallest of all numbers is no best: nothing else was heard by that ear.
-    assert found["kernel distance, A → B, by eye"] == ["0.2500*", "", "0.5000", ""]
-    assert found["kernel distance, A → B, by ear"] == ["", "0.1250", "", ""]
+    assert found["KID (kernel distance), A → B, features of eye"] == ["0.2500*", "", "0.5000", ""]
+    assert found["KID (kernel distance), A → B, features of ear"] == ["", "0.1250", "", ""]
     spaces = [space for kind, space, _ in comparison.tables(runs) if kind.by_features]
     assert spaces == ["eye", "ear"]
-    assert comparison.notes(runs) == [comparison.TWO_SPACES]
+    assert comparison.notes(runs) == [comparison.TWO_EXTRACTORS]
     assert comparison.notes(make(BY_EYE, BY_EYE, {})) == []
 
 
 @pytest.mark.parametrize(
-    ("figures", "settings", "told"),
+    ("metrics", "settings", "told"),
     [
         ({"num_A": 3}, {}, "images of A: 4, 3"),
         ({"num_B": 4}, {}, "images of B: 5, 4"),
-        ({"on_test_images": False}, {}, "measured on: test images, training images"),
+        ({"on_test_images": False}, {}, "evaluated on: test images, training images"),
         ({"images": "bb"}, {}, "SHA-256 of the images: aa, bb"),
         ({"data_set": "other"}, {}, "data set: fruit, other"),
         ({}, {"data_dir": "photos/set"}, "data set: fruit, set"),
@@ -162,17 +170,17 @@ def test_two_feature_spaces_are_never_compared(make):
         ({"num_A": 3}, {"image_size": 32}, "image_size: 64, 32; images of A: 4, 3"),
     ],
 )
-def test_figures_of_different_data_have_no_best(figures, settings, told, tmp_path):
+def test_metrics_of_different_data_have_no_best(metrics, settings, told, tmp_path):
     one = run(tmp_path, "a", {**BY_EYE, "truth_AB": 3.0})
     other = run(
-        tmp_path, "b", {**BY_EYE, "truth_AB": 2.0, "strength_AB": 0.5, **figures}, **settings
+        tmp_path, "b", {**BY_EYE, "truth_AB": 2.0, "strength_AB": 0.5, **metrics}, **settings
     )
     found = rows([one, other])
     assert found["mean absolute error, A → B"] == ["3.00", "2.00"]
-    assert found["strength, A → B, by eye"] == ["75%", "50%"]
+    assert found["target-domain classification rate, A → B, features of eye"] == ["75%", "50%"]
     assert comparison.why_incomparable([one, other]) == (
-        "No best is marked: the figures are of different data and cannot be held against each "
-        f"other ({told})."
+        "The runs were evaluated on different data, so their metrics are not comparable, and none "
+        f"is marked ({told})."
     )
     assert comparison.notes([one, other]) == [comparison.why_incomparable([one, other])]
 
@@ -181,7 +189,7 @@ def test_the_same_images_can_be_shown_though_there_are_fewer_of_them_now(tmp_pat
     one, fewer = run(tmp_path, "a"), run(tmp_path, "b", {"num_A": 3})
     assert comparison.why_no_pictures([one, fewer]) is None
     assert comparison.why_no_pictures([one, run(tmp_path, "b", image_size=32)]) == (
-        "There are no pictures, for the runs have not the same images (image_size: 64, 32)."
+        "No pictures are shown, because the runs have different images (image_size: 64, 32)."
     )
 
 
@@ -194,7 +202,7 @@ def test_pix2pix_beside_cyclegan(tmp_path):
     both = run(tmp_path, "a", {"truth_AB": 3.0, "truth_BA": 2.0, "cycle_A": 5.0})
     pix2pix = {"model": "pix2pix", "dataset": "fruit", "image_size": 64}
     one_way = run(tmp_path, "b", {"truth_AB": 1.0}, **pix2pix)
-    del one_way.figures["change_BA"]
+    del one_way.metrics["change_BA"]
     found = rows([both, one_way])
     assert found["mean absolute error, A → B"] == ["3.00", "1.00*"]
     assert found["mean absolute error, B → A"] == ["2.00", ""]
@@ -202,8 +210,8 @@ def test_pix2pix_beside_cyclegan(tmp_path):
     assert found["change, B → A"] == ["20.00", ""]
 
 
-def test_faults_are_named_with_their_run(make):
-    found = comparison.faults(make({}, {"change_AB": 1.0}))
+def test_problems_are_named_with_their_run(make):
+    found = comparison.problems(make({}, {"change_AB": 1.0}))
     assert len(found) == 1
     assert found[0].startswith("b: g_AB copies its input: it changes a pixel by 1.0 of 255")
 
@@ -220,7 +228,7 @@ def test_the_tables_as_text(tmp_path):
         "| steps done          |  600 |     |",
         "| minutes of training |  1.5 |     |",
         "",
-        r"| figure                     | better  |     a\|b |     c |",
+        r"| metric                     | better  |     a\|b |     c |",
         "| -------------------------- | ------- | -------: | ----: |",
         "| mean absolute error, A → B | lower   | **3.00** | 12.50 |",
         "| change, A → B              | neither |    30.00 |  1.00 |",
@@ -230,7 +238,7 @@ def test_the_tables_as_text(tmp_path):
         "--lambda-id or --lambda-cycle lets it change more.",
         "",
     ]
-    runs[1].figures["num_A"] = 3
+    runs[1].metrics["num_A"] = 3
     text = comparison.markdown(runs)
     assert "**" not in text
-    assert text.splitlines()[12].startswith("No best is marked: ")
+    assert text.splitlines()[12].startswith("The runs were evaluated on different data")

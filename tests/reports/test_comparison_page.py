@@ -14,7 +14,7 @@ from cyclegan_keras import DataLoader, plotting
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.reports import comparison_page, measured_run, pictures
 
-FIGURES = {
+METRICS = {
     "num_A": 4,
     "num_B": 4,
     "on_test_images": True,
@@ -38,12 +38,12 @@ HISTORY = """epoch,step,seconds,g_loss,kernel_AB,strength_AB,frechet_AB,truth_AB
 def make(tmp_path):
     """Makes a run with a history, and returns its folder."""
 
-    def made(name, figures=None, history=HISTORY):
+    def made(name, metrics=None, history=HISTORY):
         folder = tmp_path / name
         folder.mkdir()
         config = TrainConfig(image_size=32, data_dir="small_fruit")
         (folder / "config.json").write_text(config.to_json())
-        (folder / "metrics.json").write_text(json.dumps({**FIGURES, **(figures or {})}))
+        (folder / "metrics.json").write_text(json.dumps({**METRICS, **(metrics or {})}))
         (folder / "history.csv").write_text(history)
         return folder
 
@@ -88,10 +88,10 @@ def test_curves_lie_over_each_other_by_step_and_by_time(make, monkeypatch):
         "B → A, by minutes of training",
     ]
     first = titles(runs)["A → B, by step"]
-    # Distance and strength first, each with its extractor and both runs.
+    # KID and classification rate first, each with its extractor and both runs.
     assert [text.replace(" (lower is better)", "") for text in first] == [
-        "step kernel distance eye a b",
-        "step strength (higher is better) eye a b",
+        "step KID (kernel distance) eye a b",
+        "step target-domain classification rate (higher is better) eye a b",
         "step mean absolute error a b",
     ]
     assert titles(runs)["B → A, by step"] == ["step cycle error (lower is better) a b"]
@@ -109,21 +109,21 @@ def test_curves_of_two_feature_spaces_lie_apart(make):
     runs = measured_run.read([make(name, history=text) for name, text in histories.items()])
     drawn = titles(runs)["A → B, by step"]
     assert [text for text in drawn if "kernel" in text] == [
-        "step kernel distance (lower is better) eye a d e",
-        "step kernel distance (lower is better) ear b d",
-        "step kernel distance (lower is better) extractor unknown c",
-        "step kernel distance (lower is better) extractor unknown f",
+        "step KID (kernel distance) (lower is better) eye a d e",
+        "step KID (kernel distance) (lower is better) ear b d",
+        "step KID (kernel distance) (lower is better) extractor unknown c",
+        "step KID (kernel distance) (lower is better) extractor unknown f",
     ]
     assert drawn[-1] == "step mean absolute error (lower is better) a b c d e f"
-    assert "strength" in drawn[1]
+    assert "classification rate" in drawn[1]
     assert "eye" in drawn[1]
 
 
 def test_a_run_has_one_colour_in_all_drawings():
-    figure = plotting.step_curves("x", {"a": ([], []), "b": ([1, 2], [3.0, 4.0])}, xlabel="minutes")
-    (axes,) = figure.axes
+    metric = plotting.step_curves("x", {"a": ([], []), "b": ([1, 2], [3.0, 4.0])}, xlabel="minutes")
+    (axes,) = metric.axes
     assert [to_hex(line.get_color()) for line in axes.lines] == [to_hex("C0"), to_hex("C1")]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["b"]
+    assert [text.get_text() for text in metric.legends[0].get_texts()] == ["b"]
     assert axes.get_xlabel() == "minutes"
 
 
@@ -133,7 +133,7 @@ def test_names_are_drawn_as_they_are(make):
     assert " _a$x$ " + "b" * 40 in drawn
 
 
-def test_without_figures_on_the_way_or_with_other_data_nothing_is_drawn(make):
+def test_without_metrics_on_the_way_or_with_other_data_nothing_is_drawn(make):
     losses = "epoch,step,seconds,g_loss\n1,100,60,3\n"
     runs = measured_run.read([make("a", history=losses), make("b", history=losses)])
     assert comparison_page.drawings(runs) == []
@@ -181,9 +181,9 @@ def test_each_run_has_a_column_of_the_same_images(make, loader):
         {"g_AB": same, "g_BA": same},
     ]
     there, back = comparison_page.sheets(runs, translators, loader)
-    assert (there.title, there.columns) == ("A → B", ["A", "a", "b", "A", "the true B"])
+    assert (there.title, there.columns) == ("A → B", ["A", "a", "b", "A", "ground truth B"])
     # One without this way has no column.
-    assert (back.title, back.columns) == ("B → A", ["B", "a", "A", "the true A"])
+    assert (back.title, back.columns) == ("B → A", ["B", "a", "A", "ground truth A"])
     chosen = pictures.chosen_at_random(4)
     assert len(there.rows) == 4
     for place, row in zip(chosen, there.rows, strict=True):
@@ -212,18 +212,22 @@ def test_all_of_it_is_on_the_page(make, loader, tmp_path):
     page = (tmp_path / "page.html").read_text("utf-8")
     assert re.findall(r"<h2>(.*?)</h2>", page) == [
         "Settings that differ",
-        "Figures",
+        "Metrics",
         "The same images",
-        "How the trainings went",
+        "Training curves",
     ]
     text = words(page)
     assert text.startswith("2 runs side by side Data set small_fruit")
     assert "<a>: g_AB copies its input" in text
     assert "minutes of training 3.5 3.5" in text
     assert "No setting differs." in text
-    assert "mean absolute error, A → B (lower is better) Mean difference of a pixel" in text
+    assert (
+        "mean absolute error, A → B (lower is better) Mean absolute difference of a pixel" in text
+    )
     assert "25.00 12.50 best" in text
-    assert text.index("kernel distance, A → B, by eye") < text.index("strength, A → B, by eye")
+    assert text.index("KID (kernel distance), A → B, features of eye") < text.index(
+        "target-domain classification rate, A → B, features of eye"
+    )
     assert page.count("<img ") == 4 * 4
     assert page.count("<svg ") == 3 * 2 + 2
     addresses = re.findall(r"(?:src|href|srcset|action|data)\s*=\s*[\"']?([^\"'\s>]+)", page)
@@ -233,9 +237,9 @@ def test_all_of_it_is_on_the_page(make, loader, tmp_path):
 
 def test_the_page_says_what_cannot_be_shown(make, tmp_path):
     runs = measured_run.read([make("a"), make("b", {"num_A": 3, "truth_AB": 25.0})])
-    comparison_page.write(tmp_path / "page.html", runs, [], "There are no pictures, for a reason.")
+    comparison_page.write(tmp_path / "page.html", runs, [], "No pictures are shown, for a reason.")
     text = words((tmp_path / "page.html").read_text("utf-8"))
-    assert "No best is marked: the figures are of different data" in text
-    assert "There are no pictures, for a reason." in text
-    assert "Not drawn: figures of different data cannot be held against each other." in text
+    assert "The runs were evaluated on different data" in text
+    assert "No pictures are shown, for a reason." in text
+    assert "Not drawn: metrics of different data are not comparable." in text
     assert " best " not in text.replace("No best is marked", "").replace("is best)", "")

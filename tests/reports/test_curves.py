@@ -7,7 +7,7 @@ from cyclegan_keras.reports.curves import UNKNOWN, Curves
 def test_a_history_is_read_as_it_was_written(tmp_path):
     path = tmp_path / "history.csv"
     assert curves.read(path) == Curves()
-    # Figures are not measured at each step; a loss may be no number; the last row is being written,
+    # Metrics are not measured at each step; a loss may be no number; the last row is being written,
     # and the 1 of its loss was to be another number.
     path.write_text(
         "epoch,step,seconds,g_loss,kernel_AB,cycle_A,extractor\n"
@@ -22,7 +22,7 @@ def test_a_history_is_read_as_it_was_written(tmp_path):
     assert curves.read(path) == Curves()
 
 
-def test_figures_of_two_feature_spaces_are_kept_apart(tmp_path):
+def test_metrics_of_two_feature_spaces_are_kept_apart(tmp_path):
     path = tmp_path / "history.csv"
     path.write_text(
         "step,kernel_AB,strength_BA,frechet_AB,diversity_BA,truth_AB,extractor\n"

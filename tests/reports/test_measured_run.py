@@ -9,13 +9,13 @@ from cyclegan_keras.reports import measured_run
 from cyclegan_keras.reports.curves import Curves
 
 COUNTS = {"num_A": 4, "num_B": 5, "on_test_images": True, "images": "aa"}
-FIGURES = {**COUNTS, "change_AB": 1.5, "change_BA": 2.0}
+METRICS = {**COUNTS, "change_AB": 1.5, "change_BA": 2.0}
 
 
-def a_run(folder, figures=FIGURES, history=None, **settings):
+def a_run(folder, metrics=METRICS, history=None, **settings):
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(TrainConfig.make(**settings).to_json())
-    (folder / "metrics.json").write_text(json.dumps(figures))
+    (folder / "metrics.json").write_text(json.dumps(metrics))
     if history is not None:
         (folder / "history.csv").write_text(history)
     return folder
@@ -31,7 +31,7 @@ def test_what_a_run_left_is_read(tmp_path):
     history = "epoch,step,seconds,g_loss\n1,10,1.5,2\n2,30,90.25,1\n2,40"
     first = a_run(tmp_path / "first", history=history, epochs=3)
     one, other = measured_run.read([first, a_run(tmp_path / "b", gf=5)])
-    assert (one.name, one.config.epochs, one.figures) == ("first", 3, FIGURES)
+    assert (one.name, one.config.epochs, one.metrics) == ("first", 3, METRICS)
     # The last row of a running training is not whole.
     assert one.curves.seconds == {10: 1.5, 30: 90.25}
     assert (other.name, other.config.gf, other.curves) == ("b", 5, Curves())
@@ -56,7 +56,7 @@ def test_a_name_that_is_no_text_can_be_written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "figures", "name"),
+    ("settings", "metrics", "name"),
     [
         ({}, {}, "fruit"),
         ({"data_dir": "photos/set/"}, {}, "set"),
@@ -64,16 +64,16 @@ def test_a_name_that_is_no_text_can_be_written(tmp_path):
         ({"data_dir": "photos/set"}, {"data_set": "other"}, "other"),
     ],
 )
-def test_the_data_set_is_the_one_that_was_measured_on(settings, figures, name, two, tmp_path):
-    run = a_run(tmp_path / "run", {**FIGURES, **figures}, **settings)
+def test_the_data_set_is_the_one_that_was_measured_on(settings, metrics, name, two, tmp_path):
+    run = a_run(tmp_path / "run", {**METRICS, **metrics}, **settings)
     assert measured_run.read([run, two[0]])[0].data_set == name
 
 
 def test_translators_are_those_that_were_measured(tmp_path):
-    one_way = {name: value for name, value in FIGURES.items() if name != "change_BA"}
+    one_way = {name: value for name, value in METRICS.items() if name != "change_BA"}
     folders = [
         a_run(tmp_path / "a"),
-        a_run(tmp_path / "b", {**FIGURES, "translators": ["g_AB.best.keras", "g_BA.keras"]}),
+        a_run(tmp_path / "b", {**METRICS, "translators": ["g_AB.best.keras", "g_BA.keras"]}),
         a_run(tmp_path / "c", one_way),
     ]
     found = [run.translators for run in measured_run.read(folders)]
@@ -104,7 +104,7 @@ def test_a_run_that_is_none_and_one_that_was_not_measured(two, tmp_path):
     named = shutil.move(two[1], tmp_path / "with space")
     (named / "metrics.json").unlink()
     with pytest.raises(
-        FileNotFoundError, match=r"no figures yet.*cyclegan evaluate --run-dir '/.*with space'$"
+        FileNotFoundError, match=r"not evaluated yet.*cyclegan evaluate --run-dir '/.*with space'$"
     ):
         measured_run.read([two[0], named])
 
@@ -113,17 +113,17 @@ def test_a_run_that_is_none_and_one_that_was_not_measured(two, tmp_path):
     ("text", "told"),
     [
         ("{", r"metrics.json' is not JSON .*cyclegan evaluate --run-dir "),
-        ("[1]", "must hold figures by name, num_A, num_B, on_test_images, images among"),
-        ('{"num_A": 4, "num_B": 5}', "must hold figures by name"),
-        (json.dumps({**FIGURES, "truth_AB": "12"}), "damaged.*Received: truth_AB='12'"),
-        (json.dumps({**FIGURES, "truth_AB": None}), "damaged.*Received: truth_AB='None'"),
-        (json.dumps({**FIGURES, "extractor": 5}), "damaged.*Received: extractor='5'"),
-        (json.dumps({**FIGURES, "translators": "g_AB"}), "damaged.*Received: translators="),
-        (json.dumps({**FIGURES, "data_set": []}), r"damaged.*Received: data_set='\[\]'"),
-        (json.dumps({**FIGURES, "images": 5}), r"damaged.*Received: images='5'"),
+        ("[1]", "must contain metrics by name, with num_A, num_B, on_test_images, images"),
+        ('{"num_A": 4, "num_B": 5}', "must contain metrics by name"),
+        (json.dumps({**METRICS, "truth_AB": "12"}), "damaged.*Received: truth_AB='12'"),
+        (json.dumps({**METRICS, "truth_AB": None}), "damaged.*Received: truth_AB='None'"),
+        (json.dumps({**METRICS, "extractor": 5}), "damaged.*Received: extractor='5'"),
+        (json.dumps({**METRICS, "translators": "g_AB"}), "damaged.*Received: translators="),
+        (json.dumps({**METRICS, "data_set": []}), r"damaged.*Received: data_set='\[\]'"),
+        (json.dumps({**METRICS, "images": 5}), r"damaged.*Received: images='5'"),
     ],
 )
-def test_damaged_figures_are_told(text, told, two):
+def test_damaged_metrics_are_told(text, told, two):
     (two[1] / "metrics.json").write_text(text)
     with pytest.raises(ValueError, match=told):
         measured_run.read(two)

@@ -6,15 +6,15 @@ from cyclegan_keras.reports.metric_table import Cell
 BOTH = {"change_AB": 30.0, "change_BA": 20.0}
 
 
-def cells(kind, figures):
+def cells(kind, metrics):
     return {
-        figure.title: [cells.get(way) for way in ("AB", "BA")]
-        for figure, cells in metric_table.rows(kind, figures)
+        metric.title: [cells.get(way) for way in ("AB", "BA")]
+        for metric, cells in metric_table.rows(kind, metrics)
     }
 
 
-def test_each_way_has_the_figures_of_its_own_target():
-    figures = {
+def test_each_way_has_the_metrics_of_its_own_target():
+    metrics = {
         **BOTH,
         "kernel_AB": 0.125,
         "kernel_BA": -0.0625,
@@ -27,30 +27,30 @@ def test_each_way_has_the_figures_of_its_own_target():
         "accuracy_A": 0.9,
         "accuracy_B": 0.8,
     }
-    found = cells(metric_table.FEATURES, figures)
-    # Distance and strength next to each other.
-    assert list(found) == ["kernel distance", "strength"]
-    assert found["kernel distance"] == [
+    found = cells(metric_table.FEATURES, metrics)
+    # KID and classification rate next to each other.
+    assert list(found) == ["KID (kernel distance)", "target-domain classification rate"]
+    assert found["KID (kernel distance)"] == [
         Cell("0.1250", ["untranslated: 0.5000", "halves of real B: 0.0020"]),
         Cell(
             "-0.0625",
             [
                 "untranslated: 0.5000",
                 "halves of real A: 0.0010",
-                "deviation over blocks: 0.0030",
+                "standard deviation over blocks: 0.0030",
             ],
         ),
     ]
     # 10 % of the real A are taken for B as they stand, and 20 % of the real B for A.
-    assert found["strength"] == [
-        Cell("25%", ["real B taken for B: 80%", "untranslated: 10%"]),
-        Cell("75%", ["real A taken for A: 90%", "untranslated: 20%"]),
+    assert found["target-domain classification rate"] == [
+        Cell("25%", ["real B: 80%", "untranslated: 10%"]),
+        Cell("75%", ["real A: 90%", "untranslated: 20%"]),
     ]
 
 
-def test_there_and_back_are_the_figures_of_one_generator_each():
-    figures = {**BOTH, "cycle_A": 1.0, "cycle_B": 2.0, "identity_A": 3.0, "identity_B": 4.0}
-    assert cells(metric_table.CHANGE, figures) == {
+def test_there_and_back_are_the_metrics_of_one_generator_each():
+    metrics = {**BOTH, "cycle_A": 1.0, "cycle_B": 2.0, "identity_A": 3.0, "identity_B": 4.0}
+    assert cells(metric_table.CHANGE, metrics) == {
         "cycle error": [Cell("1.00", []), Cell("2.00", [])],
         # What g_AB does to images of B, and g_BA to those of A.
         "identity error": [Cell("4.00", []), Cell("3.00", [])],
@@ -59,12 +59,12 @@ def test_there_and_back_are_the_figures_of_one_generator_each():
 
 
 def test_what_was_not_measured_is_not_shown():
-    figures = {"change_BA": 20.0, "truth_BA": 12.25, "truth_untranslated": 26.5}
-    assert metric_table.ways(figures) == ["BA"]
-    assert cells(metric_table.TRUTH, figures) == {
+    metrics = {"change_BA": 20.0, "truth_BA": 12.25, "truth_untranslated": 26.5}
+    assert metric_table.ways(metrics) == ["BA"]
+    assert cells(metric_table.TRUTH, metrics) == {
         "mean absolute error": [None, Cell("12.25", ["untranslated: 26.50"])]
     }
-    assert cells(metric_table.LABELS, figures) == {}
+    assert cells(metric_table.LABELS, metrics) == {}
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ def test_what_was_not_measured_is_not_shown():
         ("diversity_AB", "1225%"),
     ],
 )
-def test_every_figure_has_a_row(key, shown):
+def test_every_metric_has_a_row(key, shown):
     found = [
         cell.value
         for kind in metric_table.KINDS
-        for figure, cells in metric_table.rows(kind, {"change_AB": 1.0, key: 12.25})
-        if figure.title != "change" and (cell := cells["AB"])
+        for metric, cells in metric_table.rows(kind, {"change_AB": 1.0, key: 12.25})
+        if metric.title != "change" and (cell := cells["AB"])
     ]
     assert found == [shown]

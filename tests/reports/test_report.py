@@ -19,7 +19,7 @@ from cyclegan_keras import DataLoader, TrainConfig, plotting
 from cyclegan_keras.metrics import evaluator
 from cyclegan_keras.reports import report
 from cyclegan_keras.reports.curves import Curves
-from cyclegan_keras.reports.pictures import Seen
+from cyclegan_keras.reports.pictures import Evaluated
 from tests.colour_features import MeanColours
 
 CHROMIUM = shutil.which("chromium")
@@ -49,14 +49,12 @@ def same(imgs, training):
     return imgs
 
 
-def page_of(
-    folder, loader, extractor=None, config=CONFIG, history=None, is_own=True, **translators
-):
-    judge = evaluator.Judge(loader, extractor)
-    measured = judge.measure(translators)
-    measured.figures["translators"] = [f"{name}.keras" for name in translators]
-    seen = Seen(translators, loader, judge, measured)
-    report.write(folder / "report.html", "a <run>", config, seen, history or Curves(), is_own)
+def page_of(folder, loader, extractor=None, config=CONFIG, history=None, is_own=True, **generators):
+    tested = evaluator.Evaluator(loader, extractor)
+    results = tested.evaluate(generators)
+    results.metrics["translators"] = [f"{name}.keras" for name in generators]
+    evaluated = Evaluated(generators, loader, tested, results)
+    report.write(folder / "report.html", "a <run>", config, evaluated, history or Curves(), is_own)
     return (folder / "report.html").read_text("utf-8")
 
 
@@ -79,25 +77,27 @@ def headings(page):
     return re.findall(r"<h2>(.*?)</h2>", page)
 
 
-def test_all_of_it_is_there_and_the_faults_come_first(whole):
+def test_all_of_it_is_there_and_the_problems_come_first(whole):
     page = (whole / "report.html").read_text("utf-8")
     text = words(page)
     assert headings(page) == [
-        "Figures",
-        "Images at random",
+        "Metrics",
+        "Random images",
         "The best and the worst",
         "Nearest training images",
-        "How the training went",
+        "Training curves",
         "Settings",
     ]
     assert text.startswith("a <run>: how good is it? Data set small_fruit")
-    assert "measured on 4 test images of A and 4 of B · features of colours of <quarters>" in text
+    assert "evaluated on 4 test images of A and 4 of B · features of colours of <quarters>" in text
     assert "g_AB.keras, g_BA.keras" in text
-    assert text.index("g_AB copies its input") < text.index("Figures")
-    assert "No fault was seen" not in text
-    # Every figure by features says which they are.
-    assert "By features: colours of <quarters>" in text
-    assert text.index("kernel distance (lower") < text.index("strength (higher")
+    assert text.index("g_AB copies its input") < text.index("Metrics")
+    assert "No problem was found" not in text
+    # Every metric by features says which they are.
+    assert "Feature metrics: colours of <quarters>" in text
+    assert text.index("KID (kernel distance) (lower") < text.index(
+        "target-domain classification rate (higher"
+    )
     # 2 × 4 at random of 4 pictures each, 2 × 4 the best and the worst, 2 × 4 neighbours of 5.
     assert page.count("<img ") == 32 + 32 + 40
     assert page.count("<svg ") == 3 + 4
@@ -118,11 +118,14 @@ def test_nothing_is_fetched(whole):
 def test_without_an_extractor_it_says_what_is_missing(loader, tmp_path):
     text = words(page := page_of(tmp_path, loader, g_AB=negative, g_BA=negative))
     assert "no extractor" in text
-    assert "No fault was seen. Looked for: generators that copy their input; to look for" in text
-    assert "Distance, strength and diversity are missing" in text
-    assert "Left out: which images are alike" in text
+    assert (
+        "No problem was found. Checked for: generators that copy their input; further checks need"
+        in text
+    )
+    assert "KID, FID and the other feature metrics are missing" in text
+    assert "Left out, because similarity is measured with the features" in text
     assert "kernel distance" not in text
-    assert "There is no history.csv with losses in this run." in text
+    assert "This run has no history.csv with losses." in text
     assert "<svg" not in page
 
 
@@ -133,10 +136,12 @@ def test_one_way_and_no_test_images(fruit_dir, tmp_path):
     config = TrainConfig.make(model="pix2pix", image_size=32)
     page = page_of(tmp_path, loader, MeanColours(), config, g_BA=negative)
     text = words(page)
-    assert "measured on 6 training images of A and 6 of B" in text
-    assert "Without test images of both domains, all of this was measured on training" in text
-    assert "The networks were trained on them, so" in text
-    assert "among 500 training images of set at most, evenly spaced. B → A" in text
+    assert "evaluated on 6 training images of A and 6 of B" in text
+    assert (
+        "There are no test images of both domains, so everything was evaluated on training" in text
+    )
+    assert "The networks were trained on them, so the metrics may be too good." in text
+    assert "among at most 500 evenly spaced training images of set. B → A" in text
     assert "The best and the worst" not in headings(page)
     assert "A → B" not in text
     assert "lambda_cycle not of this model" in text
@@ -144,9 +149,9 @@ def test_one_way_and_no_test_images(fruit_dir, tmp_path):
     # Of another data set, nobody knows.
     page = page_of(tmp_path, loader, MeanColours(), config, is_own=False, g_BA=negative)
     text = words(page)
-    assert "If they are among those that the networks were trained on, it may be better" in text
+    assert "If the networks were trained on them, the metrics may be too good." in text
     assert "The networks were trained on them" not in text
-    assert "That is the data set of --data-dir ; the run may have been trained on another" in text
+    assert "This is the data set of --data-dir ; the run may have been trained on another" in text
 
 
 def test_settings_that_were_chosen_stand_out():
@@ -188,40 +193,40 @@ def test_only_what_was_chosen_stands_out(given, changed):
 
 
 def test_discriminators_that_have_won_or_lost_at_the_end_are_named():
-    def faults(accuracy, loss, config=CONFIG, name="d_A", before=None):
+    def problems(accuracy, loss, config=CONFIG, name="d_A", before=None):
         shares, losses = [0.7, before or accuracy, accuracy], [0.2, loss, loss]
         curves = {f"{name}_acc": ([1, 2, 3], shares), f"{name}_loss": ([1, 2, 3], losses)}
-        return report.faults({"change_AB": 1.0}, Curves(curves), config)
+        return report.problems({"change_AB": 1.0}, Curves(curves), config)
 
-    copies, wins = faults(0.995, 0.01)
+    copies, wins = problems(0.995, 0.01)
     assert copies.startswith("g_AB copies its input")
-    assert wins.startswith("d_A always wins (99.5% right)")
-    assert faults(0.3, 0.5)[1].startswith("d_A always loses (loss 0.50;")
-    assert len(faults(0.3, 0.5, before=0.6)) == 1
+    assert wins.startswith("d_A always wins (accuracy 99.5%)")
+    assert problems(0.3, 0.5)[1].startswith("d_A always loses (loss 0.50;")
+    assert len(problems(0.3, 0.5, before=0.6)) == 1
     # Rows are held beside each other by their steps: of the second, the loss was no number.
     torn = {"d_A_acc": ([1, 2, 3], [0.3, 0.9, 0.3]), "d_A_loss": ([1, 3], [0.5, 0.5])}
-    assert report.faults({}, Curves(torn), CONFIG)[0].startswith("d_A always loses")
+    assert report.problems({}, Curves(torn), CONFIG)[0].startswith("d_A always loses")
     never = {"d_A_acc": ([1], [1.0]), "d_A_loss": ([2], [0.0])}
-    assert report.faults({}, Curves(never), CONFIG) == []
-    assert len(faults(0.7, 0.2)) == 1
+    assert report.problems({}, Curves(never), CONFIG) == []
+    assert len(problems(0.7, 0.2)) == 1
     # Scores of no right side, and a loss that has other ends.
-    assert len(faults(0.3, 0.5, TrainConfig(objective="wasserstein"))) == 1
-    assert len(faults(0.3, 0.8, TrainConfig(objective="log_likelihood"))) == 1
+    assert len(problems(0.3, 0.5, TrainConfig(objective="wasserstein"))) == 1
+    assert len(problems(0.3, 0.8, TrainConfig(objective="log_likelihood"))) == 1
     pairs = TrainConfig.make(model="pix2pix")
-    assert faults(1.0, 0.0, pairs, "d")[1].startswith("d always wins")
-    assert len(report.faults({"change_AB": 1.0}, Curves(), CONFIG)) == 1
-    (parts,) = report.faults({}, Curves(), TrainConfig(enlarge=8.0))
+    assert problems(1.0, 0.0, pairs, "d")[1].startswith("d always wins")
+    assert len(report.problems({"change_AB": 1.0}, Curves(), CONFIG)) == 1
+    (parts,) = report.problems({}, Curves(), TrainConfig(enlarge=8.0))
     assert parts.startswith("Trained at another scale")
 
 
-def test_distance_and_strength_are_drawn_first_and_side_by_side():
-    drawings = report.figure_drawings(HISTORY)
+def test_kid_and_classification_rate_are_drawn_first_and_side_by_side():
+    drawings = report.metric_drawings(HISTORY)
     titles = [re.findall(r">([^<]*better\)|ear|eye[^<]*)<", text) for text in drawings]
     # And never those of two extractors over each other.
     assert titles == [
-        ["kernel distance (lower is better)", "eye &lt;$&gt;"],
-        ["strength (higher is better)", "eye &lt;$&gt;"],
-        ["kernel distance (lower is better)", "ear"],
+        ["KID (kernel distance) (lower is better)", "eye &lt;$&gt;"],
+        ["target-domain classification rate (higher is better)", "eye &lt;$&gt;"],
+        ["KID (kernel distance) (lower is better)", "ear"],
         ["mean absolute error (lower is better)"],
     ]
     assert ">A → B<" in drawings[0]
@@ -239,9 +244,9 @@ def test_the_learning_rate_is_a_curve():
 
 def test_losses_are_drawn_logarithmically_where_that_is_possible():
     def scale(values, is_loss=True):
-        figure = plotting.step_curves("x", {"a": ([1, 2], values)}, is_loss)
-        assert list(figure.axes[0].lines[0].get_ydata()) == values
-        return figure.axes[0].get_yscale()
+        metric = plotting.step_curves("x", {"a": ([1, 2], values)}, is_loss)
+        assert list(metric.axes[0].lines[0].get_ydata()) == values
+        return metric.axes[0].get_yscale()
 
     assert scale([0.5, 50.0]) == "log"
     # As a hinge loss may be, and the Wasserstein objective's.

@@ -69,14 +69,14 @@ def test_folders_of_others_are_passed_by(tmp_path, monkeypatch):
         ({}, "fruit"),
         ({"keep": 5, "tensorboard": True, "sample_interval": 3, "data_dir": "moved"}, "fruit"),
         # It would come to another end.
-        ({"stop_when_stale": 3}, "fruit-2"),
+        ({"patience": 3}, "fruit-2"),
         ({"epochs": 9}, "fruit-2"),
         ({"seed": 1}, "fruit-2"),
     ],
 )
 def test_what_comes_to_the_same_end_is_the_same_command(changed, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    settings = {"epochs": 8, "evaluate_every": 5, "stop_when_stale": 2}
+    settings = {"epochs": 8, "evaluate_every": 5, "patience": 2}
     with run_folder.opened(TrainConfig(**settings), "fruit") as folder:
         run_folder.write_settings(folder, TrainConfig(**settings))
     with run_folder.opened(TrainConfig(**{**settings, **changed}), "fruit", images={}) as folder:
@@ -87,7 +87,7 @@ def test_what_is_there_is_never_overwritten(tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
     (folder / "holiday.jpg").write_bytes(b"dear")
-    with pytest.raises(FileExistsError, match="is no run, and nothing is overwritten"):
+    with pytest.raises(FileExistsError, match="is not a run, and nothing is overwritten"):
         run_folder.opened(config(folder), "fruit").__enter__()
     with pytest.raises(FileExistsError):
         run_folder.check_folder(config(__file__))
@@ -145,7 +145,7 @@ def test_on_a_disk_without_locks_it_is_told_and_trained(name, tmp_path, monkeypa
     warnings = capsys.readouterr().err.splitlines()
     if name != "ENOSYS":
         assert len(warnings) == 2
-        assert "knows no locks" in warnings[0]
+        assert "does not support locks" in warnings[0]
         assert os.strerror(number) in warnings[0]
     number = errno.EIO
     with pytest.raises(OSError, match=os.strerror(errno.EIO)):
@@ -165,20 +165,20 @@ def test_what_a_killed_process_had_begun_to_write_is_removed(tmp_path):
     assert left == {"config.json", ".mine", ".lock", "samples/0_9.png"}
 
 
-def test_a_run_is_finished_when_it_has_the_figures_of_all_its_epochs(tmp_path):
-    assert record.figures_if_finished(TrainConfig()) is None
-    assert record.figures_if_finished(config(tmp_path)) is None
+def test_a_run_is_finished_when_it_has_the_metrics_of_all_its_epochs(tmp_path):
+    assert record.metrics_if_finished(TrainConfig()) is None
+    assert record.metrics_if_finished(config(tmp_path)) is None
     (tmp_path / "metrics.json").write_text(json.dumps({"epochs": 5, "truth_AB": 3.0}))
-    assert record.figures_if_finished(config(tmp_path, epochs=5))["truth_AB"] == 3.0
-    assert record.figures_if_finished(config(tmp_path, epochs=4)) is not None
-    assert record.figures_if_finished(config(tmp_path, epochs=6)) is None
+    assert record.metrics_if_finished(config(tmp_path, epochs=5))["truth_AB"] == 3.0
+    assert record.metrics_if_finished(config(tmp_path, epochs=4)) is not None
+    assert record.metrics_if_finished(config(tmp_path, epochs=6)) is None
     (tmp_path / "metrics.json").write_text("{")
     with pytest.raises(ValueError, match="is not JSON"):
-        record.figures_if_finished(config(tmp_path))
+        record.metrics_if_finished(config(tmp_path))
     (tmp_path / "metrics.json").write_text("[1, 2]")
-    with pytest.raises(ValueError, match="must hold figures by name"):
-        record.figures_if_finished(config(tmp_path))
+    with pytest.raises(ValueError, match="must contain metrics by name"):
+        record.metrics_if_finished(config(tmp_path))
     for name, odd in (("epochs", "8"), ("epochs", None), ("stopped_at_step", "x")):
         (tmp_path / "metrics.json").write_text(json.dumps({"epochs": 8, name: odd}))
-        with pytest.raises(ValueError, match=rf"is damaged. Take it out. Received: {name}='{odd}'"):
-            record.figures_if_finished(config(tmp_path))
+        with pytest.raises(ValueError, match=rf"is damaged. Remove it. Received: {name}='{odd}'"):
+            record.metrics_if_finished(config(tmp_path))

@@ -1,6 +1,7 @@
 """A training that is broken off at any step and gone on with is the training without a break."""
 
 import csv
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.metrics.monitors import MONITORS
 from cyclegan_keras.runs import session
 from cyclegan_keras.runs.run_data import make_loader
 from cyclegan_keras.runs.session import MAX_ATTEMPTS, Attempts, Session
@@ -155,7 +157,7 @@ def test_a_loss_that_is_no_number_stops_the_run_at_its_last_good_state(small, me
     paths_A, paths_B = run.loader.batch_paths(4, (0, 1), 1)
     assert len(paths_A) == len(paths_B) == 2
     assert all(repr(str(path)) in words for path in [*paths_A, *paths_B])
-    assert "g_AB.keras and g_BA.keras are of the last good checkpoint" in words
+    assert "g_AB.keras and g_BA.keras come from the last good checkpoint" in words
     assert "after 1 epoch" in words
     assert "--on-nan rollback" in words
     for path in (run.folder / "checkpoints").iterdir():
@@ -172,7 +174,7 @@ def test_or_it_goes_back_and_on_with_the_images_in_another_order(small, mended, 
     batches = break_at(run, 4)
     run.train()
     assert "g_loss is not finite" in (err := capsys.readouterr().err)
-    assert "Back to checkpoint-000002, after 1 epoch." in err
+    assert "Going back to checkpoint-000002, after 1 epoch." in err
     # 4 steps, the last one broken, which shows at the epoch's end; then epochs 2 and 3 in full.
     assert len(batches) == 4 + 4
     assert not np.array_equal(batches[2][0], batches[4][0])
@@ -185,9 +187,47 @@ def test_or_it_goes_back_and_on_with_the_images_in_another_order(small, mended, 
 def test_but_not_for_ever(small, mended, tmp_path):
     run = small(tmp_path, on_nan="rollback")
     batches = break_at(run, *range(3, 99))
-    with pytest.raises(ValueError, match=f"Stopped, {MAX_ATTEMPTS} times in vain"):
+    with pytest.raises(ValueError, match=f"Stopped after going back {MAX_ATTEMPTS} times"):
         run.train()
     assert 2 + 1 + MAX_ATTEMPTS <= len(batches) <= 2 + 2 * (1 + MAX_ATTEMPTS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "blind_loss"),
+    [({}, 0.25), ({"objective": "wasserstein"}, None), ({"model": "pix2pix"}, np.log(2))],
+)
+def test_generators_are_evaluated_as_the_settings_say(
+    settings, blind_loss, loader, tiny_gan, tmp_path, monkeypatch
+):
+    class Asked(Exception):  # noqa: N818, not an error
+        pass
+
+    def evaluation(*args, **kwargs):
+        raise Asked(args, kwargs)
+
+    monkeypatch.setattr(session, "Evaluation", evaluation)
+    config = TrainConfig.make(
+        **{**TINY, **settings},
+        **{"evaluate_every": 7, "monitor": "ground_truth", "patience": 4},
+    )
+    evaluator = object()
+    with pytest.raises(Asked) as caught:
+        Session(tiny_gan, loader, config, tmp_path, evaluator).train()
+    args, kwargs = caught.value.args
+    assert args[:4] == (evaluator, MONITORS["truth"], 7, tmp_path)
+    assert kwargs["patience"] == 4
+    assert kwargs["settings"] == config.info.settings
+    assert kwargs["blind_loss"] == (blind_loss and pytest.approx(blind_loss, rel=1e-6))
+    # Without `evaluate_every`, nobody asks for one.
+    never = Session(
+        tiny_gan,
+        loader,
+        dataclasses.replace(config, evaluate_every=0),
+        tmp_path,
+        evaluator,
+    )
+    monkeypatch.setattr(session.loop, "run", lambda *args, **kwargs: None)
+    assert never.train() is None
 
 
 def test_a_fault_is_the_same_until_an_epoch_further():
@@ -212,7 +252,7 @@ def test_without_any_checkpoint_there_is_nothing_to_go_back_to(
     monkeypatch.setattr(CheckpointStore, "save", full)
     run = small(tmp_path)
     break_at(run, 2)
-    with pytest.raises(ValueError, match="There is no good checkpoint to go back to"):
+    with pytest.raises(ValueError, match="There is no earlier checkpoint to go back to"):
         run.train()
     assert not (run.folder / "g_AB.keras").exists()
 

@@ -98,7 +98,7 @@ def test_generators_of_files(trained, tmp_path, what):
     taken = warm_start.start_from(new, sources[what])
     assert_same(new.g_AB, model.translators["g_AB"])
     assert taken.optimizers == []
-    assert str(taken).endswith(f"; all optimizers anew; {', '.join(taken.anew)} anew")
+    assert str(taken).endswith(f"; new optimizer states; random weights of {', '.join(taken.anew)}")
     assert {"d_A", "d_B"} <= set(taken.anew)
     if what == "one":
         assert "g_BA" in taken.anew
@@ -111,7 +111,7 @@ def test_generators_of_files(trained, tmp_path, what):
 def test_models_made_by_hand_take_them_too(trained):
     folder, model, config = trained
     gan = CycleGAN(**TrainConfig.make(config, seed=7).model_settings())
-    assert "Begins with g_AB, g_BA" in str(cyclegan_keras.start_from(gan, folder))
+    assert "Starts with g_AB, g_BA" in str(cyclegan_keras.start_from(gan, folder))
     assert_same(gan.d_B, model.d_B)
     settings = config.model_settings()
     networks = ("img_shape", "gf", "generator", "num_blocks", "upsampling", "padding", "norm")
@@ -123,7 +123,7 @@ def test_models_made_by_hand_take_them_too(trained):
     other = Pix2Pix(
         **{name: settings[name] for name in networks}, df=2, dropout=0.0, direction="B-to-A"
     )
-    with pytest.raises(ValueError, match=r"Call the file g_BA\.keras"):
+    with pytest.raises(ValueError, match=r"Rename it to g_BA\.keras"):
         cyclegan_keras.start_from(other, folder / "g_AB.keras")
 
 
@@ -163,8 +163,8 @@ def test_a_run_that_began_so_needs_its_source_no_more(trained, tmp_path, fruit_d
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--from", "nowhere"], "/nowhere' to begin with"),
-        (["--from", "empty"], "/empty': neither a run"),
+        (["--from", "nowhere"], "/nowhere' to start from"),
+        (["--from", "empty"], "/empty'. Give --from a run"),
         (["--from", "notes.txt"], "takes a run's folder or .keras files"),
         (["--from", "empty", "notes.txt"], "one folder, or one or more .keras files"),
         (

@@ -1,4 +1,4 @@
-"""The parts of a `.keras` file that nobody vouches for: no more of them than Keras writes."""
+"""Reads untrusted `.keras` files, which must have exactly the parts that Keras writes."""
 
 import errno
 import os
@@ -9,19 +9,19 @@ import zipfile
 import zlib
 from typing import IO, NamedTuple
 
-# What Keras writes. It does not read the first when it loads a model.
+# The parts that Keras writes. It does not read the first one when it loads a model.
 METADATA, CONFIG, WEIGHTS = MEMBERS = ("metadata.json", "config.json", "model.weights.h5")
 
-# The paper's ResNet is described in 70 kB, and weighs 45 MB.
+# The description of the paper's ResNet has 70 kB, its weights 45 MB.
 MAX_TEXT = 10**6
-# Loading takes about three times what the weights do.
+# Loading needs about three times the memory of the weights.
 MAX_WEIGHTS = 2 * 10**9
-# Keras does not compress. Whoever packs the file again, saves a tenth of the weights.
+# Keras does not compress. Compressing the file again saves a tenth of the weights.
 MAX_GROWTH = 10
 
 CHUNK = 2**20
 
-# Of the methods, these alone are sure to give no more bytes at a time than are asked for.
+# Only these methods never return more bytes at a time than requested.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 # The end of a zip file without a comment: where its table of contents is, and how long.
@@ -29,7 +29,7 @@ _END = struct.Struct("<4s4H2LH")
 _END64_LOCATOR_SIZE = 20
 _MAX_CONTENTS = 2**16
 
-# First bytes, from where on, and what they tell.
+# First bytes, their offset, and the type of file that they indicate.
 _KINDS = (
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file (.h5), in which Keras would not look out for code"),
     (0, b"\x80", "a pickle or an old PyTorch file, whose loading runs code"),
@@ -47,7 +47,7 @@ _SUFFIXES = {
 
 
 class Parts(NamedTuple):
-    """What was in a file.
+    """The contents of a file.
 
     Attributes:
         config: The model's description, as JSON.
@@ -59,7 +59,7 @@ class Parts(NamedTuple):
 
 
 def unpack(path: str | bytes | os.PathLike, folder: pathlib.Path) -> Parts:
-    """Takes a `.keras` file apart, without looking at what the parts say.
+    """Reads the parts of a `.keras` file, without interpreting them.
 
     Args:
         path: Of the file.
@@ -80,7 +80,7 @@ def unpack(path: str | bytes | os.PathLike, folder: pathlib.Path) -> Parts:
             with zipfile.ZipFile(file) as archive:
                 members = _choose(archive.infolist(), os.fstat(file.fileno()).st_size)
                 config = _read(archive, members[CONFIG])
-                _read(archive, members[METADATA])  # For nothing but its checksum.
+                _read(archive, members[METADATA])  # Only to verify its checksum.
                 return Parts(config, _extract(archive, members[WEIGHTS], folder / WEIGHTS))
         except (
             EOFError,
@@ -92,14 +92,14 @@ def unpack(path: str | bytes | os.PathLike, folder: pathlib.Path) -> Parts:
         ) as error:
             raise ValueError(f"it is damaged: {error}") from error
         except OSError as error:
-            if error.errno == errno.EINVAL:  # A place before the beginning.
+            if error.errno == errno.EINVAL:  # A negative offset.
                 raise ValueError("it is damaged: its parts are where nothing can be") from error
             raise
 
 
 def _open(path: str | bytes | os.PathLike) -> IO[bytes]:
     try:
-        # Else a pipe would be waited for.
+        # Otherwise, it would wait for a pipe.
         number = os.open(
             path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         )
@@ -119,7 +119,7 @@ def _kind_of_folder(path: str | bytes | os.PathLike) -> str:
 
 
 def _check_ends(file: IO[bytes], suffix: str) -> None:
-    """Looks at the first and last bytes, so that `zipfile` gets no table of contents to choke on.
+    """Checks the first and last bytes, so that `zipfile` gets no excessive table of contents.
 
     It reads a whole table at once, however long that is.
     """
@@ -147,7 +147,7 @@ def _kind_of_file(head: bytes, suffix: str) -> str:
             return f"it seems to be {kind}"
     if suffix in _SUFFIXES:
         return f"it seems to be {_SUFFIXES[suffix]}"
-    # Cut off, it has its beginning.
+    # A truncated file has only its beginning.
     return "it is damaged: its end is missing" if head.startswith(b"PK") else "it is no zip file"
 
 
@@ -172,7 +172,7 @@ def _choose(infos: list[zipfile.ZipInfo], size: int) -> dict[str, zipfile.ZipInf
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     with archive.open(info) as source:
-        # Of what is announced, which was checked; the checksum would not fit if there were more.
+        # The announced size was checked; with more bytes, the checksum would differ.
         return source.read(info.file_size + 1)
 
 
@@ -188,7 +188,7 @@ def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: pathlib.Pa
 
 
 def pack(config: str, weights: pathlib.Path, target: pathlib.Path) -> None:
-    """Puts checked parts together again.
+    """Puts verified parts together again.
 
     Args:
         config: The model's description, as JSON.

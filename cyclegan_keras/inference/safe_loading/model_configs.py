@@ -65,11 +65,11 @@ _REGISTRABLE = (
 
 
 def checked(config: bytes) -> str:
-    """Makes sure that a description of a model names nothing but layers and the like.
+    """Checks that the description of a model contains only known layers and the like.
 
-    They may be some of Keras's, this package's, and those that the running program has registered
-    with `keras.saving.register_keras_serializable`. How the model was compiled is left out, of it
-    and of models in it, because it would be made use of there.
+    Known are some of Keras's, this package's, and those that the program has registered with
+    `keras.saving.register_keras_serializable`. Compile settings of the model and of nested models
+    are removed, because loading would use them.
 
     Args:
         config: The `config.json` of a `.keras` file.
@@ -97,7 +97,7 @@ def _refuse_constant(name: str) -> float:
 
 
 def _count(value: Any, depth: int) -> int:
-    """Checks everything in a value, and counts the objects in it as often as they are called."""
+    """Checks a value recursively, and counts each object in it as often as it is called."""
     if not depth:
         raise ValueError(f"its description is nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, list):
@@ -167,7 +167,7 @@ def _registered(name: str | None) -> Any:
 
 
 def _check_nodes(nodes: Any) -> None:
-    """Each call must be on the output of a layer: on anything else it would be done right away."""
+    """Checks that each call is on the output of a layer; others would run during loading."""
     if not isinstance(nodes, list) or not all(
         isinstance(node, dict) and node.keys() == {"args", "kwargs"} and _has_tensor(node)
         for node in nodes

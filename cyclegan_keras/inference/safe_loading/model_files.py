@@ -1,4 +1,4 @@
-"""Loading models from files that nobody vouches for."""
+"""Loads models from untrusted files."""
 
 import contextlib
 import os
@@ -27,10 +27,10 @@ _registration.register()  # What a file may name.
 
 
 def load_generator(path: images.PathLike) -> keras.Model:
-    """Loads a translator that training has saved, running no code from the file.
+    """Loads a saved generator, without running code from the file.
 
     Args:
-        path: Of a `.keras` file, which may be anyone's; see `load_model`.
+        path: A `.keras` file, which need not be trusted; see `load_model`.
 
     Returns:
         A model from images to images of the same shape, float32 in [-1, 1], with this package's
@@ -52,16 +52,16 @@ def load_generator(path: images.PathLike) -> keras.Model:
 
 
 def load_model(path: images.PathLike) -> keras.Model:
-    """Loads a model of any shape that Keras has saved, running no code from the file.
+    """Loads any model that Keras has saved, without running code from the file.
 
-    The file may be anyone's. Before anything is made of it, it is made sure that it is a `.keras`
-    file with the parts that Keras writes and no others, that its description names only layers of
-    Keras for images, this package's, and those that the running program has registered with
-    `keras.saving.register_keras_serializable`, and that its weights are plain numbers. Loading
-    takes about three times the memory of the weights, which may have 2 GB.
+    The file need not be trusted. Before anything is built from it, these are checked: it is a
+    `.keras` file with the parts that Keras writes and no others; its description contains only
+    layers of Keras for images, layers of this package, and those that the program has registered
+    with `keras.saving.register_keras_serializable`; its weights are plain numbers. Loading needs
+    about three times the memory of the weights, which may have up to 2 GB.
 
     Args:
-        path: Of a `.keras` file.
+        path: A `.keras` file.
 
     Returns:
         The model, not compiled.
@@ -115,7 +115,7 @@ def _build(path: pathlib.Path, num_weights: int) -> keras.Model:
 
 
 def _in_words(said: object) -> str:
-    """The first line, not too long, and with nothing in it that would move a cursor."""
+    """Returns the first line of a message, shortened, without control characters."""
     # Before this, Keras repeats the whole description.
     reason = str(said).rpartition("Exception encountered: ")[2]
     lines = [line.strip() for line in reason.splitlines() if line.strip()]
@@ -126,9 +126,9 @@ def _in_words(said: object) -> str:
 
 @contextlib.contextmanager
 def _no_more_weights_than(num_weights: int) -> Iterator[None]:
-    """Lets no more weights be made inside than a file has, give or take a few that none keeps.
+    """Allows only as many weights to be created as the file has, plus a few temporary ones.
 
-    A number of ten digits in a description is enough for more than any memory holds.
+    Otherwise, a single large number in a description could exhaust the memory.
     """
     limit = 2 * num_weights + 1000
     made = 0

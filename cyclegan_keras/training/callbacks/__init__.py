@@ -1,4 +1,4 @@
-"""What hangs on the training loop."""
+"""Callbacks of the training loop."""
 
 from cyclegan_keras.training.callbacks.book import book_callbacks
 from cyclegan_keras.training.callbacks.learning_rate import LearningRateDecay

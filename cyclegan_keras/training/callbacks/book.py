@@ -1,4 +1,4 @@
-"""What `CycleGAN.train` hangs on the loop by itself."""
+"""The default callbacks of `CycleGAN.train`."""
 
 import pathlib
 
@@ -11,14 +11,14 @@ from cyclegan_keras.training.callbacks.samples import SampleGrid, writes_samples
 
 
 def book_callbacks(loader: DataLoader, sample_interval: int) -> list[keras.callbacks.Callback]:
-    """What `CycleGAN.train` shows by itself: progress, and samples in `images/<dataset>/`.
+    """Creates a progress bar, and sample grids in `images/<dataset>/`.
 
     Args:
-        loader: Where the samples come from.
-        sample_interval: Steps between two pictures.
+        loader: Loads the sample images.
+        sample_interval: Steps between two sample grids.
 
     Returns:
-        Callbacks.
+        The callbacks.
 
     Reference:
         *GANs in Action*, listing 9.6.

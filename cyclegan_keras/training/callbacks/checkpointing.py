@@ -1,4 +1,4 @@
-"""Writing checkpoints while a model is trained, and bringing a model back to one."""
+"""Writes checkpoints during a training, and restores a model from one."""
 
 import threading
 import time
@@ -12,17 +12,17 @@ from cyclegan_keras.training.faults import NotFinite, NotFiniteGuard, tolerated
 
 
 def variables_of(model: Any) -> dict[str, Any]:
-    """Names everything in a model that changes when it is trained.
+    """Collects all variables of a model that change during training.
 
     Args:
         model: A `CycleGAN`, a `Pix2Pix`, or another Keras model with `optimizers`.
 
     Returns:
-        Keras variables by name: the weights of the networks, what image pools hold, the state of
-        every random stream and of dropout, and for each optimizer its moments, moving averages,
+        Keras variables by name: the weights of the networks, the contents of image pools, the
+        states of random streams and dropout, and for each optimizer its moments, moving averages,
         loss scale, learning rate and step.
     """
-    # By place, since Keras's own names count up over all models that a process has made.
+    # Named by position, since Keras numbers its own names through the whole process.
     found = {f"model/{place:04d}": v for place, v in enumerate(model.variables)}
     for number, optimizer in enumerate(model.optimizers):
         named = {
@@ -33,14 +33,14 @@ def variables_of(model: Any) -> dict[str, Any]:
 
 
 def restore(model: Any, checkpoint: Checkpoint) -> None:
-    """Gives a model's variables the values that they had.
+    """Restores the variables of a model.
 
     Args:
-        model: Made with the same settings as the one that was saved.
+        model: Created with the same settings as the saved one.
         checkpoint: From a `CheckpointStore`.
 
     Raises:
-        ValueError: If it is of another model. Nothing is changed then.
+        ValueError: If the checkpoint is of another model. Nothing is changed then.
     """
     variables = variables_of(model)
     shapes = {name: tuple(v.shape) for name, v in variables.items()}
@@ -51,26 +51,27 @@ def restore(model: Any, checkpoint: Checkpoint) -> None:
         )
         raise ValueError(
             f"The checkpoint {str(checkpoint.path)!r} is of another model: of "
-            f"{len(variables)} variables, {len(odd)} have another shape or are not there, such as "
-            f"{odd[0]} ({shapes.get(odd[0])} here, {found.get(odd[0])} there). Was it made by "
-            "another version of this package?"
+            f"{len(variables)} variables, {len(odd)} have another shape or are missing, such as "
+            f"{odd[0]} ({shapes.get(odd[0])} here, {found.get(odd[0])} there). If another version "
+            "of this package wrote it, resume with that version."
         )
     for name, variable in variables.items():
         variable.assign(checkpoint.variables[name])
 
 
 class Checkpointing(keras.callbacks.Callback):
-    """Writes a checkpoint before the first step, every so often, and at the end of each epoch.
+    """Writes a checkpoint before the first step, at intervals, and at the end of each epoch.
 
-    It is written in a thread: the training waits while its variables are copied and, at the end of
-    an epoch, until the write before is done. Hang it on behind all callbacks with a state. On a
-    full disk there is a warning, and the next one is tried when it is due.
+    A thread writes it: the training waits only while the variables are copied and, at the end of an
+    epoch, for the previous write. Place it behind all callbacks with a state. If the disk is full,
+    there is a warning, and the next checkpoint is tried when it is due.
 
     Args:
-        store: Where to.
-        interval: Minutes between two, at least; 0 writes one as soon as the last one is written.
-        guard: Asked before each, so that none is made of a model that is broken.
-        about: What else to remember, as JSON has it.
+        store: Stores the checkpoints.
+        interval: Minimum number of minutes between two; 0 writes one as soon as the previous one is
+            written.
+        guard: Asked before each checkpoint, so that no broken model is saved.
+        about: Further information to save, as JSON can hold it.
     """
 
     def __init__(
@@ -86,15 +87,15 @@ class Checkpointing(keras.callbacks.Callback):
         self._writer: threading.Thread | None = None
         self._error: BaseException | None = None
         self._begun = False
-        # Of what was written last: epoch and step.
+        # Epoch and step of the last checkpoint.
         self._place: tuple[int, int] | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Remembers that nothing of this training is written yet."""
+        """Notes that no checkpoint of this training is written yet."""
         self._begun = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Writes the state before the first step, unless it came from a checkpoint."""
+        """Writes the state before the first step, unless it was restored."""
         if self._begun:
             return
         self._begun, self._place = True, self._now()
@@ -104,28 +105,29 @@ class Checkpointing(keras.callbacks.Callback):
             self.take()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Writes one if it is time."""
+        """Writes a checkpoint if it is due."""
         if self._writer is not None and not self._writer.is_alive():
             self.wait()
         if self._writer is None and time.monotonic() >= self._due:
             self.take()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Writes one."""
+        """Writes a checkpoint."""
         self.take()
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Lets the last write end. What went wrong with it is told by `wait`."""
+        """Waits for the last write. Its errors are raised by `wait`."""
         if self._writer is not None:
             self._writer.join()
 
     def take(self) -> None:
-        """Copies the state of everything and begins to write it, after the last write is done.
+        """Copies the state and starts writing it, after the previous write is done.
 
-        Does nothing if the last one was of the same step.
+        Does nothing if the previous checkpoint was of the same step.
 
         Raises:
-            NotFinite: If a loss or a weight is not finite. Nothing is written then, or was.
+            NotFinite: If a loss, or a weight of the previous write, is not finite. Nothing is
+                written then.
         """
         self.wait()
         self._guard.check()
@@ -142,7 +144,7 @@ class Checkpointing(keras.callbacks.Callback):
         self._writer.start()
 
     def wait(self) -> None:
-        """Waits until what was begun is written; a full disk is a warning.
+        """Waits for the current write; a full disk leads to a warning.
 
         Raises:
             NotFinite: If a weight was not finite, so that nothing was written.
@@ -169,12 +171,12 @@ class Checkpointing(keras.callbacks.Callback):
 
 
 def not_finite(arrays: dict[str, np.ndarray]) -> list[str]:
-    """Finds arrays with an infinite value or one that is no number.
+    """Finds arrays that contain infinity or NaN.
 
     Args:
         arrays: By name.
 
     Returns:
-        The names of those.
+        Their names.
     """
     return [name for name, array in arrays.items() if not np.isfinite(array).all()]

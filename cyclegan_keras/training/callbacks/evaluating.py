@@ -1,18 +1,20 @@
-"""Measuring translators while they are trained: whether they still improve, and what is wrong."""
+"""Evaluation during training: it keeps the best generators, names problems, and stops early."""
 
 import contextlib
-import dataclasses
 import logging
 import pathlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import keras
 import numpy as np
 
 from cyclegan_keras._text import counted
-from cyclegan_keras.training.callbacks.best import BestTranslators, Ruler
+from cyclegan_keras.metrics import diagnostics
+from cyclegan_keras.metrics.evaluator import Evaluator, generator_metrics
+from cyclegan_keras.metrics.monitors import Monitor
+from cyclegan_keras.training.callbacks.best import BestGenerators
 from cyclegan_keras.training.faults import NotFinite, NotFiniteGuard
 from cyclegan_keras.training.intervals import EveryFewSteps
 from cyclegan_keras.training.progress import MeanLogs
@@ -20,175 +22,166 @@ from cyclegan_keras.training.progress import MeanLogs
 _log = logging.getLogger(__name__)
 
 Sink = Callable[[int, dict[str, float], str | None], None]
-_Looks = dict[str, list[float]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Judging:
-    """Who judges translators, and by what.
-
-    The training knows none of it, and is handed this.
-
-    Attributes:
-        measure: From generators by name to figures by name, those of `quality.Judge`.
-        ruler: The figure that says which are the best.
-        faults: From figures to a sentence for each fault of a translator.
-        faults_of_discriminators: From the shares of right judgements and the losses at the last
-            looks, each by the name of the discriminator, to a sentence for each fault; `None` if
-            their scores have no right side.
-    """
-
-    measure: Callable[[dict[str, Any]], dict[str, Any]]
-    ruler: Ruler
-    faults: Callable[[dict[str, Any]], list[str]]
-    faults_of_discriminators: Callable[[_Looks, _Looks], list[str]] | None
 
 
 class Evaluation(EveryFewSteps):
-    """Measures the translators every so often and after the last step, and keeps the best ones.
+    """Evaluates the generators every `interval` steps and after the last one.
 
-    It says whether they still improve, and names each fault when it is seen, and when it is seen
-    again after it was gone. Hang it on behind `guard` and in front of what writes the figures.
+    It saves the best ones, logs whether they still improve, and reports each problem when it first
+    appears and whenever it reappears. Place it behind `guard` and in front of what writes the
+    metrics.
 
     Args:
-        judging: Who judges, and by what.
-        interval: Steps between two looks.
-        run_dir: Where the best translators are kept.
-        guard: Asked before each look, so that nothing is made of a model that is broken.
-        sinks: Each is called with the steps done, the figures of the translators, and the name of
-            the extractor that some of them depend on, `None` if there is none.
-        patience: After so many looks in a row at which no translator was at its best, the training
-            ends; 0 means never.
+        evaluator: Computes the metrics.
+        monitor: The metric that decides which generators are the best.
+        interval: Steps between two evaluations.
+        run_dir: The folder for the best generators.
+        guard: Asked before each evaluation, so that no broken model is evaluated or saved.
+        sinks: Each is called with the number of steps, the metrics of the generators, and the name
+            of the extractor that some of them depend on, or `None`.
+        patience: Early stopping: the training ends after this many evaluations in a row in which no
+            generator improved; 0 means never.
+        settings: The names of the model's settings, so that problems come with the right advice;
+            `None` means all.
+        blind_loss: The loss of a discriminator that gives all images the same score. `None` leaves
+            out problems of discriminators.
 
     Raises:
-        NotFinite: While the model is trained, if a loss, a weight or a figure is infinite or no
-            number.
+        NotFinite: During the training, if a loss, a weight or a metric is infinite or NaN.
     """
 
     def __init__(
         self,
-        judging: Judging,
+        evaluator: Evaluator,
+        monitor: Monitor,
         interval: int,
         run_dir: pathlib.Path,
         guard: NotFiniteGuard,
         sinks: Iterable[Sink] = (),
         patience: int = 0,
+        settings: Collection[str] | None = None,
+        blind_loss: float | None = None,
     ) -> None:
         super().__init__(interval)
-        self._judging, self._guard = judging, guard
+        self._evaluator, self._guard = evaluator, guard
         self._sinks, self._patience = list(sinks), patience
-        self._best = BestTranslators(run_dir, judging.ruler)
+        self._settings, self._blind_loss = settings, blind_loss
+        used = evaluator.extractor if monitor.needs_features else None
+        self._best = BestGenerators(run_dir, monitor, None if used is None else used.name)
+        # Of the discriminators, since the last evaluation; and at the last two evaluations.
         self._means = MeanLogs()
-        self._looks: list[dict[str, float]] = []
-        self._seen: set[str] = set()
+        self._last_means: list[dict[str, float]] = []
+        self._reported: set[str] = set()
         self._stopped: dict[str, int] | None = None
 
     @property
     def stopped_at(self) -> int | None:
-        """The step after which the training was ended for want of progress, if it was."""
+        """The step after which early stopping ended the training, if it did."""
         return None if self._stopped is None else self._stopped["step"]
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Takes over the best translators of a time that `restore` may know nothing of."""
+        """Adopts the best generators of a training without evaluation state, if it continues."""
         progress = self.params["progress"]
         if progress.epoch or progress.step:
-            self._best.take_over()
+            self._best.adopt_saved()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Takes in how the discriminators did, and looks if it is time, or the last step."""
-        if self._judging.faults_of_discriminators:
+        """Collects the discriminators' results, and evaluates if it is time, or the last step."""
+        if self._blind_loss is not None:
             self._means.add(self._of_discriminators(logs or {}))
         super().on_train_batch_end(batch, logs)
         if self._is_last(batch) and self.num_steps % self.interval:
             self.act(batch)
 
     def act(self, batch: int) -> None:
-        """Measures, tells, and keeps the best."""
-        translators = self.model.translators
-        figures = self._measure(translators, batch)
+        """Evaluates, logs the result, and saves the best generators."""
+        generators = self.model.translators
+        metrics = self._evaluate(generators, batch)
         for sink in self._sinks:
-            sink(self.num_steps, figures_of_translators(figures), figures.get("extractor"))
-        _say(f"Step {self.num_steps:,}: {self._best.take(translators, figures, self.num_steps)}")
-        self._name_faults(figures)
-        if 0 < self._patience <= self._best.stale and not self._is_last(batch):
+            sink(self.num_steps, generator_metrics(metrics), metrics.get("extractor"))
+        _say(f"Step {self.num_steps:,}: {self._best.update(generators, metrics, self.num_steps)}")
+        self._report_problems(metrics)
+        if 0 < self._patience <= self._best.waited and not self._is_last(batch):
             self._stopped = {"step": self.num_steps, "epochs": self.params["epochs"]}
             self.model.stop_training = True
             _say(
-                f"Stopped after step {self.num_steps:,}: no translator was at its best in the last "
-                f"{counted(self._best.stale, 'evaluation')}."
+                f"Early stopping after step {self.num_steps:,}: no generator improved in the last "
+                f"{counted(self._best.waited, 'evaluation')}."
             )
 
-    def _measure(self, translators: dict[str, Any], batch: int) -> dict[str, Any]:
+    def _evaluate(self, generators: dict[str, Any], batch: int) -> dict[str, Any]:
         self._guard.check()
         odd = [
             f"{name}'s {variable.path}"
-            for name, translator in translators.items()
-            for variable in translator.variables
+            for name, generator in generators.items()
+            for variable in generator.variables
             if not np.isfinite(keras.ops.convert_to_numpy(variable)).all()
         ]
         if not odd:
-            # What comes of pixels that are no numbers is found below.
+            # Pixels that are NaN lead to metrics that are NaN, which are found below.
             with np.errstate(invalid="ignore"):
-                figures = self._judging.measure(translators)
-            found = figures_of_translators(figures)
+                metrics = self._evaluator.evaluate(generators).metrics
+            found = generator_metrics(metrics)
             odd = [name for name, value in found.items() if not np.isfinite(value)]
         if odd:
             raise NotFinite(odd, self.epoch, batch)
-        return figures
+        return metrics
 
-    def _name_faults(self, figures: dict[str, Any]) -> None:
-        faults = list(self._judging.faults(figures))
-        if self._judging.faults_of_discriminators:
-            self._looks = [*self._looks[-1:], self._means.mean()]
+    def _report_problems(self, metrics: dict[str, Any]) -> None:
+        problems = diagnostics.problems(metrics, self._settings)
+        if self._blind_loss is not None:
+            self._last_means = [*self._last_means[-1:], self._means.mean()]
             accuracies, losses = (
                 {
-                    name.removesuffix(end): [means[name] for means in self._looks]
-                    for name in self._looks[-1]
+                    name.removesuffix(end): [means[name] for means in self._last_means]
+                    for name in self._last_means[-1]
                     if name.endswith(end)
                 }
                 for end in ("_acc", "_loss")
             )
-            faults += self._judging.faults_of_discriminators(accuracies, losses)
+            problems += diagnostics.discriminator_problems(
+                accuracies, losses, self._blind_loss, self._settings
+            )
         self._means = MeanLogs()
-        for fault in faults:
-            if _kind_of(fault) not in self._seen:
-                _say(f"  {fault}")
-        self._seen = {_kind_of(fault) for fault in faults}
+        for problem in problems:
+            if _without_numbers(problem) not in self._reported:
+                _say(f"  {problem}")
+        self._reported = {_without_numbers(problem) for problem in problems}
 
     def state(self) -> dict[str, Any]:
-        """Returns what the next look depends on."""
+        """Returns all that the next evaluation depends on."""
         return {
             "interval": self.interval,
             "attempt": self.params["progress"].attempt,
             "best": self._best.state(),
             "means": self._means.state(),
-            "looks": self._looks,
-            "seen": sorted(self._seen),
+            "looks": self._last_means,
+            "seen": sorted(self._reported),
             "stopped": self._stopped,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes over what `state` returned; ends a training that was to end already."""
+        """Restores a state; ends a training that early stopping had ended already."""
         if note := self._best.restore(state["best"]):
             _say(note)
         now = {"interval": self.interval, "attempt": self.params["progress"].attempt}
         if any(state[name] != value for name, value in now.items()):
-            # What was measured after the checkpoint is not measured again: it is as good as it was.
-            self._best.take_over()
+            # The evaluations after the checkpoint are not repeated, so their results count.
+            self._best.adopt_saved()
         self._means.restore(state["means"])
-        self._looks = state["looks"]
-        self._seen = set(state["seen"])
+        self._last_means = state["looks"]
+        self._reported = set(state["seen"])
         if (stopped := state["stopped"]) is None:
             return
         is_over = self.params["epochs"] <= stopped["epochs"]
-        if is_over and 0 < self._patience <= self._best.stale:
+        if is_over and 0 < self._patience <= self._best.waited:
             self._stopped = stopped
             self.model.stop_training = True
         else:
-            self._best.count_anew()
+            self._best.reset_patience()
 
     def _of_discriminators(self, logs: dict[str, Any]) -> dict[str, Any]:
-        """Shares of right judgements, and losses."""
+        """Selects accuracies and losses of the discriminators."""
         names = self.model.discriminators
         wanted = [f"{name}_{what}" for name in names for what in ("acc", "loss")]
         return {name: logs[name] for name in wanted if name in logs}
@@ -198,27 +191,11 @@ class Evaluation(EveryFewSteps):
         return self.epoch + 1 == params["epochs"] and batch + 1 == params["steps"]
 
 
-def figures_of_translators(figures: dict[str, Any]) -> dict[str, float]:
-    """Leaves out what does not depend on the translators, and so never changes.
-
-    Args:
-        figures: From `quality.Judge`.
-
-    Returns:
-        Those of a way, such as `kernel_AB`, and the cycle and identity errors.
-    """
-    return {
-        name: value
-        for name, value in figures.items()
-        if name.endswith(("_AB", "_BA")) or name.startswith(("cycle_", "identity_"))
-    }
-
-
-def _kind_of(fault: str) -> str:
-    """A fault without its numbers, which are others at each look."""
-    return re.sub(r"-?\d[\d.,]*", "", fault)
+def _without_numbers(problem: str) -> str:
+    """Identifies a problem by its sentence without the numbers, which change every time."""
+    return re.sub(r"-?\d[\d.,]*", "", problem)
 
 
 def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # Whoever read it may be gone; the training need not end.
+    with contextlib.suppress(OSError):  # If nobody reads the output, the training still goes on.
         _log.info(text)

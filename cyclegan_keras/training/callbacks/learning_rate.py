@@ -8,21 +8,22 @@ from cyclegan_keras.training.schedules import linear_decay
 
 
 class LearningRateDecay(keras.callbacks.Callback):
-    """Lets the learning rate of every optimizer fall in a straight line towards the end.
+    """Decays the learning rate of every optimizer linearly in the last epochs.
 
-    It sets the rates before each step, to a share of the first ones that depends on nothing but the
-    step, and gives the optimizers their first rates back when the training ends, however it ends.
-    To train on with another rate, assign it to an optimizer's `learning_rate` between two
-    trainings; what is assigned while the model is trained is overwritten at the next step.
+    Before each step, it sets the rates to the initial ones times a factor that depends on the step
+    only. When the training ends, for whatever reason, it restores the initial rates. To continue
+    with another rate, assign it to an optimizer's `learning_rate` between two trainings; during a
+    training, the next step would overwrite it.
 
     Args:
-        decay_epochs: How many epochs at the end it falls over; 0 keeps it constant.
-        learning_rate: The first rate of every optimizer. `None` means the rate that each one has
-            when the training begins or, where it goes on from a checkpoint, had when it began.
-            Optimizers with a schedule of their own follow that, as long as `decay_epochs` is 0.
+        decay_epochs: The number of epochs at the end over which the rate decays; 0 keeps it
+            constant.
+        learning_rate: The initial rate of every optimizer. `None` means the rate that each one has
+            when the training begins or, if it is resumed, had when it first began. Optimizers with
+            a schedule of their own follow it as long as `decay_epochs` is 0.
 
     Raises:
-        ValueError: When the training begins, if there is something to decay and an optimizer has a
+        ValueError: When the training begins, if `decay_epochs` is not 0 and an optimizer has a
             schedule of its own.
     """
 
@@ -33,7 +34,7 @@ class LearningRateDecay(keras.callbacks.Callback):
         self._optimizers: list[keras.optimizers.Optimizer] = []
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Remembers the first rates."""
+        """Stores the initial rates."""
         optimizers = self.model.optimizers
         self._optimizers = [one for one in optimizers if _is_settable(one)]
         if self._decay_epochs and len(self._optimizers) < len(optimizers):
@@ -43,25 +44,25 @@ class LearningRateDecay(keras.callbacks.Callback):
                 f"decay_epochs={self._decay_epochs}"
             )
         if self._learning_rate is not None:
-            # Whatever a checkpoint left there. Read back below, in the precision that it has then.
+            # Replaces the rates of a checkpoint. Read back below, in the optimizer's precision.
             self._set([self._learning_rate] * len(self._optimizers))
         self._rates = [float(optimizer.learning_rate) for optimizer in self._optimizers]
         self._num_steps = self.params["epochs"] * self.params["steps"]
         self._epoch = 0
 
     def state(self) -> dict[str, Any]:
-        """Returns the first rates, which those in the optimizers no longer show."""
+        """Returns the initial rates, since the optimizers have the decayed ones."""
         return {"rates": list(self._rates)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes over what `state` returned."""
+        """Restores the initial rates, unless they were given."""
         if self._learning_rate is None:
             self._rates = list(state["rates"])
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Remembers the epoch and, where it goes on, sets the rates of the last step done."""
+        """Stores the epoch and, when resuming within it, sets the rates of its last step."""
         self._epoch = epoch
-        # All steps may be done, and the row and the checkpoint of the epoch yet to be written.
+        # All its steps may be done, and only its row and checkpoint not written yet.
         if done := self.params["progress"].step:
             self.on_train_batch_begin(done - 1)
 
@@ -73,7 +74,7 @@ class LearningRateDecay(keras.callbacks.Callback):
         self._set([rate * factor for rate in self._rates])
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Sets the first rates again, for whatever is trained next."""
+        """Restores the initial rates for a later training."""
         self._set(self._rates)
 
     def _set(self, rates: list[float]) -> None:
@@ -82,5 +83,5 @@ class LearningRateDecay(keras.callbacks.Callback):
 
 
 def _is_settable(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Whether the rate is a number that is kept, and not what a schedule says."""
+    """Whether the rate is a variable, and not computed by a schedule."""
     return isinstance(optimizer.learning_rate, keras.Variable)

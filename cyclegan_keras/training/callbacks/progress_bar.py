@@ -1,4 +1,4 @@
-"""A bar over the steps of a training."""
+"""A progress bar over the steps of a training."""
 
 import sys
 import time
@@ -11,15 +11,15 @@ import tqdm
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """A bar over all steps, with the mean losses of the epoch so far and the time left.
+    """A progress bar over all steps, with the mean losses of the epoch and the remaining time.
 
     Args:
-        **kwargs: Of `tqdm.tqdm`, such as `file` or `mininterval`.
+        **kwargs: For `tqdm.tqdm`, such as `file` or `mininterval`.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__()
-        # In a file, where nothing is overwritten, a line now and then is enough.
+        # A file gets fewer updates, because each is a new line there.
         stream: Any = kwargs.get("file", sys.stderr)
         interval = 0.5 if stream.isatty() else 10.0
         self._kwargs = {"mininterval": interval, "unit": "step", "dynamic_ncols": True, **kwargs}
@@ -33,11 +33,11 @@ class ProgressBar(keras.callbacks.Callback):
         self._bar = tqdm.tqdm(total=total, initial=done, **self._kwargs)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Remembers the epoch."""
+        """Stores the epoch."""
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Moves the bar on by one."""
+        """Advances the bar by one step."""
         now = time.monotonic()
         if now - self._shown >= self._bar.mininterval:
             self._bar.set_postfix_str(self._words(self._means()), refresh=False)
@@ -45,18 +45,18 @@ class ProgressBar(keras.callbacks.Callback):
         self._bar.update()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Shows the epoch's last figures."""
+        """Shows the mean losses of the epoch."""
         self._bar.set_postfix_str(self._words(logs))
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Leaves the bar as it stands."""
+        """Closes the bar."""
         self._bar.close()
 
     def _means(self) -> dict[str, float]:
         return self.params["progress"].means.mean()
 
     def _words(self, means: dict[str, float]) -> str:
-        """The losses as the book prints them, in short."""
+        """Writes the losses that the book prints, abbreviated."""
         shown = {"D": ("d_loss",), "acc": ("d_acc",), "G": ("g_loss",), **self._shown_losses()}
         losses = [
             (word, float(np.mean([means[name] for name in names])))

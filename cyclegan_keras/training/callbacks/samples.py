@@ -1,4 +1,4 @@
-"""Translations of the same few images, now and then."""
+"""Sample grids: translations of the same few images during a training."""
 
 import pathlib
 import sys
@@ -15,26 +15,26 @@ from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.training.faults import NotFinite, tolerated
 from cyclegan_keras.training.intervals import EveryFewSteps
 
-# Called with a picture (uint8, `(height, width, 3)`), the epoch and the batch, from zero.
+# Called with a grid (uint8, `(height, width, 3)`), the epoch and the batch, from zero.
 Show = Callable[[np.ndarray, int, int], None]
 NUM_SAMPLES = 4
 SAMPLE_SEED = 9
 
 
 class SampleGrid(EveryFewSteps):
-    """Translates the same few images every so often, and hands the picture on.
+    """Translates the same few images every `interval` steps.
 
-    Takes test images, or training images where there are none to test with.
+    It uses test images or, if there are none, training images.
 
     Args:
-        loader: Where the images come from.
-        interval: Steps between two pictures.
-        show: Called with the picture (uint8, `(height, width, 3)`), the epoch and the batch, both
+        loader: Loads the images.
+        interval: Steps between two sample grids.
+        show: Called with the grid (uint8, `(height, width, 3)`), the epoch and the batch, both
             counted from zero.
-        num_images: Of each domain.
+        num_images: Number of images of each domain.
 
     Raises:
-        NotFinite: While it is trained, if a translation has pixels that are no numbers.
+        NotFinite: During the training, if pixels of a translation are NaN.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class SampleGrid(EveryFewSteps):
         self._samples = _samples(loader, num_images)
 
     def act(self, batch: int) -> None:
-        """Makes the picture and shows it."""
+        """Makes the grid and hands it to `show`."""
         try:
-            with np.errstate(invalid="raise"):  # Of pixels that are no numbers.
+            with np.errstate(invalid="raise"):  # Raised for pixels that are NaN.
                 grid = _grid(self.model, *self._samples)
         except FloatingPointError:
             raise NotFinite(["a translation"], self.epoch, batch) from None
@@ -59,34 +59,31 @@ class SampleGrid(EveryFewSteps):
 
 
 def _grid(model: Any, imgs_A: np.ndarray, imgs_B: np.ndarray, are_pairs: bool) -> np.ndarray:
-    """Cycles, which show whether a training goes well; of one way, the truth if it is known."""
-    translators = model.translators
-    return plotting.grid_of(translators, imgs_A, imgs_B, are_pairs and len(translators) == 1)
+    """Shows cycles; for one direction alone, the ground truth if it is known."""
+    generators = model.translators
+    return plotting.grid_of(generators, imgs_A, imgs_B, are_pairs and len(generators) == 1)
 
 
 def _samples(loader: DataLoader, num_images: int) -> tuple[np.ndarray, np.ndarray, bool]:
-    """The same few images of each domain each time, and whether they are pairs.
-
-    They are images to train on, if there are none to test with.
-    """
+    """Loads the same few images of each domain every time, and tells whether they are pairs."""
     testing = loader.has_test_images
     count = min(num_images, *(len(loader.paths(domain, testing)) for domain in "AB"))
-    # Where test images are pairs, the same places show the same scenes.
+    # If test images are pairs, the same seed selects matching images.
     imgs_A, imgs_B = (loader.load_data(domain, count, testing, seed=SAMPLE_SEED) for domain in "AB")
     return imgs_A, imgs_B, loader.test_pairs if testing else loader.paired
 
 
 def sample_images(model: Any, loader: DataLoader, epoch: int, batch: int) -> Image.Image:
-    """Keeps a picture of what a model's translators make, and shows it in a notebook.
+    """Saves a sample grid of a model, and shows it in a notebook.
 
     Args:
         model: A model with `translators`.
-        loader: Where the images come from.
-        epoch: Of the picture's name.
-        batch: Of the picture's name.
+        loader: Loads the images.
+        epoch: For the file name.
+        batch: For the file name.
 
     Returns:
-        The picture, as it is in `images/<dataset>/<epoch>_<batch>.png`; no file is overwritten.
+        The grid, which is saved as `images/<dataset>/<epoch>_<batch>.png`; no file is overwritten.
 
     Raises:
         OSError: If it cannot be written.
@@ -96,7 +93,7 @@ def sample_images(model: Any, loader: DataLoader, epoch: int, batch: int) -> Ima
     path.parent.mkdir(parents=True, exist_ok=True)
     write_image(path, grid)
     picture = Image.fromarray(grid)
-    if "ipykernel" in sys.modules:  # In the middle of a loop, where a value is not shown by itself.
+    if "ipykernel" in sys.modules:  # Inside a loop, Jupyter does not show values by itself.
         from IPython import display
 
         display.display(picture)
@@ -104,13 +101,13 @@ def sample_images(model: Any, loader: DataLoader, epoch: int, batch: int) -> Ima
 
 
 def writes_samples_to(directory: PathLike) -> Show:
-    """Makes a function that keeps the pictures of `SampleGrid` as PNG files.
+    """Makes a function that saves the grids of `SampleGrid` as PNG files.
 
     Args:
-        directory: The folder, made when the first picture comes.
+        directory: The folder, created with the first file.
 
     Returns:
-        A function that writes `<epoch>_<batch>.png`, as the book names them.
+        A function that writes `<epoch>_<batch>.png`, the file names of the book.
     """
     folder = pathlib.Path(directory)
 
@@ -123,13 +120,13 @@ def writes_samples_to(directory: PathLike) -> Show:
 
 
 def shows_all(shows: list[Show]) -> Show:
-    """Makes a function that hands the pictures of `SampleGrid` to several others.
+    """Makes a function that hands the grids of `SampleGrid` to several functions.
 
     Args:
-        shows: Those.
+        shows: The functions.
 
     Returns:
-        A function that calls each in turn.
+        A function that calls each of them in turn.
     """
 
     def show(grid: np.ndarray, epoch: int, batch: int) -> None:
@@ -140,10 +137,10 @@ def shows_all(shows: list[Show]) -> Show:
 
 
 def shows_samples() -> Show:
-    """Makes a function that shows the pictures of `SampleGrid` in a notebook.
+    """Makes a function that shows the grids of `SampleGrid` in a notebook.
 
     Returns:
-        A function that puts each picture in the place of the one before.
+        A function that replaces the previous grid by the new one.
     """
     from IPython import display
 

@@ -1,4 +1,4 @@
-"""The run's losses, figures and samples for TensorBoard."""
+"""Losses, metrics and samples of a training for TensorBoard."""
 
 import importlib.util
 import pathlib
@@ -17,31 +17,31 @@ from cyclegan_keras.training.schedules import current_rate
 
 
 def check_installed() -> None:
-    """Raises an error that teaches if TensorBoard is not there.
+    """Checks that TensorBoard is installed.
 
     Raises:
-        ValueError: If so.
+        ValueError: If it is not.
     """
-    # TensorFlow comes without it, and then has no `tf.summary.scalar`.
+    # TensorFlow may be installed without it, and then lacks `tf.summary.scalar`.
     if importlib.util.find_spec("tensorboard") is None:
         raise ValueError(
-            "`tensorboard` needs the package of that name, which is not there. Install it, "
+            "`tensorboard` needs the package of that name, which is not installed. Install it, "
             f"{_extras.advice('tensorboard')}, or leave --tensorboard out. "
             "Received: tensorboard=True"
         )
 
 
 class TensorBoardLog(keras.callbacks.Callback):
-    """Writes what `HistoryCSV` and `SampleGrid` hand on to files that TensorBoard shows.
+    """Writes the numbers of `HistoryCSV` and the grids of `SampleGrid` for TensorBoard.
 
-    Each training begins a file, with an event that says at which step. TensorBoard drops what
-    earlier files have of that step and later ones, so that steps that a resumed run does again are
-    shown once; its faster reader, which does not know that event, drops a curve's later points
-    when the curve comes to their steps again. On a full disk there is a warning, and a new file is
-    begun when there is room.
+    Each training starts a new file, with an event that records its first step. TensorBoard then
+    drops that step and later ones from earlier files, so that steps that a resumed run repeats are
+    shown once. Its faster reader ignores that event, but drops the later points of a curve when a
+    step is repeated. If the disk is full, there is a warning, and a new file is started when there
+    is space.
 
     Args:
-        directory: Where to; made when there is something to write.
+        directory: The folder of the files, created when there is something to write.
     """
 
     def __init__(self, directory: PathLike) -> None:
@@ -52,7 +52,7 @@ class TensorBoardLog(keras.callbacks.Callback):
         self._begin_at: int | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Remembers the step that comes next."""
+        """Stores the number of the next step."""
         progress = self.params["progress"]
         self._begin_at = progress.epoch * self.params["steps"] + progress.step + 1
 
@@ -65,38 +65,38 @@ class TensorBoardLog(keras.callbacks.Callback):
         self,
         num_steps: int,
         losses: dict[str, float],
-        figures: dict[str, float],
+        metrics: dict[str, float],
         extractor: str | None = None,
     ) -> None:
         """Writes the numbers of one row of the history, and the learning rate.
 
         Args:
-            num_steps: Steps done.
+            num_steps: The number of steps so far.
             losses: Means by name.
-            figures: Numbers by name, none if nothing was measured.
-            extractor: The name of the feature space that some of them were measured in, if any; a
-                change of it begins new curves.
+            metrics: Values by name; empty if the generators were not evaluated.
+            extractor: The name of the extractor that some of the metrics depend on, if any; another
+                extractor starts new curves.
         """
-        measured = "figures" if extractor is None else f"figures ({extractor})"
-
+        # The tags of earlier versions, so that the curves of a resumed run continue.
+        group_of_metrics = "figures" if extractor is None else f"figures ({extractor})"
         rate = current_rate(self.model)
 
         def write() -> None:
             if rate is not None:
                 tf.summary.scalar("learning_rate", rate)
-            for group, values in (("losses", losses), (measured, figures)):
+            for group, values in (("losses", losses), (group_of_metrics, metrics)):
                 for name, value in values.items():
                     tf.summary.scalar(f"{group}/{name}", value)
 
         self._write(num_steps, write)
 
     def write_sample(self, grid: np.ndarray, epoch: int, batch: int) -> None:
-        """Writes a sample.
+        """Writes a sample grid.
 
         Args:
-            grid: The picture, uint8, `(height, width, 3)`.
-            epoch: From zero.
-            batch: From zero.
+            grid: The grid, uint8, `(height, width, 3)`.
+            epoch: The epoch, from zero.
+            batch: The batch, from zero.
         """
         num_steps = epoch * self.params["steps"] + batch + 1
         self._write(num_steps, lambda: tf.summary.image("samples", grid[np.newaxis]))
@@ -113,12 +113,12 @@ class TensorBoardLog(keras.callbacks.Callback):
                 self._writer.flush()
                 self._begin_at = None
             except tf.errors.OpError as error:
-                # The file may be torn there, and nothing behind that would be read.
+                # The file may be damaged there, and TensorBoard would not read further.
                 self._writer = None
                 raise OSError(error.message.splitlines()[0]) from error
 
     def _tell_beginning(self, step: int) -> None:
         started = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
         event = tf.compat.v1.Event(wall_time=time.time(), step=step, session_log=started)
-        # `tf.summary` itself has no way to write any other event than a summary.
+        # `tf.summary` itself can write summaries only.
         tf.raw_ops.ImportEvent(writer=self._writer._resource, event=event.SerializeToString())

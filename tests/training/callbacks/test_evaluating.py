@@ -1,6 +1,7 @@
 import json
 import pathlib
 import shutil
+import types
 
 import keras
 import numpy as np
@@ -10,17 +11,15 @@ from keras import layers
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.inference import saving
 from cyclegan_keras.inference.translate import load_generator
-from cyclegan_keras.metrics import diagnostics, evaluator
+from cyclegan_keras.metrics import diagnostics, evaluator, from_settings
 from cyclegan_keras.metrics.features import Extractor
-from cyclegan_keras.runs.judging import make_judge
+from cyclegan_keras.metrics.monitors import MONITORS
 from cyclegan_keras.runs.run_data import make_loader
 from cyclegan_keras.runs.session import Session
 from cyclegan_keras.runs.trainer import make_model
 from cyclegan_keras.training import loop
-from cyclegan_keras.training.callbacks import evaluating
-from cyclegan_keras.training.callbacks.best import Ruler
 from cyclegan_keras.training.callbacks.checkpointing import Checkpointing, variables_of
-from cyclegan_keras.training.callbacks.evaluating import Evaluation, Judging
+from cyclegan_keras.training.callbacks.evaluating import Evaluation
 from cyclegan_keras.training.callbacks.history import HistoryCSV
 from cyclegan_keras.training.faults import NotFinite, NotFiniteGuard
 from cyclegan_keras.training.progress import Progress
@@ -35,10 +34,6 @@ def game(share_A, share_B, loss_B=0.2):
         **{"d_A_acc": share_A, "d_B_acc": share_B, "d_acc": (share_A + share_B) / 2},
         **{"d_A_loss": 0.2, "d_B_loss": loss_B, "d_loss": (0.2 + loss_B) / 2, "g_loss": 1.0},
     }
-
-
-def of_fair_game(accuracies, losses):
-    return diagnostics.faults_of_discriminators(accuracies, losses, blind_loss=0.25)
 
 
 def generator(name):
@@ -68,26 +63,43 @@ class Model:
         return iter(range(first_batch, STEPS))
 
 
-def step_of(translators):
-    return int(next(iter(translators.values())).weights[0].numpy().item())
+def step_of(generators):
+    return int(next(iter(generators.values())).weights[0].numpy().item())
 
 
 def kernels(AB, BA):
-    """Measures the next of some values at each look, by step."""
-    return lambda translators: {
-        "kernel_AB": AB[step_of(translators)],
-        "kernel_BA": BA[step_of(translators)],
+    """The KID of both directions at each step."""
+    return lambda generators: {
+        "kernel_AB": AB[step_of(generators)],
+        "kernel_BA": BA[step_of(generators)],
     }
 
 
-def judging(measure, ruler=None, faults=lambda figures: [], of_discriminators=None):
-    return Judging(measure, ruler or Ruler("kernel", "an eye"), faults, of_discriminators)
+class Stub:
+    """An evaluator whose metrics are those of a function."""
+
+    def __init__(self, metrics_of, extractor="an eye"):
+        self._metrics_of = metrics_of
+        self.extractor = types.SimpleNamespace(name=extractor)
+
+    def evaluate(self, generators):
+        return evaluator.Results(self._metrics_of(generators), {}, {})
 
 
-def train(judge, folder, interval=2, epochs=2, model=None, progress=None, hooks=(), **kwargs):
+def train(
+    evaluator,
+    folder,
+    interval=2,
+    epochs=2,
+    model=None,
+    progress=None,
+    hooks=(),
+    monitor="kernel",
+    **kwargs,
+):
     model = model or Model()
     guard = NotFiniteGuard(99)
-    evaluation = Evaluation(judge, interval, folder, guard, **kwargs)
+    evaluation = Evaluation(evaluator, MONITORS[monitor], interval, folder, guard, **kwargs)
     loop.run(model, model, epochs, 1, [guard, evaluation, *hooks], progress=progress)
     return evaluation
 
@@ -102,11 +114,11 @@ def kept(folder, name):
 def test_it_looks_every_so_often_and_after_the_last_step(interval, epochs, looks, tmp_path):
     seen = []
 
-    def measure(translators):
-        return {"kernel_AB": float(step_of(translators)), "kernel_BA": 1.0, "num_A": 3}
+    def metrics_of(generators):
+        return {"kernel_AB": float(step_of(generators)), "kernel_BA": 1.0, "num_A": 3}
 
     sink = lambda *args: seen.append(args)  # noqa: E731
-    train(judging(measure), tmp_path, interval, epochs, sinks=[sink])
+    train(Stub(metrics_of), tmp_path, interval, epochs, sinks=[sink])
     made = {"kernel_BA": 1.0}
     assert seen == [(step, {"kernel_AB": float(step), **made}, None) for step in looks]
 
@@ -115,22 +127,22 @@ def test_it_looks_every_so_often_and_after_the_last_step(interval, epochs, looks
 AB = {2: 0.0610, 4: 0.0520, 6: 0.0530, 8: 0.0540, 9: 0.0515}
 BA = {2: 0.0470, 4: 0.0470, 6: 0.0490, 8: 0.0460, 9: 0.0465}
 SAID = """\
-Step 2: A → B kernel distance 0.0610, the best so far. B → A 0.0470, the best so far.
-Step 4: A → B kernel distance 0.0520, the best so far (before: 0.0610 at step 2). \
-B → A 0.0470, no better than 0.0470 at step 2; 1 evaluation without progress.
-Step 6: A → B kernel distance 0.0530, no better than 0.0520 at step 4; \
-1 evaluation without progress. \
-B → A 0.0490, no better than 0.0470 at step 2; 2 evaluations without progress.
-Step 8: A → B kernel distance 0.0540, no better than 0.0520 at step 4; \
-2 evaluations without progress. B → A 0.0460, the best so far (before: 0.0470 at step 2).
-Step 9: A → B kernel distance 0.0515, the best so far (before: 0.0520 at step 4). \
-B → A 0.0465, no better than 0.0460 at step 8; 1 evaluation without progress.
+Step 2: A → B KID (kernel distance) 0.0610, the best so far. B → A 0.0470, the best so far.
+Step 4: A → B KID (kernel distance) 0.0520, the best so far (before: 0.0610 at step 2). \
+B → A 0.0470, no better than 0.0470 at step 2; 1 evaluation without improvement.
+Step 6: A → B KID (kernel distance) 0.0530, no better than 0.0520 at step 4; \
+1 evaluation without improvement. \
+B → A 0.0490, no better than 0.0470 at step 2; 2 evaluations without improvement.
+Step 8: A → B KID (kernel distance) 0.0540, no better than 0.0520 at step 4; \
+2 evaluations without improvement. B → A 0.0460, the best so far (before: 0.0470 at step 2).
+Step 9: A → B KID (kernel distance) 0.0515, the best so far (before: 0.0520 at step 4). \
+B → A 0.0465, no better than 0.0460 at step 8; 1 evaluation without improvement.
 """
 
 
 def test_the_best_of_each_way_are_kept_and_it_says_whether_they_improve(tmp_path, capsys):
     model = Model()
-    train(judging(kernels(AB, BA)), tmp_path, epochs=3, model=model)
+    train(Stub(kernels(AB, BA)), tmp_path, epochs=3, model=model)
     assert capsys.readouterr().out == SAID
     # Of the best step, each way by itself; the last is step 9.
     assert (kept(tmp_path, "g_AB"), kept(tmp_path, "g_BA"), step_of(model.translators)) == (9, 8, 9)
@@ -145,14 +157,16 @@ def test_the_best_of_each_way_are_kept_and_it_says_whether_they_improve(tmp_path
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_one_way_alone_and_by_other_figures(tmp_path, capsys):
-    figures = {"cycle_A": 3.0, "cycle_B": 2.0, "truth_BA": 7.126}
-    train(judging(lambda _: figures, Ruler("cycle")), tmp_path, 3, 1)
+def test_one_generator_alone_and_other_metrics_to_monitor(tmp_path, capsys):
+    metrics = {"cycle_A": 3.0, "cycle_B": 2.0, "truth_BA": 7.126}
+    train(Stub(lambda _: metrics), tmp_path, 3, 1, monitor="cycle")
     assert "A → B cycle error 3.00, the best so far. B → A 2.00, " in capsys.readouterr().out
-    train(judging(lambda _: figures, Ruler("truth")), tmp_path, 3, 1, Model(["g_BA"]))
-    assert capsys.readouterr().out == "Step 3: B → A error to the truth 7.13, the best so far.\n"
-    assert str(Ruler("frechet", "Eye")) == "Fréchet distance (Eye)"
-    assert str(Ruler("truth")) == "error to the truth"
+    train(Stub(lambda _: metrics), tmp_path, 3, 1, Model(["g_BA"]), monitor="truth")
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line == "Step 3: B → A error to the ground truth 7.13, the best so far."
+    label = MONITORS["frechet"].label_with("Eye")
+    assert label == "FID (Fréchet distance), features of Eye"
+    assert MONITORS["truth"].label_with(None) == "error to the ground truth"
 
 
 @pytest.mark.parametrize(("patience", "stopped"), [(0, None), (1, 5), (2, 6), (4, 8), (5, None)])
@@ -163,13 +177,12 @@ def test_it_stops_after_exactly_so_many_looks_in_a_row_without_progress(
     one = dict(enumerate([9, 7, 7, 6, 6, 6, 6, 6, 6], start=1))
     other = dict(enumerate([9, 9, 8, 9, 9, 9, 9, 9, 9], start=1))
     model = Model()
-    judge = judging(kernels(one, other))
-    evaluation = train(judge, tmp_path, 1, 3, model, patience=patience)
+    evaluation = train(Stub(kernels(one, other)), tmp_path, 1, 3, model, patience=patience)
     assert evaluation.stopped_at == stopped
     assert model.step == (stopped or 9)
-    words = [line for line in capsys.readouterr().out.splitlines() if "Stopped" in line]
+    words = [line for line in capsys.readouterr().out.splitlines() if "Early stopping" in line]
     assert words == [
-        f"Stopped after step {stopped}: no translator was at its best in the last "
+        f"Early stopping after step {stopped}: no generator improved in the last "
         f"{patience} evaluation{'s' * (patience > 1)}."
     ] * (stopped is not None)
 
@@ -187,14 +200,10 @@ HEALTHY = {
 }
 
 
-def faults_said(tmp_path, capsys, figures_at, logs=None, of_discriminators=True, names=None):
-    """What is said besides the progress, by step, at a look after each of six steps."""
-    judge = judging(
-        lambda translators: {**HEALTHY, **figures_at(step_of(translators))},
-        faults=diagnostics.faults,
-        of_discriminators=of_fair_game if of_discriminators else None,
-    )
-    train(judge, tmp_path, 1, 2, Model(names or ["g_AB", "g_BA"], logs))
+def problems_said(tmp_path, capsys, metrics_at, logs=None, **kwargs):
+    """What is logged besides the improvements, by step, with six evaluations in six steps."""
+    stub = Stub(lambda generators: {**HEALTHY, **metrics_at(step_of(generators))})
+    train(stub, tmp_path, 1, 2, Model(logs=logs), **{"blind_loss": 0.25, **kwargs})
     found, step = {}, None
     for line in capsys.readouterr().out.splitlines():
         if line.startswith("Step "):
@@ -205,34 +214,39 @@ def faults_said(tmp_path, capsys, figures_at, logs=None, of_discriminators=True,
 
 
 def test_nothing_is_named_where_nothing_is_wrong(tmp_path, capsys):
-    assert faults_said(tmp_path, capsys, lambda step: {}) == {}
+    assert problems_said(tmp_path, capsys, lambda step: {}) == {}
 
 
 @pytest.mark.parametrize(
-    ("figures", "words"),
+    ("metrics", "words"),
     [
         ({"change_AB": 1.0}, "  g_AB copies its input"),
-        ({"diversity_BA": 0.1}, "  g_BA makes much the same of everything (mode collapse)"),
-        ({"kernel_BA": 0.2}, "  What g_BA makes is no nearer to real images of A"),
-        ({"accuracy_B": 0.6}, "  The classifier tells only 95% of real A and 60% of real B"),
+        (
+            {"diversity_BA": 0.1},
+            "  g_BA produces nearly the same image for every input (mode collapse)",
+        ),
+        ({"kernel_BA": 0.2}, "  g_BA brings its images no closer to A"),
+        ({"accuracy_B": 0.6}, "  The classifier recognizes only 95% of real A and 60% of real B"),
     ],
 )
-def test_a_fault_is_named_when_it_is_seen_and_when_it_comes_back(figures, words, tmp_path, capsys):
+def test_a_problem_is_named_when_it_is_seen_and_when_it_comes_back(
+    metrics, words, tmp_path, capsys
+):
     # It is there at steps 2, 3 and 6, each time with other numbers.
     def at(step):
         if step not in (2, 3, 6):
             return {}
-        return {name: value + 0.01 * (step == 3) for name, value in figures.items()}
+        return {name: value + 0.01 * (step == 3) for name, value in metrics.items()}
 
-    said = faults_said(tmp_path, capsys, at)
+    said = problems_said(tmp_path, capsys, at)
     assert list(said) == [2, 6]
     for lines in said.values():
         (line,) = lines
         assert line.startswith(words)
 
 
-def test_two_faults_of_a_kind_are_two(tmp_path, capsys):
-    said = faults_said(
+def test_two_problems_of_a_kind_are_two(tmp_path, capsys):
+    said = problems_said(
         tmp_path, capsys, lambda step: {"change_AB": 1.0, "change_BA": 1.0 if step > 3 else 9.0}
     )
     assert [(step, [line[:12] for line in lines]) for step, lines in said.items()] == [
@@ -244,29 +258,31 @@ def test_two_faults_of_a_kind_are_two(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("share", "loss", "words", "step"),
     # That one has lost is said when it is seen twice.
-    [(1.0, 0.01, "always wins (100.0% right", 3), (0.5, 0.5, "always loses (loss 0.50;", 4)],
+    [(1.0, 0.01, "always wins (accuracy 100.0%", 3), (0.5, 0.5, "always loses (loss 0.50;", 4)],
 )
 def test_a_discriminator_that_has_won_or_lost_is_named(share, loss, words, step, tmp_path, capsys):
     def logs(step):
         return game(0.8, share, loss) if step > 2 else game(0.8, 0.5)
 
-    said = faults_said(tmp_path, capsys, lambda step: {}, logs)
+    said = problems_said(tmp_path, capsys, lambda step: {}, logs)
     assert list(said) == [step]
     assert len(said[step]) == 1
     assert said[step][0].startswith(f"  d_B {words}")
-    assert faults_said(tmp_path, capsys, lambda step: {}, logs, of_discriminators=False) == {}
+    assert problems_said(tmp_path, capsys, lambda step: {}, logs, blind_loss=None) == {}
 
 
-def test_how_discriminators_did_are_means_since_the_look_before(tmp_path):
+def test_problems_of_discriminators_go_by_means_since_the_last_evaluation(tmp_path, monkeypatch):
     seen = []
 
-    def of_discriminators(*means):
-        seen.append(means)
+    def discriminator_problems(accuracies, losses, blind_loss, settings):
+        assert (blind_loss, settings) == (0.25, {"df"})
+        seen.append((accuracies, losses))
         return []
 
+    monkeypatch.setattr(diagnostics, "discriminator_problems", discriminator_problems)
+    wanted = {"blind_loss": 0.25, "settings": {"df"}}
     model = Model(logs=lambda step: game(step / 10, 0.5, loss_B=step / 100))
-    judge = judging(kernels(AB, BA), of_discriminators=of_discriminators)
-    train(judge, tmp_path, epochs=3, model=model)
+    train(Stub(kernels(AB, BA)), tmp_path, epochs=3, model=model, **wanted)
     shares, losses = [x["d_A"][-1] for x, _ in seen], [x["d_B"][-1] for _, x in seen]
     np.testing.assert_allclose(shares, [0.15, 0.35, 0.55, 0.75, 0.9])
     np.testing.assert_allclose(losses, [0.015, 0.035, 0.055, 0.075, 0.09])
@@ -276,8 +292,7 @@ def test_how_discriminators_did_are_means_since_the_look_before(tmp_path):
     # pix2pix has one discriminator.
     seen.clear()
     model = Model(["g_AB"], lambda step: {"d_acc": 0.5, "d_loss": 0.25, "g_loss": 1.0})
-    judge = judging(lambda _: {"kernel_AB": 1.0}, of_discriminators=of_discriminators)
-    train(judge, tmp_path, interval=3, epochs=1, model=model)
+    train(Stub(lambda _: {"kernel_AB": 1.0}), tmp_path, 3, 1, model, **wanted)
     assert seen == [({"d": [0.5]}, {"d": [0.25]})]
 
 
@@ -290,19 +305,19 @@ def test_of_a_broken_model_nothing_is_measured_or_kept(tmp_path):
             return logs
 
     looks = []
-    judge = judging(lambda translators: looks.append(1) or {"kernel_AB": 1.0, "kernel_BA": 1.0})
+    stub = Stub(lambda generators: looks.append(1) or {"kernel_AB": 1.0, "kernel_BA": 1.0})
     with pytest.raises(NotFinite, match=r"In epoch 2, step 1, g_BA's .*kernel is not finite"):
-        train(judge, tmp_path, model=Breaks())
+        train(stub, tmp_path, model=Breaks())
     assert len(looks) == 1
     # Its weights may be finite, and its loss not.
     model = Model(logs=lambda step: {"g_loss": np.nan if step == 2 else 1.0, "d_acc": 0.7})
     with pytest.raises(NotFinite, match="In epoch 1, step 2, g_loss is not finite"):
-        train(judge, tmp_path, model=model)
+        train(stub, tmp_path, model=model)
     assert len(looks) == 1
     # Both may be, and what is made with them not.
     one = {2: 1.0, 4: np.nan}
     with pytest.raises(NotFinite, match="In epoch 2, step 1, kernel_AB is not finite"):
-        train(judging(kernels(one, {2: 1.0, 4: 0.5})), tmp_path)
+        train(Stub(kernels(one, {2: 1.0, 4: 0.5})), tmp_path)
     assert kept(tmp_path, "g_BA") == 2
 
 
@@ -319,16 +334,16 @@ def test_on_a_full_disk_it_goes_on_and_what_was_kept_is_what_must_be_beaten(
 
     monkeypatch.setattr(saving, "save_whole", full)
     values = {2: 3.0, 4: 1.0, 6: 2.0}
-    evaluation = train(judging(kernels(values, values)), tmp_path)
+    evaluation = train(Stub(kernels(values, values)), tmp_path)
     assert kept(tmp_path, "g_AB") == 6
     assert "(before: 3.0000 at step 2)" in capsys.readouterr().out.splitlines()[-1]
     assert evaluation.state()["best"]["best"]["g_AB"] == {"value": 2.0, "step": 6}
 
 
-def test_only_what_depends_on_the_translators_is_handed_on(loader):
+def test_only_metrics_that_depend_on_the_generators_are_handed_on(loader):
     extractor = tiny_extractor()
-    figures = evaluator.Judge(loader, extractor).measure(Pictures().translators).figures
-    found = evaluating.figures_of_translators(figures)
+    metrics = evaluator.Evaluator(loader, extractor).evaluate(Pictures().translators).metrics
+    found = evaluator.generator_metrics(metrics)
     ways = "change truth psnr ssim kernel frechet strength diversity".split()
     wanted = {f"{name}_{way}" for name in ways for way in ("AB", "BA")}
     assert found.keys() == wanted | {"cycle_A", "cycle_B", "identity_A", "identity_B"}
@@ -358,25 +373,22 @@ def tiny_extractor():
 @pytest.mark.parametrize("after", range(1, 9))
 def test_it_goes_on_as_if_there_had_been_no_break(after, tmp_path, capsys):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    judge = judging(
-        lambda t: {**kernels(AB, BA)(t), "change_AB": 1.0 if step_of(t) < 5 else 9.0},
-        faults=diagnostics.faults,
-        of_discriminators=of_fair_game,
-    )
+    stub = Stub(lambda g: {**kernels(AB, BA)(g), "change_AB": 1.0 if step_of(g) < 5 else 9.0})
 
     def run(folder, *hooks, model=None, progress=None):
         folder.mkdir(exist_ok=True)
         model = model or Model(logs=lambda step: game(0.9 + 0.1 * (step % 4 != 3), 0.8))
         history = HistoryCSV(folder / "history.csv", 4)
         return train(
-            judge,
+            stub,
             folder,
             epochs=3,
             model=model,
             progress=progress,
             hooks=[history, *hooks],
-            sinks=[history.take_figures],
+            sinks=[history.add_metrics],
             patience=3,
+            blind_loss=0.25,
         )
 
     states = [run(whole).state()]
@@ -405,29 +417,33 @@ def broken_off_after(steps, values, folder, **kwargs):
     """A training that was broken off, and its progress."""
     stop, model = Break(steps), Model()
     with pytest.raises(KeyboardInterrupt):
-        train(judging(kernels(values, values)), folder, 1, model=model, hooks=[stop], **kwargs)
+        train(Stub(kernels(values, values)), folder, 1, model=model, hooks=[stop], **kwargs)
     return model, Progress.from_state(json.loads(stop.text))
 
 
 @pytest.mark.parametrize(
-    "ruler", [Ruler("kernel", "another eye"), Ruler("frechet", "an eye"), Ruler("cycle")], ids=str
+    ("monitor", "extractor"),
+    [("kernel", "another eye"), ("frechet", "an eye"), ("cycle", "an eye")],
 )
-def test_by_another_ruler_the_best_begins_anew(ruler, tmp_path, capsys):
+def test_with_another_metric_the_search_for_the_best_begins_again(
+    monitor, extractor, tmp_path, capsys
+):
     model, progress = broken_off_after(3, {1: 0.3, 2: 0.2, 3: 0.1}, tmp_path)
     capsys.readouterr()
-    figures = dict.fromkeys(["kernel_AB", "kernel_BA", "frechet_AB", "frechet_BA"], 5.0)
-    figures |= {"cycle_A": 5.0, "cycle_B": 5.0}
-    train(judging(lambda _: figures, ruler), tmp_path, 99, model=model, progress=progress)
+    metrics = dict.fromkeys(["kernel_AB", "kernel_BA", "frechet_AB", "frechet_BA"], 5.0)
+    metrics |= {"cycle_A": 5.0, "cycle_B": 5.0}
+    stub = Stub(lambda _: metrics, extractor)
+    train(stub, tmp_path, 99, model=model, progress=progress, monitor=monitor)
     note, line = capsys.readouterr().out.splitlines()
-    assert note == (
-        f"The best translators go by {ruler} from here on. Those that were kept went by kernel "
-        "distance (an eye), which cannot be compared, and will be replaced."
-    )
+    # The cycle error does not depend on the extractor.
+    extractor = extractor if monitor != "cycle" else None
+    assert f"chosen by {MONITORS[monitor].label_with(extractor)} from here on" in note
+    assert "chosen by KID (kernel distance), features of an eye, which is not comparable" in note
     assert line.startswith("Step 6: A → B ")
     assert line.count("the best so far.") == 2
     assert kept(tmp_path, "g_AB") == 6
     record = json.loads((tmp_path / "best.json").read_text())
-    assert (record["figure"], record["extractor"]) == (ruler.figure, ruler.extractor)
+    assert (record["figure"], record["extractor"]) == (monitor, extractor)
 
 
 @pytest.mark.parametrize("attempt", [0, 1])
@@ -442,7 +458,7 @@ def test_what_was_better_in_a_branch_that_is_given_up_is_still_the_best(attempt,
     assert kept(tmp_path, "g_AB") == 3
     progress.attempt = attempt
     again = {**values, 3: 0.4}
-    evaluation = train(judging(kernels(again, again)), tmp_path, 1, model=model, progress=progress)
+    evaluation = train(Stub(kernels(again, again)), tmp_path, 1, model=model, progress=progress)
     best = evaluation.state()["best"]["best"]["g_AB"]
     # In the same branch what is measured again counts, since it is the same in truth.
     assert best == ({"value": 0.1, "step": 3} if attempt else {"value": 0.19, "step": 4})
@@ -454,15 +470,15 @@ def test_what_was_kept_before_looks_were_switched_off_must_still_be_beaten(tmp_p
     del progress._remembered["Evaluation"]
     state = json.dumps(progress.state())
     values = {3: 0.2, 4: 0.2, 5: 0.2, 6: 0.2}
-    train(judging(kernels(values, values)), tmp_path, 1, model=model, progress=progress)
+    train(Stub(kernels(values, values)), tmp_path, 1, model=model, progress=progress)
     assert kept(tmp_path, "g_AB") == 2
-    # What went by another ruler must not, whatever its value.
+    # What another extractor measured must not, whatever its value.
     model.step, progress = 2, Progress.from_state(json.loads(state))
-    judge = judging(kernels(values, values), Ruler("kernel", "another eye"))
-    train(judge, tmp_path, 1, model=model, progress=progress)
+    stub = Stub(kernels(values, values), "another eye")
+    train(stub, tmp_path, 1, model=model, progress=progress)
     assert kept(tmp_path, "g_AB") == 3
     # A training that begins anew has nothing to do with what lies there.
-    train(judging(kernels({6: 0.5}, {6: 0.5}), judge.ruler), tmp_path, 99)
+    train(Stub(kernels({6: 0.5}, {6: 0.5}), "another eye"), tmp_path, 99)
     assert kept(tmp_path, "g_AB") == 6
 
 
@@ -484,14 +500,14 @@ def test_a_damaged_record_of_the_best_is_written_anew(damage, tmp_path):
     record = json.loads((tmp_path / "best.json").read_text())
     (tmp_path / "best.json").write_text(damage(record))
     values = {3: 0.2, 4: 0.25, 5: 0.3, 6: 0.3}
-    train(judging(kernels(values, values)), tmp_path, 1, model=model, progress=progress)
+    train(Stub(kernels(values, values)), tmp_path, 1, model=model, progress=progress)
     assert kept(tmp_path, "g_AB") == 3
     best = json.loads((tmp_path / "best.json").read_text())["translators"]
     assert best["g_AB"] == {"value": 0.2, "step": 3}
 
 
 def stopped_at_step_3(folder):
-    """The second look of two without progress is in the middle of the second epoch."""
+    """The second look of two without improvement is in the middle of the second epoch."""
 
     class Keeps(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -499,19 +515,19 @@ def stopped_at_step_3(folder):
 
     keeps, model = Keeps(), Model()
     ones = dict.fromkeys(range(1, 99), 1.0)
-    judge = judging(kernels(ones, ones))
-    evaluation = train(judge, folder, 2, 3, model, hooks=[keeps], patience=1)
+    stub = Stub(kernels(ones, ones))
+    evaluation = train(stub, folder, 2, 3, model, hooks=[keeps], patience=1)
     assert evaluation.stopped_at == model.step == 4
-    return judge, model, Progress.from_state(json.loads(keeps.text))
+    return stub, model, Progress.from_state(json.loads(keeps.text))
 
 
 def test_a_training_that_was_stopped_stays_so(tmp_path, capsys):
     """As after a crash, once the last checkpoint was written, but not the translators."""
-    judge, model, progress = stopped_at_step_3(tmp_path)
+    stub, model, progress = stopped_at_step_3(tmp_path)
     assert (progress.epoch, progress.step) == (2, 0)  # An epoch that was cut short is done.
     said = capsys.readouterr().out
-    assert said.count("Stopped") == 1
-    evaluation = train(judge, tmp_path, 2, 3, model, progress, patience=1)
+    assert said.count("Early stopping") == 1
+    evaluation = train(stub, tmp_path, 2, 3, model, progress, patience=1)
     assert evaluation.stopped_at == model.step == 4
     assert capsys.readouterr().out == ""
 
@@ -522,9 +538,9 @@ def test_a_training_that_was_stopped_stays_so(tmp_path, capsys):
     [(4, 1, 8), (4, 2, 10), (3, 0, 9), (3, 2, 9)],
 )
 def test_with_more_epochs_or_patience_it_goes_on(epochs, patience, last, tmp_path):
-    judge, model, progress = stopped_at_step_3(tmp_path)
+    stub, model, progress = stopped_at_step_3(tmp_path)
     model.step = 6  # The rest of the second epoch is not made up for.
-    evaluation = train(judge, tmp_path, 2, epochs, model, progress, patience=patience)
+    evaluation = train(stub, tmp_path, 2, epochs, model, progress, patience=patience)
     assert model.step == last
     assert evaluation.stopped_at == (last if epochs == 4 else None)
 
@@ -543,7 +559,7 @@ def watched(fruit_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("watched")
     config = TrainConfig.make(
         **{"image_size": 32, "gf": 2, "df": 2, "batch_size": 3, "epochs": 3, "ema": 0.5},
-        **{"sample_interval": 3, "evaluate_every": 2, "best_by": "kernel", "keep": 99},
+        **{"sample_interval": 3, "evaluate_every": 2, "monitor": "kid", "keep": 99},
         **{"data_dir": str(fruit_dir), "extractor": eye(folder / "eye.keras")},
     )
     run_dir, kept_then, averages = folder / "run", {}, {}
@@ -557,11 +573,11 @@ def watched(fruit_dir, tmp_path_factory):
     model = make_model(config)
     first = {name: v.numpy() for name, v in variables_of(model).items()}
     loader = make_loader(config)
-    _, judged = make_judge(config, loader)
+    tested = from_settings.make_evaluator(config, loader)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Checkpointing, "on_train_batch_end", take)
-        Session(model, loader, config, run_dir, judged).train()
-    return config, run_dir, model, first, kept_then, averages, judged
+        Session(model, loader, config, run_dir, tested).train()
+    return config, run_dir, model, first, kept_then, averages, tested
 
 
 def bits(generator):
@@ -578,7 +594,7 @@ def weights(folder: pathlib.Path):
 
 
 def test_a_watched_run_goes_on_as_if_there_had_been_no_break(watched, tmp_path):
-    config, run_dir, model, _, kept_then, _, judged = watched
+    config, run_dir, model, _, kept_then, _, tested = watched
     rows, bests = without_seconds(run_dir / "history.csv"), weights(run_dir)
     assert [row["step"] for row in rows if row["kernel_AB"]] == ["2", "4", "6"]
     assert [row["step"] for row in rows] == ["2", "3", "4", "6"]
@@ -599,7 +615,7 @@ def test_a_watched_run_goes_on_as_if_there_had_been_no_break(watched, tmp_path):
         shutil.copytree(path, later / "checkpoints" / path.name)
         for name, content in kept_then[place].items():
             (later / name).write_bytes(content)
-        Session(model, make_loader(config), config, later, judged).train()
+        Session(model, make_loader(config), config, later, tested).train()
         assert state_of(model) == ended
         assert without_seconds(later / "history.csv") == rows
         assert weights(later) == bests

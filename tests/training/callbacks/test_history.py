@@ -35,17 +35,17 @@ class Break(keras.callbacks.Callback):
 
 
 class Measures(keras.callbacks.Callback):
-    """Hands figures on after some steps, before the history hears of them."""
+    """Hands metrics on after some steps, before the history hears of them."""
 
-    def __init__(self, history, figures):
+    def __init__(self, history, metrics):
         super().__init__()
-        self.history, self.figures = history, figures
+        self.history, self.metrics = history, metrics
 
     def on_train_batch_end(self, batch, logs=None):
         progress = self.params["progress"]
         step = 3 * progress.epoch + progress.step
-        if step in self.figures:
-            self.history.take_figures(step, {"kernel_AB": self.figures[step]}, "eye")
+        if step in self.metrics:
+            self.history.add_metrics(step, {"kernel_AB": self.metrics[step]}, "eye")
 
 
 def test_rows_are_means_since_the_row_before(train, tmp_path):
@@ -147,7 +147,7 @@ def test_rows_wait_for_room_on_a_full_disk(train, tmp_path, monkeypatch, capsys)
     assert warnings == [f"Warning: {told}"] * 3
 
 
-def test_figures_have_a_row_of_their_own_only_where_there_is_none(train, tmp_path):
+def test_metrics_have_a_row_of_their_own_only_where_there_is_none(train, tmp_path):
     history = HistoryCSV(tmp_path / "h.csv", interval=2)
     train(Measures(history, {1: 0.5, 2: 0.25, 3: 0.125, 5: 1 / 3}), history)
     rows = rows_of(tmp_path / "h.csv")
@@ -200,7 +200,7 @@ def test_rows_are_handed_on_as_numbers(train, tmp_path):
     seen = []
     history = HistoryCSV(tmp_path / "h.csv", 2, sinks=[lambda *row: seen.append(row)])
     train(Measures(history, {3: 1 / 3}), history, epochs=1)
-    assert [(step, losses["g_loss"], *of_figures) for step, losses, *of_figures in seen] == [
+    assert [(step, losses["g_loss"], *of_metrics) for step, losses, *of_metrics in seen] == [
         (2, 1.5, {}, None),
         (3, 3.0, {"kernel_AB": 1 / 3}, "eye"),
     ]
