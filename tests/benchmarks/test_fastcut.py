@@ -79,7 +79,11 @@ def test_sizes_of_images_by_hand():
     # (4 + 0 + 0 + 4) / 4 with the mirrored border, (4 + 8 + 8 + 0) / 4.
     assert halve(row)[0, 0, 0].tolist() == [2.0, 5.0]
     assert halve(torch.zeros(1, 1, 7, 7)).shape == (1, 1, 4, 4)
-    assert torch_fastcut.Generator(2, 1)(torch.zeros(1, 3, 32, 32))[0].shape == (1, 3, 32, 32)
+    model, imgs = TorchFastCUT(**TINY), np.random.default_rng(0).normal(size=(2, 32, 36, 3))
+    translations, _ = model.g(torch.tensor(imgs.transpose(0, 3, 1, 2), dtype=torch.float32))
+    expected = translations.detach().numpy().transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(model.translate(imgs.astype(np.float32)), expected, atol=1e-6)
+    assert np.ptp(expected) > 1e-4
 
 
 def test_the_contrastive_loss_by_hand():
@@ -201,11 +205,26 @@ def test_images_are_scaled_and_cut_as_published(fruit_dir):
     assert fastcut.load(str(fruit_dir), 256, seed=3).load_res == (286, 286)
 
 
-def test_translations_are_kept(fruit_dir, tmp_path, capsys):
+def test_translations_are_kept(fruit_dir, tmp_path, monkeypatch, capsys):
+    made = []
+
+    class Negative(TorchFastCUT):
+        def __init__(self, *sizes):
+            super().__init__(*sizes)
+            made.append((sizes, self.g.layers[1].weight.sum().item()))
+
+        def translate(self, imgs):
+            translations = super().translate(imgs)
+            assert translations.shape == imgs.shape == (4, 32, 32, 3)
+            return -imgs
+
+    monkeypatch.setattr(torch_fastcut, "TorchFastCUT", Negative)
     output = tmp_path / "out"
     argv = ["--data-dir", str(fruit_dir), "--output", str(output), "--size", "32"]
-    argv += ["--gf", "2", "--df", "2", "--blocks", "1", "--minutes", "0.02"]
+    argv += ["--gf", "2", "--df", "3", "--blocks", "1", "--minutes", "0.02"]
     assert fastcut.main(argv) == 0
+    assert made[0] == made[1]  # From the same seed.
+    assert made[0][0] == (2, 3, 1)
     trained = json.loads((output / "training.json").read_text("utf-8"))
     assert (trained["gf"], trained["blocks"], trained["size"]) == (2, 1, 32)
     for way in ("AB", "BA"):
@@ -213,11 +232,10 @@ def test_translations_are_kept(fruit_dir, tmp_path, capsys):
         assert trained[way]["seconds"] >= 0.6
         originals = sorted((fruit_dir / f"test{way[0]}").iterdir())
         translations = sorted((output / way).iterdir())
-        assert [p.stem for p in translations] == [p.stem for p in originals]
-        # Nothing is learned in so little time: all is gray still, and nothing is the original.
-        pixels = np.stack([np.asarray(Image.open(path)) for path in translations])
-        assert pixels.shape == (4, 32, 32, 3)
-        assert 100 < pixels.mean() < 155
+        assert [p.name for p in translations] == [p.name for p in originals]
+        for original, translation in zip(originals, translations, strict=True):
+            pixels = [np.asarray(Image.open(path)) for path in (original, translation)]
+            np.testing.assert_array_equal(pixels[0], 255 - pixels[1])
     assert fastcut.main(argv) == 2
     assert capsys.readouterr().err.endswith("is there already. Give another --output.\n")
 
