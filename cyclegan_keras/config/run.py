@@ -108,8 +108,9 @@ class RunConfig(Part):
     extractor: str = setting(
         "evaluation",
         "auto",
-        "the network whose features the metrics compare: inception, efficientnet, or a .keras "
-        "file; none leaves out metrics that need features; auto takes what is installed",
+        "the network whose features the metrics compare: inception, efficientnet (Lite0), "
+        "efficientnet-lite1, or a .keras file; none leaves out metrics that need features; auto "
+        "takes what is installed",
         may_change=True,
         needs=_WHILE_TRAINING,
         off=("auto", "none"),

