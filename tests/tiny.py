@@ -12,15 +12,27 @@ def build_generator(gan: GAN) -> keras.Model:
     """With dropout, whose random numbers are a state."""
     img, seed = keras.Input(gan.img_shape), gan._next_seed()
     x = keras.layers.Dropout(0.25, seed=seed)(img)
-    start = keras.initializers.GlorotUniform(seed)
-    images = keras.layers.Conv2D(gan.img_shape[-1], 3, padding="same", kernel_initializer=start)
-    return keras.Model(img, keras.ops.tanh(images(x)))
+    return keras.Model(img, convolution(gan.img_shape[-1], 1, "tanh", seed)(x))
 
 
 def build_discriminator(gan: GAN) -> keras.Model:
     img = keras.Input(gan._judged_shape)
-    start = keras.initializers.GlorotUniform(gan._next_seed())
-    return keras.Model(img, keras.layers.Conv2D(1, 3, 2, kernel_initializer=start)(img))
+    return keras.Model(img, convolution(1, 2, None, gan._next_seed())(img))
+
+
+def convolution(
+    filters: int, strides: int, activation: str | None, seed: int | None
+) -> keras.layers.Layer:
+    """As the last layers of other networks, in full precision."""
+    return keras.layers.Conv2D(
+        filters,
+        3,
+        strides,
+        "same",
+        activation=activation,
+        kernel_initializer=keras.initializers.GlorotUniform(seed),
+        dtype=keras.config.dtype_policy().variable_dtype,
+    )
 
 
 class TinyGenerators(CycleGAN):
