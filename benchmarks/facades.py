@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from cyclegan_keras import DataLoader, load_generator
-from cyclegan_keras.data import images, layout
+from cyclegan_keras.data import images, layout, pairs
 from cyclegan_keras.inference.arrays import translate_images
 from cyclegan_keras.metrics.segmentation import (
     FACADES,
@@ -44,7 +44,7 @@ def true_classes(loader: DataLoader) -> np.ndarray:
     side_by_side = layout.find_layout(loader.directory).side_by_side
     labels = []
     for path in loader.paths("B", is_testing=True):
-        image = layout.read_pair(path)[1] if side_by_side else images.read_image(path)
+        image = pairs.read_pair(path)[1] if side_by_side else images.read_image(path)
         nearest = image.resize(loader.img_res[::-1], Image.Resampling.NEAREST)
         labels.append(nearest_labels(np.asarray(nearest), FACADES))
     return np.stack(labels)

@@ -15,6 +15,7 @@ import tensorflow as tf
 from cyclegan_keras import CycleGAN, DataLoader
 from cyclegan_keras.cli import log
 from cyclegan_keras.data.fruit.sets import write_fruit
+from tests import tiny
 
 # A shell has what it starts in the background (`make test &`) ignore Ctrl-C, and so would every
 # process that a test starts in order to send it one.
@@ -46,6 +47,12 @@ def loader(fruit_dir: pathlib.Path) -> DataLoader:
 def tiny_gan() -> CycleGAN:
     """One compiled tiny model. Tests may train it; none may rely on its weights."""
     return CycleGAN((SIZE, SIZE, 3), gf=2, df=2, seed=0)
+
+
+@pytest.fixture
+def tiny_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are built of one convolution each: for what a run does around its networks."""
+    tiny.use_in_all_models(monkeypatch.setattr)
 
 
 @pytest.fixture

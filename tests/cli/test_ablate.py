@@ -194,7 +194,7 @@ def test_there_must_be_a_truth_to_compare_with(tmp_path, monkeypatch, capsys, fr
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_real_one(fruit_dir, tmp_path, monkeypatch, capsys):
+def test_a_real_one(fruit_dir, tmp_path, monkeypatch, capsys, tiny_networks):
     monkeypatch.chdir(tmp_path)
     command = ["ablate", "--data-dir", str(fruit_dir), *TINY, "--settings", "gan_forward"]
     assert main(command) == 0

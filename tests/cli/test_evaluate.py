@@ -14,6 +14,7 @@ from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.metrics import evaluator
 from cyclegan_keras.metrics.backbones import efficientnet
 from cyclegan_keras.runs import record, run_folder
+from tests import tiny
 
 TINY = (
     "--image-size 32 --gf 2 --df 2 --num-blocks 1 --batch-size 2 --epochs 1 --sample-interval 1"
@@ -35,7 +36,9 @@ def eye(tmp_path_factory) -> pathlib.Path:
 def trained(fruit_dir, tmp_path_factory) -> pathlib.Path:
     """A finished run of three steps."""
     run_dir = tmp_path_factory.mktemp("runs") / "first"
-    assert main(["train", "--data-dir", str(fruit_dir), *TINY, "--run-dir", str(run_dir)]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        tiny.use_in_all_models(patch.setattr)
+        assert main(["train", "--data-dir", str(fruit_dir), *TINY, "--run-dir", str(run_dir)]) == 0
     return run_dir
 
 

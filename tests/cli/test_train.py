@@ -27,6 +27,7 @@ from cyclegan_keras.metrics import features
 from cyclegan_keras.metrics.backbones import efficientnet
 from cyclegan_keras.runs import run_data, session, trainer
 from cyclegan_keras.training.callbacks import tensorboard
+from tests import tiny
 
 ROOT = pathlib.Path(__file__).parents[2]
 TINY_UNET = "--image-size 32 --gf 2 --df 2 --batch-size 2 --decay-epochs 1".split()
@@ -133,6 +134,7 @@ def test_nothing_but_ours_is_printed(trained):
     assert not [word for word in noise if word in result.stdout + result.stderr]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_run(trained, fruit_dir, tmp_path):
     folder, _ = trained
     train_six_steps(fruit_dir, tmp_path)
@@ -215,7 +217,9 @@ def test_the_defaults_translate_the_fruit(tmp_path):
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_translators_trained_in_mixed_precision_compute_in_full(precision, fruit_dir, tmp_path):
+def test_translators_trained_in_mixed_precision_compute_in_full(
+    precision, fruit_dir, tmp_path, tiny_networks
+):
     command = ["--data-dir", str(fruit_dir), *TINY, "--epochs", "2", "--run-dir", str(tmp_path)]
     policy = keras.config.dtype_policy().name
     assert main([*command, "--precision", precision], "train.py", "train") == 0
@@ -278,7 +282,9 @@ def test_the_papers_recipe_with_an_average(fruit_dir, tmp_path, monkeypatch):
     assert {"Pad", "InstanceNormalization"} <= {type(x).__name__ for x in operations}
 
 
-def test_names_may_be_anything_and_images_few(fruit_dir, tmp_path, capsys, monkeypatch):
+def test_names_may_be_anything_and_images_few(
+    fruit_dir, tmp_path, capsys, monkeypatch, tiny_networks
+):
     # Or pytest would send the names, which are no text, from one process to another.
     monkeypatch.setattr(logging.getLogger("cyclegan_keras"), "propagate", False)
     odd = os.fsdecode(b' it\'s "odd"\n\xff \xc3\xa9')
@@ -336,8 +342,9 @@ def eye(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tiny_model():
     """Made once: making and tracing it takes most of the time."""
-    # The book's makes something of each image from the start, and all of it with its last layer.
-    return trainer.make_model(TrainConfig(recipe="book", image_size=32, gf=2, df=2))
+    with pytest.MonkeyPatch.context() as patch:
+        tiny.use_in_all_models(patch.setattr)
+        return trainer.make_model(TrainConfig(recipe="book", image_size=32))
 
 
 @pytest.fixture
@@ -371,7 +378,7 @@ def without_tests(fruit_dir: pathlib.Path, folder: pathlib.Path) -> pathlib.Path
     return folder
 
 
-def test_a_run_that_is_looked_at(fruit_dir, eye, tmp_path, capsys):
+def test_a_run_that_is_looked_at(fruit_dir, eye, tmp_path, capsys, tiny_networks):
     run = tmp_path / "run"
     words = f"train --data-dir {fruit_dir} --run-dir {run} --epochs 2 --sample-interval 2 --seed 3"
     looks = f"--evaluate-every 2 --extractor {eye} --monitor fid --tensorboard"
@@ -541,7 +548,7 @@ def test_without_ground_truth_it_monitors_kid(fruit_dir, eye, tmp_path, capsys, 
 
 
 @pytest.mark.parametrize("model", ["cyclegan", "pix2pix"])
-def test_gray_rectangles_go_all_the_way(model, tmp_path, monkeypatch, capsys):
+def test_gray_rectangles_go_all_the_way(model, tmp_path, monkeypatch, capsys, tiny_networks):
     rng = np.random.default_rng(0)
     for folder in ("trainA", "trainB", "testA", "testB"):
         (tmp_path / "set" / folder).mkdir(parents=True)

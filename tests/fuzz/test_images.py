@@ -36,7 +36,7 @@ def read_image(path):
     return Image.new("RGB", (1, 1))
 
 images.images.read_image = read_image
-images.MEMORY, images.SECONDS, images.cv2 = 400_000_000, 4, None
+images.MEMORY, images.SECONDS, images.cv2 = 400_000_000, 1, None
 good_files = images.image_mutations.seeds()["PNG"][:1]
 images.image_mutations.seeds = lambda: {"PNG": good_files}
 
@@ -47,16 +47,16 @@ sys.exit(images.main(["--count", "13"]))
 """
 
 
-def test_five_hundred_damaged_images_do_no_harm(tmp_path):
+def test_three_hundred_damaged_images_do_no_harm(tmp_path):
     """Made anew, and the same in every run."""
-    command = [sys.executable, FUZZ / "images.py", "--count", "500", "--keep", tmp_path / "kept"]
+    command = [sys.executable, FUZZ / "images.py", "--count", "300", "--keep", tmp_path / "kept"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr + done.stdout
     row = [int(cell) for cell in done.stdout.splitlines()[-1].split("|")[2:-1]]
     files, accepted, refused, *bad, differs = row
     assert bad == [0, 0, 0, 0, 0]
-    assert accepted + refused + differs == files == 500
-    assert min(accepted, refused) > 100
+    assert accepted + refused + differs == files == 300
+    assert min(accepted, refused) > 60
 
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self/stat").exists(), reason="needs Linux's /proc")

@@ -35,7 +35,8 @@ def load_generator(path):
 import keras
 models.model_files.load_generator = load_generator
 models.MEMORY = 200_000_000
-models.SECONDS, models.PATIENCE = 20, 8
+models.SECONDS, models.PATIENCE = 20, 4
+models.write_seeds = lambda folder: models.plain_generator().save(folder / "plain.keras")
 kinds = {str(deed): lambda rng, data, deed=deed: bytes([deed]) for deed in range(10)}
 models.model_mutations.mutations = lambda canary: kinds
 sys.exit(models.main(["--count", "10", "--jobs", "2", "--keep", sys.argv[1]]))
@@ -62,16 +63,16 @@ def rows_of():
 
 
 def test_nothing_but_clear_errors_comes_of_damaged_and_hostile_files(rows_of):
-    done = run(str(FUZZ / "models.py"), "--count", "38", "--seed", "0", "--jobs", "2")
+    done = run(str(FUZZ / "models.py"), "--count", "19", "--seed", "0")
     assert done.returncode == 0, done.stdout + done.stderr
     rows = rows_of(done.stdout)
-    assert rows.pop("none") == {"files": 2, "accepted": 2}
+    assert rows.pop("none") == {"files": 1, "accepted": 1}
     total = rows.pop("all")
-    assert total["files"] == total["accepted"] + total["refused"] == 38
+    assert total["files"] == total["accepted"] + total["refused"] == 19
     assert len(rows) == 18
-    assert all(row["files"] == 2 for row in rows.values())
+    assert all(row["files"] == 1 for row in rows.values())
     for kind in ("zip cut off", "bomb", "config deep", "weights cut off", "weights hostile"):
-        assert rows[kind] == {"files": 2, "refused": 2}
+        assert rows[kind] == {"files": 1, "refused": 1}
 
 
 def test_what_a_bad_loader_does_is_noticed(rows_of, tmp_path):

@@ -84,15 +84,14 @@ def test_the_slope_of_an_image_is_what_is_left_of_it():
     np.testing.assert_allclose(slope, (above - below) / (2 * step), rtol=1e-6)
 
 
-@pytest.mark.parametrize("end", [-1.0, 1.0])
-@pytest.mark.parametrize("beyond", [0.0, 0.5, 3.0])
-def test_training_moves_black_and_white(end, beyond):
+def test_training_moves_black_and_white():
     # Also from a change that leads beyond the end, and shows in nothing yet.
-    change = np.float32(end * beyond)
+    end = np.repeat(np.float32([-1, 1]), 3)
+    change = end * np.tile(np.float32([0, 0.5, 3]), 2)
     for _ in range(400):
         y, (slope, _) = gradients_of(change, end)
-        change -= np.float32(0.02) * np.sign(slope * (float(y) - 0.2 * end))
-    assert float(y) == pytest.approx(0.2 * end, abs=0.02)
+        change -= np.float32(0.02) * np.sign(slope * (y - 0.2 * end))
+    np.testing.assert_allclose(y, 0.2 * end, rtol=0, atol=0.02)
 
 
 def test_files_from_before_give_what_they_gave():

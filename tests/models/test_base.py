@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from cyclegan_keras import CycleGAN, TrainConfig
+from tests.tiny import Tiny, TinyGenerators
 
 SHAPE = (32, 32, 3)
 NETWORKS = ("g_AB", "g_BA", "d_A", "d_B")
@@ -12,8 +13,8 @@ NETWORKS = ("g_AB", "g_BA", "d_A", "d_B")
 SMALL = {"recipe": "paper", "image_size": 32, "gf": 2, "df": 2, "num_blocks": 1, "seed": 0}
 
 
-def small(**settings):
-    return CycleGAN(**TrainConfig.make(**{**SMALL, **settings}).model_settings())
+def small(kind=CycleGAN, **settings):
+    return kind(**TrainConfig.make(**{**SMALL, **settings}).model_settings())
 
 
 @pytest.fixture
@@ -22,11 +23,14 @@ def data(random_images):
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
-def test_the_papers_recipe_trains_in_every_precision(precision, dtype_policy, data):
+def test_the_papers_recipe_trains_in_every_precision(precision, dtype_policy, data, untraced):
     dtype_policy(precision)
-    gan = small(ema=0.5)
+    gan = small(ema=0.5, learning_rate=1e-3)
+    for optimizer in gan.optimizers:
+        if precision == "mixed_float16":  # Keras begins at 32768, where the first steps are lost.
+            optimizer.dynamic_scale.assign(256)
     before = {name: getattr(gan, name).get_weights() for name in NETWORKS}
-    losses = [{k: float(v) for k, v in gan.train_step(data).items()} for _ in range(12)]
+    losses = [{k: float(v) for k, v in gan.train_step(data).items()} for _ in range(4)]
     assert np.isfinite([list(logs.values()) for logs in losses]).all()
     assert losses[-1]["g_loss"] < losses[0]["g_loss"]
     assert losses[-1]["d_loss"] < losses[0]["d_loss"]
@@ -41,7 +45,7 @@ def test_the_papers_recipe_trains_in_every_precision(precision, dtype_policy, da
     ("objective", "loss"), [("log_likelihood", 0.2), ("hinge", 0.05), ("wasserstein", -0.2)]
 )
 def test_discriminators_learn_by_every_objective(objective, loss, data):
-    gan = small(objective=objective, lambda_gan=0.0, learning_rate=2e-3)
+    gan = small(TinyGenerators, objective=objective, lambda_gan=0.0, learning_rate=2e-3)
     gan.combined.compile(  # Generators that stand still.
         loss=gan.combined.loss, loss_weights=[0.0] * 6, optimizer=keras.optimizers.SGD(0.0)
     )
@@ -122,7 +126,7 @@ def test_r1_moves_weights_in_16_bits_as_in_32(
     assert logs[1] == pytest.approx(logs[0], rel=tolerance)
 
 
-def test_an_identity_loss_without_weight_is_not_computed_and_changes_nothing(data):
+def test_an_identity_loss_without_weight_is_not_computed_and_changes_nothing(data, untraced):
     without, with_zero = small(lambda_id=0.0), small(lambda_id=0.0)
     for gan in (without, with_zero):
         settings = gan.combined.get_compile_config()
@@ -148,7 +152,7 @@ def test_each_term_has_a_weight_of_its_own():
     assert gan.combined.loss_weights == [0.5, 0.5, 4.0, 3.0, 0.25, 0.25]
 
 
-def test_translators_have_the_moving_averages(data, tmp_path):
+def test_translators_have_the_moving_averages(data, tmp_path, untraced):
     gan = small(ema=0.75)
     assert gan.translators["g_AB"] is gan.g_AB  # Nothing to take an average of yet.
     expected = None
@@ -178,8 +182,8 @@ def test_without_an_average_the_translators_are_the_generators(tiny_gan):
     assert tiny_gan.translators == {"g_AB": tiny_gan.g_AB, "g_BA": tiny_gan.g_BA}
 
 
-def test_the_pool_is_part_of_what_is_saved(data, tmp_path):
-    one, other = small(pool_size=3), small(pool_size=3, seed=1)
+def test_the_pool_is_part_of_what_is_saved(data, tmp_path, untraced):
+    one, other = small(Tiny, pool_size=3), small(Tiny, pool_size=3, seed=1)
     for _ in range(2):
         one.train_step(data)
     one.save_weights(tmp_path / "gan.weights.h5")

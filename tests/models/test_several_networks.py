@@ -12,27 +12,11 @@ from keras import ops
 
 from cyclegan_keras import CycleGAN, DataLoader, Pix2Pix
 from cyclegan_keras._seeds import derived_seed
+from tests.tiny import Tiny
 
 SHAPE = (32, 32, 3)
 NETWORKS = ("g_AB", "g_BA", "d_A", "d_B")
 EAGER = "ignore:.*Even though the `tf.config.experimental_run_functions"
-
-
-class Tiny(CycleGAN):
-    """Of networks that are one convolution each, with dropout: what takes time is layers."""
-
-    def build_generator(self):
-        img, seed = keras.Input(self.img_shape), self._next_seed()
-        start = keras.initializers.GlorotUniform(seed)
-        x = keras.layers.Conv2D(3, 3, padding="same", kernel_initializer=start)(img)
-        return keras.Model(img, keras.layers.Dropout(0.25, seed=seed)(x))
-
-    def build_discriminator(self):
-        img, start = (
-            keras.Input(self.img_shape),
-            keras.initializers.GlorotUniform(self._next_seed()),
-        )
-        return keras.Model(img, keras.layers.Conv2D(1, 3, 2, kernel_initializer=start)(img))
 
 
 def small(**settings):

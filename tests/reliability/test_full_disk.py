@@ -11,7 +11,7 @@ import pytest
 
 from tests.reliability import support
 
-ROOM = 30_000  # bytes: enough for history.csv, too little for a picture or a checkpoint
+ROOM = 5_000  # bytes: enough for history.csv, too little for a picture or a checkpoint
 
 
 @contextlib.contextmanager
@@ -95,6 +95,7 @@ import pathlib, shutil, sys, threading
 import tensorflow as tf
 from cyclegan_keras.cli import main
 from cyclegan_keras.runs import trainer
+from tests import tiny
 
 mount, copy = map(pathlib.Path, sys.argv[1:3])
 filler, make_model = mount / "filler", trainer.make_model
@@ -127,6 +128,7 @@ def make_quick_model(config):
     model.train_step = train_step
     return model
 
+tiny.use_in_all_models()
 trainer.make_model = make_quick_model
 status = main.main(sys.argv[3:], verb="train")
 shutil.copytree(mount / "run", copy / "end")

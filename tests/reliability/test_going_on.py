@@ -97,7 +97,7 @@ def here(noise_dir, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def train(*more: str) -> int:
-        words = support.command(tmp_path, noise_dir, support.EPOCHS, *support.ALL_SETTINGS, *more)
+        words = support.command(tmp_path, noise_dir, support.EPOCHS, *more)
         place = words.index("--run-dir")
         return main(["train", *words[:place], *words[place + 2 :]])
 
@@ -179,7 +179,7 @@ def test_named_data_are_found_from_anywhere(here, at_step, noise_dir, tmp_path, 
     shutil.copytree(noise_dir, tmp_path / "data" / "noise")
     run = tmp_path / "runs" / "noise"
     at_step(8, act=interrupt)
-    words = support.command(tmp_path, noise_dir, support.EPOCHS, *support.ALL_SETTINGS)
+    words = support.command(tmp_path, noise_dir, support.EPOCHS)
     assert main(["train", "--dataset", "noise", *words[4:]]) == 143
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

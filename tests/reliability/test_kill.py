@@ -39,26 +39,27 @@ def kill_after(process: subprocess.Popen[str], run_dir: pathlib.Path, step: int,
 
 
 def live_through(
-    num_kills: int, epochs: int, run_dir: pathlib.Path, data: pathlib.Path
+    num_kills: int, epochs: int, script: pathlib.Path, run_dir: pathlib.Path, data: pathlib.Path
 ) -> tuple[int, list[int]]:
-    """Trains to the end through so many kills, spread over the run.
+    """Trains by a script to the end through so many kills, spread over the run.
 
     Returns how many of them found a checkpoint half written, and how many steps each has cost.
     """
     rng = np.random.default_rng(num_kills)
     share = epochs * STEPS / (num_kills + 1)
-    begin, num_half, costs = support.command(run_dir, data, epochs), 0, []
+    begin, resume = support.command(run_dir, data, epochs), ["--run-dir", str(run_dir), "--resume"]
+    num_half, costs = 0, []
     for life in range(num_kills):
         # At first the run is begun; then either way must do to go on with it.
         resumes = life > 0 and rng.random() < 0.5
-        process = support.start(["--run-dir", str(run_dir), "--resume"] if resumes else begin)
+        process = support.start(resume if resumes else begin, script)
         step = max(1, round(share * (life + rng.random())))
-        kill_after(process, run_dir, step, rng.uniform(0, 0.2))
+        kill_after(process, run_dir, step, rng.uniform(0, 0.1))
         num_half += any((run_dir / "checkpoints").glob(".checkpoint-*.partial"))
         costs.append(
             support.steps_shown(run_dir) - support.steps_in(support.newest(run_dir), STEPS)
         )
-    process = support.start(["--run-dir", str(run_dir), "--resume"])
+    process = support.start(resume, script)
     out, err = process.communicate()
     assert process.returncode == 0, err
     assert "Resumed " in out
@@ -68,13 +69,15 @@ def live_through(
     return num_half, costs
 
 
-def kill_many(num_kills: int, epochs: int, num_images: int, folder: pathlib.Path) -> int:
+def kill_many(
+    num_kills: int, epochs: int, num_images: int, script: pathlib.Path, folder: pathlib.Path
+) -> int:
     """Holds a run that was killed again and again against one that was not."""
     data = support.write_noise(folder / "noise", num_images)
     begin = support.command(folder / "whole", data, epochs)
-    with support.start(begin) as undisturbed:
+    with support.start(begin, script) as undisturbed:
         try:
-            num_half, costs = live_through(num_kills, epochs, folder / "run", data)
+            num_half, costs = live_through(num_kills, epochs, script, folder / "run", data)
             _, err = undisturbed.communicate()
         finally:
             undisturbed.kill()
@@ -87,10 +90,10 @@ def kill_many(num_kills: int, epochs: int, num_images: int, folder: pathlib.Path
 
 
 def test_three_kills_leave_no_trace(tmp_path):
-    kill_many(3, 3, 36, tmp_path)
+    kill_many(3, 3, 36, support.ROOT / "tests" / "reliability" / "tiny_train.py", tmp_path)
 
 
 @pytest.mark.slow
 def test_fifty_kills_leave_no_trace(tmp_path):
     # The last step of an epoch has two images only, and takes a tracing of its own.
-    assert kill_many(50, 17, 34, tmp_path) >= 1
+    assert kill_many(50, 17, 34, support.ROOT / "train.py", tmp_path) >= 1

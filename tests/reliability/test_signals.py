@@ -16,6 +16,7 @@ import pathlib, sys, time
 import tensorflow as tf
 from cyclegan_keras.cli import main
 from cyclegan_keras.runs import trainer
+from tests import tiny
 
 begun, end = map(pathlib.Path, sys.argv[1:3])
 make_model = trainer.make_model
@@ -35,6 +36,7 @@ def make_quick_model(config):
     model.train_step = train_step
     return model
 
+tiny.use_in_all_models()
 trainer.make_model = make_quick_model
 sys.exit(main.main(sys.argv[3:], verb="train"))
 """

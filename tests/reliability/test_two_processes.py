@@ -11,6 +11,7 @@ import sys, time
 import tensorflow as tf
 from cyclegan_keras.cli import main
 from cyclegan_keras.runs import trainer
+from tests import tiny
 
 make_model = trainer.make_model
 
@@ -19,6 +20,7 @@ def make_quick_model(config):
     model.train_step = lambda batch: time.sleep(0.05) or {"d_loss": tf.constant(1.0)}
     return model
 
+tiny.use_in_all_models()
 trainer.make_model = make_quick_model
 sys.exit(main.main(sys.argv[1:], verb="train"))
 """
@@ -35,7 +37,7 @@ def wait_for_steps(process, run_dir, count):
 def test_the_second_is_sent_away_and_the_first_goes_on(train_here, noise_dir, tmp_path, capsys):
     run_dir, driver = tmp_path / "run", tmp_path / "driver.py"
     driver.write_text(DRIVER)
-    words = support.command(run_dir, noise_dir, 10_000, *support.ALL_SETTINGS)
+    words = support.command(run_dir, noise_dir, 10_000)
     process = support.start(words, driver)
     try:
         wait_for_steps(process, run_dir, 2)

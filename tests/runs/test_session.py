@@ -19,6 +19,7 @@ from cyclegan_keras.training import faults
 from cyclegan_keras.training.callbacks.checkpointing import Checkpointing, variables_of
 from cyclegan_keras.training.checkpoints import CheckpointStore
 from cyclegan_keras.training.progress import Progress
+from tests import tiny
 
 TINY = {
     **{"image_size": 32, "gf": 2, "df": 2, "batch_size": 4, "epochs": 3},
@@ -75,8 +76,9 @@ def whole(request, fruit_dir, tmp_path_factory):
         shutil.copytree(fruit_dir, folder := tmp_path_factory.mktemp("pairs") / "set")
         (folder / "dataset.json").write_text('{"test_pairs": true, "train_pairs": true}')
         settings["data_dir"] = str(folder)
-    run = Run(TrainConfig.make(**settings), tmp_path_factory.mktemp("whole"))
     with pytest.MonkeyPatch.context() as patch:
+        tiny.use_in_all_models(patch.setattr)  # Which have all kinds of state that there are.
+        run = Run(TrainConfig.make(**settings), tmp_path_factory.mktemp("whole"))
         patch.setattr(Checkpointing, "on_train_batch_end", lambda self, batch, logs: self.take())
         run.train()
     return run, run.state(), run.history(), run.samples()
@@ -97,7 +99,7 @@ def test_a_training_goes_on_as_if_there_had_been_no_break(whole, tmp_path):
 
 
 @pytest.mark.parametrize("whole", ["much"], indirect=True)
-def test_a_model_made_anew_goes_on_alike(whole, tmp_path):
+def test_a_model_made_anew_goes_on_alike(whole, tmp_path, tiny_networks):
     """As above, but nothing can have survived in the model itself."""
     run, *expected = whole
     # After the first step of the second epoch: what comes first now is a batch of two, not four.
@@ -114,7 +116,9 @@ def test_a_model_made_anew_goes_on_alike(whole, tmp_path):
 def small(fruit_dir, tmp_path_factory):
     """Settings and a traced model that tests may bring to any state."""
     config = TrainConfig.make(**TINY, num_blocks=1, data_dir=str(fruit_dir), keep=99)
-    model = make_model(config)
+    with pytest.MonkeyPatch.context() as patch:
+        tiny.use_in_all_models(patch.setattr)
+        model = make_model(config)
     values = {name: v.numpy() for name, v in variables_of(model).items()}
 
     def fresh(folder: pathlib.Path, **changes) -> Run:

@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import cyclegan_keras
 from cyclegan_keras import CycleGAN, Pix2Pix
@@ -39,7 +40,9 @@ def trained(fruit_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     config = TrainConfig.make(**TINY, data_dir=str(fruit_dir), run_dir=str(folder))
     model = make_model(config)
+    tf.config.run_functions_eagerly(True)  # Tracing takes longer than the two steps.
     Session(model, make_loader(config), config, folder).train()
+    tf.config.run_functions_eagerly(False)
     saving.save_translators(model.translators, folder)
     return folder, model, config
 
@@ -127,7 +130,7 @@ def test_models_made_by_hand_take_them_too(trained):
         cyclegan_keras.start_from(other, folder / "g_AB.keras")
 
 
-def test_a_run_that_began_so_needs_its_source_no_more(trained, tmp_path, fruit_dir):
+def test_a_run_that_began_so_needs_its_source_no_more(trained, tmp_path, fruit_dir, untraced):
     folder, _, config = trained
     source = shutil.copytree(folder, tmp_path / "source")
     settings = TrainConfig.make(

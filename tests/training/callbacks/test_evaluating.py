@@ -23,6 +23,7 @@ from cyclegan_keras.training.callbacks.evaluating import Evaluation
 from cyclegan_keras.training.callbacks.history import HistoryCSV
 from cyclegan_keras.training.faults import NotFinite, NotFiniteGuard
 from cyclegan_keras.training.progress import Progress
+from tests import tiny
 from tests.training.callbacks.test_history import Break, rows_of, without_seconds
 
 STEPS = 3
@@ -570,7 +571,9 @@ def watched(fruit_dir, tmp_path_factory):
         averages[self._now()] = {name: bits(g) for name, g in model.translators.items()}
         self.take()
 
-    model = make_model(config)
+    with pytest.MonkeyPatch.context() as patch:
+        tiny.use_in_all_models(patch.setattr)
+        model = make_model(config)
     first = {name: v.numpy() for name, v in variables_of(model).items()}
     loader = make_loader(config)
     tested = from_settings.make_evaluator(config, loader)
