@@ -18,6 +18,8 @@ class RunConfig(Part):
         recipe: The name of the recipe that decided what nobody chose.
         batch_size: Images of each domain in one step.
         epochs: Passes over the data.
+        minutes: How long the training may take, instead of `epochs`, which are decided by it.
+        steps: After how many steps it ends, if that is before the end of the epochs.
         decay_epochs: Number of final epochs in which the learning rate falls linearly; `None` means
             none, or, in the recipes of papers, half of them.
         precision: Of the computation.
@@ -50,6 +52,20 @@ class RunConfig(Part):
     )
     epochs: int = setting(
         "training", 1, "passes over the data", least=1, may_change=True, by_recipe=True
+    )
+    minutes: float | None = setting(
+        "training",
+        None,
+        "how long the run may take, instead of --epochs: the number of steps is decided once their "
+        "rate is measured, and stays if the run is resumed",
+        above=0,
+    )
+    steps: int | None = setting(
+        "training",
+        None,
+        "end after this many steps, if that is before the end of the epochs",
+        least=1,
+        may_change=True,
     )
     decay_epochs: int | None = setting(
         "training",

@@ -32,6 +32,12 @@ def check(config: Any, given: Mapping[str, Any], chosen: Mapping[str, Any]) -> N
             "`enlarge` does nothing here: it is less than half a pixel of `image_size`. Leave "
             f"it out. Received: enlarge={config.enlarge}, image_size={config.image_size}"
         )
+    both = {"minutes", "epochs"} <= {name for name, value in given.items() if value is not None}
+    if both and config.steps is None:  # Else it is what was decided by it.
+        raise ValueError(
+            "`minutes` decides `epochs`. Give one of the two. "
+            f"Received: minutes={config.minutes}, epochs={config.epochs}"
+        )
     decay_epochs = config.decay_epochs or 0
     is_new = "decay_epochs" in given or ("decay_epochs" in chosen and "epochs" in given)
     if is_new and decay_epochs > config.epochs:

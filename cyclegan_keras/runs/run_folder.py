@@ -131,12 +131,33 @@ def _unfinished_folder(
 def _differing(config: TrainConfig, theirs: TrainConfig) -> str:
     """Lists the settings in which a command differs from the one that began a run."""
     differences = config.differences(theirs)
+    if config.minutes is not None and config.steps is None:
+        config = config.replace(minutes=None, epochs=theirs.epochs, steps=theirs.steps)
     differences |= {
         name: (getattr(config, name), getattr(theirs, name))
-        for name in ("epochs", "decay_epochs", "patience")
+        for name in ("epochs", "decay_epochs", "patience", "steps")
         if getattr(config, name) != getattr(theirs, name)
     }
     return ", ".join(f"{name}={other!r}" for name, (_, other) in differences.items())
+
+
+def with_decided(config: TrainConfig, folder: PathLike) -> TrainConfig:
+    """Takes what a run has decided by the time that it may take, if it was begun with the same.
+
+    Args:
+        config: The settings of a command.
+        folder: Of the run, which may not have begun.
+
+    Returns:
+        The settings, with `epochs` and `steps` of the run if it has decided them.
+    """
+    path = pathlib.Path(folder) / CONFIG
+    if config.minutes is None or config.steps is not None or not path.exists():
+        return config
+    theirs = TrainConfig.from_json(path)
+    if theirs.minutes != config.minutes or theirs.steps is None or not has_checkpoints(folder):
+        return config
+    return config.replace(minutes=theirs.minutes, epochs=theirs.epochs, steps=theirs.steps)
 
 
 def has_checkpoints(folder: PathLike) -> bool:

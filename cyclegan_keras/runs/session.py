@@ -4,6 +4,7 @@ import contextlib
 import logging
 import pathlib
 import shlex
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.inference import saving
 from cyclegan_keras.metrics import diagnostics, from_settings
 from cyclegan_keras.metrics.evaluator import Evaluator
-from cyclegan_keras.runs import provenance, record, run_folder
+from cyclegan_keras.runs import provenance, record, run_folder, time_limit
 from cyclegan_keras.runs.warm_start import Taken
 from cyclegan_keras.training import callbacks, loop
 from cyclegan_keras.training.callbacks import tensorboard
@@ -49,6 +50,10 @@ class Session:
         run_dir: The folder of the run, which no other process is using.
         evaluator: Evaluates the generators every `evaluate_every` steps; not needed if that is 0.
         start: Gives the model its initial weights, if they are not random.
+        began: When the run began, as `time.monotonic` has it; `None` means now.
+
+    Attributes:
+        config: The settings. Training decides those that are open.
     """
 
     def __init__(
@@ -59,9 +64,11 @@ class Session:
         run_dir: pathlib.Path,
         evaluator: Evaluator | None = None,
         start: Callable[[Any], Taken] | None = None,
+        began: float | None = None,
     ) -> None:
-        self._model, self._loader, self._config, self._run_dir = model, loader, config, run_dir
+        self._model, self._loader, self.config, self._run_dir = model, loader, config, run_dir
         self._evaluator, self._start = evaluator, start
+        self._began = time.monotonic() if began is None else began
         self._store = CheckpointStore(run_dir / run_folder.CHECKPOINTS, config.keep)
         self._store.remove_leftovers()
         self._about = provenance.provenance(loader)
@@ -85,17 +92,19 @@ class Session:
             progress = self._go_to(checkpoint)
             # The checkpoint records the initial weights; their source may be gone.
             self._remember_start(checkpoint.state.get("start_digest"))
-            if progress.epoch < self._config.epochs:
+            if progress.epoch < self.config.epochs:
                 record.set_aside(self._run_dir)
         elif self._start is not None:
             taken = self._start(self._model)
             self._remember_start(taken.digest)
             _log.info(taken)
+        if checkpoint is None and self.config.minutes is not None:
+            self.config = time_limit.decide(self.config, self._model, self._loader, self._began)
         # Written only now, so that settings that are refused never replace the right ones.
-        run_folder.write_settings(self._run_dir, self._config)
+        run_folder.write_settings(self._run_dir, self.config)
         if checkpoint is not None:
             _log.info(f"Resumed {checkpoint.path}: {_in_words(progress)}")
-        attempts = Attempts(self._loader.num_batches(self._config.batch_size))
+        attempts = Attempts(self._loader.num_batches(self.config.batch_size))
         # One handler for all attempts, so that no signal is lost between two of them.
         with StopOnSignal() as stop:
             while True:
@@ -106,12 +115,12 @@ class Session:
                     progress = self._after(fault, progress, checkpoint, attempts.after(progress))
 
     def _remember_start(self, digest: str | None) -> None:
-        self._config = self._config.replace(start_digest=digest)
+        self.config = self.config.replace(start_digest=digest)
         self._about["start_digest"] = digest
 
     def _check_epochs(self, progress: Progress) -> None:
         """Refuses fewer epochs than were trained already."""
-        epochs = self._config.epochs
+        epochs = self.config.epochs
         if (progress.epoch, progress.step) > (epochs, 0):
             raise ValueError(
                 f"The run in {str(self._run_dir)!r} has trained longer than `epochs` already: it "
@@ -120,7 +129,7 @@ class Session:
             )
 
     def _train_from(self, progress: Progress, stop: StopOnSignal) -> int | None:
-        config = self._config
+        config = self.config
         guard = NotFiniteGuard(config.sample_interval)
         checkpointing = Checkpointing(self._store, config.checkpoint_interval, guard, self._about)
         history, shows, board = self._writers()
@@ -145,6 +154,7 @@ class Session:
                 [hook for hook in hooks if hook is not None],
                 seed=config.seed,
                 progress=progress,
+                num_steps=config.steps,
             )
             checkpointing.wait()
             stop.check()
@@ -155,16 +165,16 @@ class Session:
 
     def _writers(self) -> tuple[HistoryCSV, callbacks.Show, tensorboard.TensorBoardLog | None]:
         """Makes what writes metrics, what writes samples, and TensorBoard, which gets both."""
-        path, interval = self._run_dir / run_folder.HISTORY, self._config.sample_interval
+        path, interval = self._run_dir / run_folder.HISTORY, self.config.sample_interval
         writes = callbacks.writes_samples_to(self._run_dir / "samples")
-        if not self._config.tensorboard:
+        if not self.config.tensorboard:
             return HistoryCSV(path, interval), writes, None
         board = tensorboard.TensorBoardLog(self._run_dir / "tensorboard")
         history = HistoryCSV(path, interval, sinks=[board.write_row])
         return history, callbacks.shows_all([writes, board.write_sample]), board
 
     def _evaluation(self, guard: NotFiniteGuard, history: HistoryCSV) -> Evaluation | None:
-        config = self._config
+        config = self.config
         if self._evaluator is None or not config.evaluate_every:
             return None
         return Evaluation(
@@ -212,14 +222,14 @@ class Session:
                 "smaller --learning-rate."
             ) from None
         progress = self._go_to(checkpoint)
-        if self._config.on_nan == "rollback" and attempts <= MAX_ATTEMPTS:
+        if self.config.on_nan == "rollback" and attempts <= MAX_ATTEMPTS:
             warn(f"{text} Going back to {checkpoint.path.name}, {_in_words(progress)}.")
             progress.attempt = broken.attempt + 1
             return progress
         record.set_aside(self._run_dir)
         saved = saving.save_translators(self._model.translators, self._run_dir)
         tried, way_out = "", ", or continue with --resume --on-nan rollback"
-        if self._config.on_nan == "rollback":
+        if self.config.on_nan == "rollback":
             tried, way_out = f" after going back {MAX_ATTEMPTS} times", ""
         raise ValueError(
             f"{text} Stopped{tried}. {' and '.join(path.name for path in saved)} come from the "
@@ -230,8 +240,8 @@ class Session:
     def _images_of(self, fault: NotFinite, progress: Progress) -> str:
         if fault.step is None:
             return ""
-        seed = progress.seed_of_epoch(self._config.seed, fault.epoch)
-        domains = self._loader.batch_paths(self._config.batch_size, seed, fault.step)
+        seed = progress.seed_of_epoch(self.config.seed, fault.epoch)
+        domains = self._loader.batch_paths(self.config.batch_size, seed, fault.step)
         names = (repr(str(path)) for paths in domains for path in paths)
         return f" The images of that step were {', '.join(names)}."
 

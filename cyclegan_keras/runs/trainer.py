@@ -5,6 +5,7 @@ import logging
 import os
 import pathlib
 import shlex
+import time
 from typing import Any
 
 from cyclegan_keras import _backend
@@ -37,7 +38,10 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
         ValueError: If an image is damaged, the data does not fit the settings, the run was begun
             with other settings, or a loss is NaN.
     """
+    began = time.monotonic()
     config = _with_whole_paths(config)
+    if config.run_dir is not None:
+        config = run_folder.with_decided(config, config.run_dir)
     if config.data_dir is not None and not pathlib.Path(config.data_dir).is_dir():
         raise FileNotFoundError(
             f"No folder {config.data_dir!r}. --data-dir must name a folder that contains trainA "
@@ -81,11 +85,15 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
     evaluator = from_settings.make_evaluator(config, loader)
     images = provenance.images(loader)
     with run_folder.opened(config, loader.dataset_name, images) as run_dir:
+        config = run_folder.with_decided(config, run_dir)
+        length = counted(config.epochs, "epoch")
+        if config.minutes is not None and config.steps is None:
+            length = f"{config.minutes:g} minutes, epochs"
         _log.info(
             f"Data    {loader.directory}: {counted(len(loader.paths('A')), 'image')} of A, "
             f"{len(loader.paths('B')):,} of B; {_size_in_words(config)}"
             f"\nDevice  {found}"
-            f"\nRun     {run_dir}: {counted(config.epochs, 'epoch')} of "
+            f"\nRun     {run_dir}: {length} of "
             f"{counted(loader.num_batches(config.batch_size), 'step')}"
         )
         gan = make_model(config)
@@ -94,8 +102,9 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
             start = functools.partial(
                 warm_start.start_from, source=config.start_from, make_model=make_model
             )
-        training = session.Session(gan, loader, config, run_dir, evaluator, start)
+        training = session.Session(gan, loader, config, run_dir, evaluator, start, began)
         stopped_at = training.train()
+        config = training.config
         generators = gan.translators
         record.set_aside(run_dir)  # Results of `cyclegan evaluate` during the training.
         saved = saving.save_translators(generators, run_dir)

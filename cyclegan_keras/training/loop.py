@@ -27,6 +27,7 @@ def run(
     callbacks: Iterable[keras.callbacks.Callback] = (),
     seed: int | None = None,
     progress: Progress | None = None,
+    num_steps: int | None = None,
 ) -> keras.callbacks.History:
     """Trains a model, epoch by epoch.
 
@@ -46,6 +47,8 @@ def run(
         seed: For the order of the data; the seed of epoch `e` is `(seed, e)`. `None` leaves the
             order to `data`.
         progress: Where to resume; it is kept up to date. `None` starts from the beginning.
+        num_steps: After how many steps the training ends, if that is before the end of the epochs.
+            The epoch in which it ends counts as completed.
 
     Returns:
         A `History`, whose `history` has, for each loss, a list of the means of all epochs.
@@ -59,7 +62,8 @@ def run(
     # A `DataLoader` yields only full batches by default, as in the book; a training uses all.
     whole = {"drop_remainder": False} if isinstance(data, DataLoader) else {}
     history = keras.callbacks.History()
-    params = {"epochs": epochs, "steps": steps, "progress": progress}
+    num_steps = min(epochs * steps, num_steps or epochs * steps)
+    params = {"epochs": epochs, "steps": steps, "num_steps": num_steps, "progress": progress}
     hooks = _Callbacks([*callbacks, history], model, params)
     model.stop_training = False
     hooks("on_train_begin")
@@ -69,7 +73,7 @@ def run(
         history.history = {name: list(means) for name, means in progress.history.items()}
         history.epoch = list(range(progress.epoch))
         for epoch in range(progress.epoch, epochs):
-            if model.stop_training:
+            if model.stop_training or epoch * steps >= num_steps:
                 break
             hooks("on_epoch_begin", epoch)
             skipped = {"first_batch": progress.step} if progress.step else {}
@@ -81,7 +85,7 @@ def run(
                 step_logs = model.train_step(batch)
                 progress.end_step(step_logs)
                 hooks("on_train_batch_end", step, step_logs)
-                if model.stop_training:
+                if model.stop_training or epoch * steps + step + 1 == num_steps:
                     break
             logs = progress.end_epoch()
             hooks("on_epoch_end", epoch, logs)

@@ -188,7 +188,7 @@ class Evaluation(EveryFewSteps):
 
     def _is_last(self, batch: int) -> bool:
         params = self.params
-        return self.epoch + 1 == params["epochs"] and batch + 1 == params["steps"]
+        return self.epoch * params["steps"] + batch + 1 == params["num_steps"]
 
 
 def _without_numbers(problem: str) -> str:

@@ -47,7 +47,7 @@ class LearningRateDecay(keras.callbacks.Callback):
             # Replaces the rates of a checkpoint. Read back below, in the optimizer's precision.
             self._set([self._learning_rate] * len(self._optimizers))
         self._rates = [float(optimizer.learning_rate) for optimizer in self._optimizers]
-        self._num_steps = self.params["epochs"] * self.params["steps"]
+        self._num_steps = self.params["num_steps"]
         self._epoch = 0
 
     def state(self) -> dict[str, Any]:

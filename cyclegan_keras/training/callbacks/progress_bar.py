@@ -29,8 +29,7 @@ class ProgressBar(keras.callbacks.Callback):
         """Draws the empty bar."""
         steps, progress = self.params["steps"], self.params["progress"]
         done = progress.epoch * steps + progress.step
-        total = self.params["epochs"] * steps
-        self._bar = tqdm.tqdm(total=total, initial=done, **self._kwargs)
+        self._bar = tqdm.tqdm(total=self.params["num_steps"], initial=done, **self._kwargs)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Stores the epoch."""

@@ -1,0 +1,80 @@
+"""How many steps fit into the time that a run may take."""
+
+import logging
+import math
+import time
+from typing import Any
+
+from cyclegan_keras._text import counted
+from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.data.loader import DataLoader
+from cyclegan_keras.training.callbacks.checkpointing import variables_of
+
+_log = logging.getLogger(__name__)
+
+# Share of the time that the rate is measured for, and the fewest steps.
+SHARE, MIN_STEPS = 0.05, 10
+# The end of a run, in seconds: saving, tracing; and, for each pair of test images, in steps of one
+# image: translating both there and back without gradients.
+SECONDS_TO_SAVE, STEPS_TO_EVALUATE = 4.0, 0.25
+
+
+def decide(config: TrainConfig, model: Any, loader: DataLoader, began: float) -> TrainConfig:
+    """Measures the rate of steps, and decides how many a run takes.
+
+    The steps that are measured are undone: the model is what it was, random numbers included.
+
+    Args:
+        config: The settings, with `minutes`.
+        model: The model that will be trained.
+        loader: Loads its images.
+        began: When the run began, as `time.monotonic` has it.
+
+    Returns:
+        The settings with `epochs` and `steps`.
+    """
+    seconds = 60.0 * (config.minutes or 0.0)
+    before = {name: variable.numpy() for name, variable in variables_of(model).items()}
+    rate = seconds_per_step(model, loader, config, SHARE * seconds)
+    for name, variable in variables_of(model).items():
+        variable.assign(before[name])
+    num_images = max(len(loader.paths(domain, loader.has_test_images)) for domain in "AB")
+    evaluating = num_images * STEPS_TO_EVALUATE * rate / config.batch_size
+    left = seconds - (time.monotonic() - began) - SECONDS_TO_SAVE - evaluating
+    if config.evaluate_every:
+        rate += evaluating / config.evaluate_every
+    steps = max(1, int(left / rate))
+    epochs = math.ceil(steps / loader.num_batches(config.batch_size))
+    _log.info(
+        f"Time    {config.minutes:g} minutes at {1 / rate:.3g} steps a second: "
+        f"{counted(steps, 'step')}, {counted(epochs, 'epoch')}"
+    )
+    return config.replace(epochs=epochs, steps=steps, minutes=config.minutes)
+
+
+def seconds_per_step(model: Any, loader: DataLoader, config: TrainConfig, seconds: float) -> float:
+    """Takes some steps, and measures how long each takes.
+
+    Args:
+        model: The model, which is changed.
+        loader: Loads the images.
+        config: The settings.
+        seconds: For how long to measure, after the first steps, in which the step is traced.
+
+    Returns:
+        The mean of the steps, in seconds.
+    """
+    count, start, epoch = 0, 0.0, 0
+    while True:
+        for batch in loader.load_batch(
+            config.batch_size, seed=(config.seed, epoch), drop_remainder=False
+        ):
+            logs = model.train_step(batch)
+            count += 1
+            if count == 2:
+                float(logs["g_loss"])  # Waits for the device.
+                start = time.monotonic()
+            if count >= 2 + MIN_STEPS and time.monotonic() - start >= seconds:
+                float(logs["g_loss"])
+                return (time.monotonic() - start) / (count - 2)
+        epoch += 1

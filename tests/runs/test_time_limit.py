@@ -1,0 +1,128 @@
+"""Runs that take as long as they were given, and are the same if they are resumed."""
+
+import csv
+import json
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.models.base import GAN
+from cyclegan_keras.runs import time_limit
+from cyclegan_keras.runs.run_data import make_loader
+from cyclegan_keras.runs.trainer import make_model, train_run
+from cyclegan_keras.training.callbacks.checkpointing import variables_of
+from cyclegan_keras.training.faults import Interrupted
+from tests.reliability.support import assert_same_state, rows
+
+SMALL = {"image_size": 32, "batch_size": 2, "pool_size": 2, "ema": 0.5, "sample_interval": 2}
+SMALL |= {"recipe": "paper", "epoch_length": "shorter"}
+
+
+def config(folder, fruit_dir, **settings):
+    return TrainConfig(**SMALL, data_dir=str(fruit_dir), run_dir=str(folder), **settings)
+
+
+@pytest.fixture
+def five_steps(monkeypatch, tiny_networks):
+    """A clock that stands still, and a rate of which five steps fit into a minute."""
+    monkeypatch.setattr(time_limit, "seconds_per_step", lambda *_: 10.0)
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(time_limit, "SECONDS_TO_SAVE", 5.0)
+    monkeypatch.setattr(time_limit, "STEPS_TO_EVALUATE", 0.0)
+
+
+def assert_same_run(one, other):
+    assert_same_state(one, other)
+    mine, theirs = (rows((run / "history.csv").read_text()) for run in (one, other))
+    assert mine == theirs
+    assert (one / "translations.png").read_bytes() == (other / "translations.png").read_bytes()
+
+
+def test_a_run_of_a_minute_is_one_of_as_many_steps(five_steps, fruit_dir, tmp_path):
+    metrics = train_run(config(tmp_path / "minute", fruit_dir, minutes=1))
+    # Six images of each domain are three steps an epoch; the last one ends after its second.
+    written = json.loads((tmp_path / "minute" / "config.json").read_text())["run"]
+    assert [written[name] for name in ("minutes", "epochs", "steps", "decay_epochs")] == [
+        1,
+        2,
+        5,
+        1,
+    ]
+    assert (metrics["epochs"], written["recipe"]) == (2, "paper")
+    train_run(config(tmp_path / "steps", fruit_dir, epochs=2, steps=5))
+    assert_same_run(tmp_path / "minute", tmp_path / "steps")
+    with (tmp_path / "minute" / "history.csv").open() as file:
+        last = [*csv.DictReader(file)][-1]
+    # The rate falls over the last three steps, to a third before the last one.
+    assert int(last["step"]) == 5
+    assert float(last["learning_rate"]) == pytest.approx(2e-4 / 3)
+
+
+def test_a_run_that_is_broken_off_keeps_what_was_decided(
+    five_steps, fruit_dir, tmp_path, monkeypatch
+):
+    train_run(config(tmp_path / "whole", fruit_dir, minutes=1))
+    real, taken = GAN.train_step, []
+
+    def train_step(self, batch):
+        taken.append(1)
+        if len(taken) == 4:
+            signal.raise_signal(signal.SIGTERM)
+        return real(self, batch)
+
+    monkeypatch.setattr(GAN, "train_step", train_step)
+    with pytest.raises(Interrupted):
+        train_run(config(tmp_path / "broken", fruit_dir, minutes=1))
+    # Faster now, which must not count; and the same command is enough to go on.
+    monkeypatch.setattr(time_limit, "seconds_per_step", lambda *_: 0.1)
+    train_run(config(tmp_path / "broken", fruit_dir, minutes=1))
+    assert len(taken) == 5
+    assert_same_run(tmp_path / "whole", tmp_path / "broken")
+    train_run(config(tmp_path / "broken", fruit_dir, minutes=1))
+    assert len(taken) == 5
+
+
+def test_measuring_leaves_no_trace(tiny_networks, fruit_dir, tmp_path):
+    settings = config(tmp_path, fruit_dir, minutes=0.01, precision="mixed_float16")
+    gan, loader = make_model(settings), make_loader(settings)
+    before = {name: np.array(v.numpy()) for name, v in variables_of(gan).items()}
+    decided = time_limit.decide(settings, gan, loader, time.monotonic())
+    assert decided.steps >= 1
+    assert decided.epochs == -(-decided.steps // 3)
+    for name, variable in variables_of(gan).items():
+        np.testing.assert_array_equal(variable.numpy(), before[name], err_msg=name)
+
+
+def test_the_steps_in_which_it_is_traced_are_not_measured(fruit_dir, tmp_path, monkeypatch):
+    now = [0.0]
+
+    class Slow:
+        steps = 0
+
+        def train_step(self, batch):
+            now[0] += 30.0 if self.steps == 0 else 0.5
+            self.steps += 1
+            return {"g_loss": 0.0}
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    settings, model = config(tmp_path, fruit_dir, minutes=2), Slow()
+    rate = time_limit.seconds_per_step(model, make_loader(settings), settings, seconds=20.0)
+    assert (rate, model.steps) == (0.5, 42)
+
+
+def test_evaluations_take_their_time(five_steps, fruit_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(time_limit, "STEPS_TO_EVALUATE", 1.0)
+    settings = config(tmp_path, fruit_dir, minutes=10, evaluate_every=2, extractor="none")
+    decided = time_limit.decide(settings, make_model(settings), make_loader(settings), began=0.0)
+    # Four pairs of test images in steps of two: 20 seconds at the end, and 10 more for each step.
+    assert decided.steps == (600 - 5 - 20) // (10 + 10)
+
+
+def test_minutes_and_epochs_are_one_too_many():
+    with pytest.raises(ValueError, match=r"`minutes` decides `epochs`.*minutes=3.*epochs=2"):
+        TrainConfig(minutes=3, epochs=2)
+    with pytest.raises(ValueError, match="`minutes` must be above 0"):
+        TrainConfig(minutes=0)
