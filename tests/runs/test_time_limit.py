@@ -56,9 +56,9 @@ def test_a_run_of_a_minute_is_one_of_as_many_steps(five_steps, fruit_dir, tmp_pa
     assert_same_run(tmp_path / "minute", tmp_path / "steps")
     with (tmp_path / "minute" / "history.csv").open() as file:
         last = [*csv.DictReader(file)][-1]
-    # The rate falls over the last three steps, to a third before the last one.
+    # The rate falls over the last three steps; as in the paper's code, one more would have none.
     assert int(last["step"]) == 5
-    assert float(last["learning_rate"]) == pytest.approx(2e-4 / 3)
+    assert float(last["learning_rate"]) == pytest.approx(2e-4 / 4)
 
 
 def test_a_run_that_is_broken_off_keeps_what_was_decided(
