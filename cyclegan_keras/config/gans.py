@@ -32,7 +32,7 @@ class AdamConfig(Part):
         beta_1: Decay of the mean of the gradients, in [0, 1).
     """
 
-    learning_rate: float = setting("training", 2e-4, "of the Adam optimizers", above=0)
+    learning_rate: float = setting("training", 2e-4, "of the Adam optimizers", least=0)
     beta_1: float = setting("training", 0.5, "of the Adam optimizers, below 1", least=0, below=1)
 
 

@@ -18,6 +18,10 @@ def check(config: Any, given: Mapping[str, Any], chosen: Mapping[str, Any]) -> N
     Raises:
         ValueError: If so. It names both.
     """
+    if not config.learning_rate:
+        raise ValueError(
+            f"`learning_rate` must be above 0. Received: learning_rate={config.learning_rate}"
+        )
     _check_image_size(config)
     if config.monitor == "cycle" and len(config.ways) < 2:
         raise ValueError(

@@ -336,20 +336,16 @@ class TrainConfig:
 
 
 def _from_nested(found: dict[str, Any]) -> dict[str, Any]:
-    """Reads data, model and run; all or some of each."""
+    """Reads data, model and run, all or some of each; settings beside them come on top."""
     found = {name: value for name, value in found.items() if name != "version"}
-    if unknown := found.keys() - {"data", "model", "run"}:
-        raise ValueError(
-            "the file must be an object with keys among ['version', 'data', 'model', 'run']. "
-            f"Received: {sorted(unknown)}"
-        )
     values: dict[str, Any] = {}
-    if "model" in found:
-        kind = found["model"].get("kind", "cyclegan") if isinstance(found["model"], dict) else None
+    if isinstance(model := found.get("model"), Mapping):
+        del found["model"]
+        kind = model.get("kind", "cyclegan")
         config = models.MODELS[_MODEL.checked(kind)].config
-        values = {"model": kind, **parts.from_nested(config, found["model"], "model")}
-    values |= parts.from_nested(DataConfig(), found.get("data", {}), "data")
-    return values | parts.from_nested(RunConfig(), found.get("run", {}), "run")
+        values = {"model": kind, **parts.from_nested(config, model, "model")}
+    values |= parts.from_nested(DataConfig(), found.pop("data", {}), "data")
+    return {**values, **parts.from_nested(RunConfig(), found.pop("run", {}), "run"), **found}
 
 
 _MODEL = next(each for each in own_settings(TrainConfig) if each.name == "model")

@@ -1,7 +1,7 @@
 """What the networks share: initial weights, normalisation, the last activation, and checks."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -85,6 +85,26 @@ def check_img_shape(
             f"`img_shape` must be (height, width, channels) with height and width {wanted} pixels, "
             f"because {reason}. Received: img_shape={img_shape}"
         )
+
+
+def by_name(args: Sequence[Any], names: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
+    """Gives settings that came without names their names.
+
+    Args:
+        args: Those.
+        names: Of the settings, in their order.
+        settings: The others.
+
+    Returns:
+        All of them.
+
+    Raises:
+        TypeError: If there are too many, or one is given twice.
+    """
+    first = dict(zip(names, args, strict=False))
+    if len(args) > len(names) or first.keys() & settings.keys():
+        raise TypeError(f"The settings are {', '.join(names)}, each once. Received: {args}")
+    return {**first, **settings}
 
 
 def treats_images_alone(network: Any) -> bool:

@@ -11,6 +11,7 @@ from cyclegan_keras.config.networks import ResNetConfig
 from cyclegan_keras.layers import ReflectionPadding2D, TransposedConv2D, UpsampleConv2D
 from cyclegan_keras.networks.common import (
     ImgShape,
+    by_name,
     check_img_shape,
     norm_of,
     normal_initializers,
@@ -20,8 +21,7 @@ from cyclegan_keras.networks.common import (
 
 def build_resnet_generator(
     img_shape: ImgShape = (256, 256, 3),
-    gf: int | None = None,
-    *,
+    *args: Any,
     seed: int | None = None,
     name: str | None = None,
     **settings: Any,
@@ -31,7 +31,8 @@ def build_resnet_generator(
     Args:
         img_shape: `(height, width, channels)`; height and width divisible by 4, at least 8. Either
             may be `None`: any such size.
-        gf: Filters of the first layer; `None` means those of the dataclass.
+        *args: Settings without their names: `gf`, `num_blocks`, `upsampling`, `padding`, `norm`,
+            `skips`, `residual`, `exact_residual`.
         seed: Of the initial weights, N(0, 0.02); `None` draws other ones each time.
         name: Of the model.
         **settings: Those of `ResNetConfig`.
@@ -45,7 +46,11 @@ def build_resnet_generator(
     Reference:
         [Zhu et al., 2017](https://arxiv.org/abs/1703.10593), appendix 7.2.
     """
-    settings |= {} if gf is None else {"gf": gf}
+    settings = by_name(
+        args,
+        "gf num_blocks upsampling padding norm skips residual exact_residual".split(),
+        settings,
+    )
     return ResNetConfig(**settings).build(img_shape, seed, name)
 
 

@@ -11,6 +11,7 @@ from cyclegan_keras.layers import LeanConv2D, UpsampleConv2D
 from cyclegan_keras.networks.common import (
     ImgShape,
     book_norm,
+    by_name,
     check_img_shape,
     dropouts,
     glorot_initializers,
@@ -43,8 +44,7 @@ def _double(
 
 def build_unet_generator(
     img_shape: ImgShape = (128, 128, 3),
-    gf: int | None = None,
-    *,
+    *args: Any,
     seed: int | None = None,
     name: str | None = None,
     **settings: Any,
@@ -54,7 +54,7 @@ def build_unet_generator(
     Args:
         img_shape: `(height, width, channels)`; height and width divisible by 16, at least 32.
             Either may be `None`: any such size.
-        gf: Filters of the first layer; `None` means those of the dataclass.
+        *args: Settings without their names: `gf`, `dropout`, `residual`, `exact_residual`, `norm`.
         seed: Of the initial weights and of dropout; `None` draws other ones each time.
         name: Of the model.
         **settings: Those of `UNetConfig`.
@@ -68,7 +68,7 @@ def build_unet_generator(
     Reference:
         *GANs in Action*, listing 9.4.
     """
-    settings |= {} if gf is None else {"gf": gf}
+    settings = by_name(args, "gf dropout residual exact_residual norm".split(), settings)
     return UNetConfig(**settings).build(img_shape, seed, name)
 
 
@@ -110,8 +110,7 @@ def unet(
 
 def build_deep_unet_generator(
     img_shape: ImgShape = (256, 256, 3),
-    gf: int | None = None,
-    *,
+    *args: Any,
     seed: int | None = None,
     name: str | None = None,
     **settings: Any,
@@ -122,7 +121,7 @@ def build_deep_unet_generator(
         img_shape: `(height, width, channels)`; height and width divisible by 2 to the number of
             halvings. So the shorter side is 32, 64, 128 or a multiple of 256 pixels, and a multiple
             of it, or of 256, will do for the longer one.
-        gf: Filters of the first layer; `None` means those of the dataclass.
+        *args: Settings without their names: `gf`, `dropout`, `residual`, `exact_residual`.
         seed: Of the initial weights, N(0, 0.02), and of dropout; `None` draws other ones each time.
         name: Of the model.
         **settings: Those of `DeepUNetConfig`.
@@ -136,7 +135,7 @@ def build_deep_unet_generator(
     Reference:
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), appendix 6.1.1.
     """
-    settings |= {} if gf is None else {"gf": gf}
+    settings = by_name(args, "gf dropout residual exact_residual".split(), settings)
     return DeepUNetConfig(**settings).build(img_shape, seed, name)
 
 

@@ -145,7 +145,7 @@ def images_changed_since(two):
 
 
 def data_dir_of(run):
-    return json.loads((run / "config.json").read_text())["data_dir"]
+    return json.loads((run / "config.json").read_text())["data"]["data_dir"]
 
 
 def translator_gone(two):

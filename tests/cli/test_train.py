@@ -170,7 +170,7 @@ def test_to_resume_there_must_be_a_run(tmp_path, capsys):
     assert "There is no run in " in capsys.readouterr().err
     (tmp_path / "photo.jpg").write_bytes(b"dear")
     assert main(["train", "--run-dir", str(tmp_path)]) == 2
-    assert "is no run, and nothing is overwritten" in capsys.readouterr().err
+    assert "not a run, and nothing is overwritten" in capsys.readouterr().err
 
 
 def test_resuming_takes_the_runs_own_settings(tmp_path):

@@ -168,11 +168,15 @@ def test_files_of_before_settings_were_nested(name, settings, tmp_path):
     old = TrainConfig.from_json(GOLDEN / f"{name}.json")
     assert old == TrainConfig(**settings, run_dir=f"runs/{name}")
     written = json.loads((GOLDEN / f"{name}.json").read_text())
-    # Those that another network or model has are not in effect.
-    flat = old.flat()
-    assert flat.keys() <= set(map(today, written)) | {"d_affine"}
-    assert {today(n): v for n, v in written.items() if today(n) in flat} == {
-        n: v for n, v in flat.items() if n != "d_affine"
+    # Those that another network or model has are not in effect; later ones change nothing.
+    flat, written = old.flat(), {today(name): value for name, value in written.items()}
+    later = {name: value for name, value in flat.items() if name not in written}
+    assert later.pop("d_affine", False) == (name == "pix2pix")
+    assert later == {"r1": 0, "r2": 0, "r1_every": 1, "minutes": None, "steps": None} | (
+        {} if name == "pix2pix" else {"diffaugment_cutout": 0}
+    )
+    assert {n: flat[n] for n in flat.keys() & written.keys()} == {
+        n: written[n] for n in flat.keys() & written.keys()
     }
     (tmp_path / "config.json").write_text(old.to_json())
     again = TrainConfig.from_json(tmp_path / "config.json")
@@ -226,6 +230,9 @@ def test_a_file_is_data_model_and_run(tmp_path):
     }
     path.write_text(json.dumps(by_hand))
     assert TrainConfig.from_json(path) == wanted
+    # Settings may stand beside them, by the names of the flags.
+    path.write_text(json.dumps({**by_hand, "df": 4}))
+    assert TrainConfig.from_json(path) == wanted.replace(df=4)
     by_hand["model"]["generator"]["gr"] = 8
     path.write_text(json.dumps(by_hand))
     with pytest.raises(ValueError, match=r"config\.json.*model\.generator .*'gf'.*\['gr'\]"):

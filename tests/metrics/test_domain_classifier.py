@@ -115,9 +115,9 @@ def test_two_images_of_each_domain_are_enough(sklearn):
 
 
 def test_other_extractors_and_domains_are_refused(separable):
-    with pytest.raises(ValueError, match=r"features of 'x'.*Received: features of 'y'"):
+    with pytest.raises(ValueError, match=r"extractor 'x'.*Received: features of 'y'"):
         separable.share_of("B", noise(20, 3, 3, "y"))
-    with pytest.raises(ValueError, match=r"features of 'x'.*Received: features of 'y'"):
+    with pytest.raises(ValueError, match=r"extractor 'x'.*Received: features of 'y'"):
         DomainClassifier(noise(-20, 3, 2), noise(20, 3, 3, "y"))
     with pytest.raises(ValueError, match="Received: domain='C'"):
         separable.share_of("C", noise(0, 3, 2))

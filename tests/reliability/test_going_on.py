@@ -167,7 +167,7 @@ def test_a_relative_place_is_found_from_anywhere(here, at_step, noise_dir, tmp_p
     assert here("--data-dir", "noise") == 143
     run = tmp_path / "runs" / "noise"
     settings = json.loads((run / "config.json").read_text())
-    assert settings["data_dir"] == str(tmp_path / "noise")
+    assert settings["data"]["data_dir"] == str(tmp_path / "noise")
     # As earlier versions wrote it.
     (run / "config.json").write_text(json.dumps({**settings, "data_dir": "noise"}))
     monkeypatch.chdir("/")

@@ -116,9 +116,9 @@ def test_models_made_by_hand_take_them_too(trained):
     gan = CycleGAN(**TrainConfig.make(config, seed=7).model_settings())
     assert "Starts with g_AB, g_BA" in str(cyclegan_keras.start_from(gan, folder))
     assert_same(gan.d_B, model.d_B)
-    settings = config.model_settings()
+    settings = {**config.flat(), "img_shape": config.img_shape}
     networks = ("img_shape", "gf", "generator", "num_blocks", "upsampling", "padding", "norm")
-    networks += ("skips", "residual")
+    networks += ("skips", "residual_output")
     pix2pix = Pix2Pix(**{name: settings[name] for name in networks}, df=2, dropout=0.0)
     taken = cyclegan_keras.start_from(pix2pix, folder / "g_AB.keras")
     assert (taken.networks, taken.anew) == (["g_AB"], ["d"])
