@@ -79,7 +79,10 @@ def test_r1_is_measured_at_what_discriminators_see_of_real_images(update, random
 
 @pytest.mark.parametrize("update", ["separate", "joint"])
 def test_a_resumed_run_goes_on_in_its_place_in_the_lazy_form(update, data, tmp_path):
-    one, other = (Tiny(SHAPE, discriminator_update=update, seed=seed) for seed in (0, 1))
+    one, other = (
+        Tiny(SHAPE, update_first="generators", discriminator_update=update, seed=seed)
+        for seed in (0, 1)
+    )
     for gan in (one, other):
         gan.r1, gan.r1_every = 10.0, 3
     for _ in range(2):

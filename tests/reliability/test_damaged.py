@@ -88,9 +88,7 @@ def test_other_settings_and_images_are_refused(broken_off, train_here, noise_dir
     others = shutil.copytree(noise_dir, tmp_path / "noise")
     shutil.copy(others / "trainA" / "00.png", others / "trainA" / "18.png")
     assert train_here("--data-dir", str(others)) == 2
-    assert "other images in trainA. Received: 19 images where there were 18" in (
-        capsys.readouterr().err
-    )
+    assert "other images in trainA. Received: 19 images" in (capsys.readouterr().err)
     (others / "trainA" / "18.png").unlink()
     (others / "trainB" / "17.png").write_bytes((others / "trainB" / "17.png").read_bytes() + b"!")
     assert train_here("--data-dir", str(others)) == 2

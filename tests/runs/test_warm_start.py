@@ -119,13 +119,11 @@ def test_models_made_by_hand_take_them_too(trained):
     settings = {**config.flat(), "img_shape": config.img_shape}
     networks = ("img_shape", "gf", "generator", "num_blocks", "upsampling", "padding", "norm")
     networks += ("skips", "residual_output")
-    pix2pix = Pix2Pix(**{name: settings[name] for name in networks}, df=2, dropout=0.0)
+    pix2pix = Pix2Pix(**{name: settings[name] for name in networks}, df=2)
     taken = cyclegan_keras.start_from(pix2pix, folder / "g_AB.keras")
     assert (taken.networks, taken.anew) == (["g_AB"], ["d"])
     assert_same(pix2pix.g, model.translators["g_AB"])
-    other = Pix2Pix(
-        **{name: settings[name] for name in networks}, df=2, dropout=0.0, direction="B-to-A"
-    )
+    other = Pix2Pix(**{name: settings[name] for name in networks}, df=2, direction="B-to-A")
     with pytest.raises(ValueError, match=r"Rename it to g_BA\.keras"):
         cyclegan_keras.start_from(other, folder / "g_AB.keras")
 
