@@ -1,4 +1,4 @@
-"""Train with parts of the losses left out, for as many steps each, and compare with the truth."""
+"""Train with parts of the losses left out, for as many steps each, and compare."""
 
 import argparse
 import pathlib
@@ -212,10 +212,10 @@ def _forget_models() -> None:
 
 
 def table(results: dict[str, dict[str, float]]) -> str:
-    """Sets figures side by side.
+    """Sets metrics side by side.
 
     Args:
-        results: The figures of each training, by the name of its setting.
+        results: The metrics of each training, by the name of its setting.
 
     Returns:
         A Markdown table of mean absolute errors on test images, in levels of 0 to 255.
@@ -223,7 +223,7 @@ def table(results: dict[str, dict[str, float]]) -> str:
     rows = [["trained with", *COLUMNS.values()], ["---"] + ["---:"] * len(COLUMNS)]
     untranslated = next(iter(results.values()))["truth_untranslated"]
     rows.append(["(untranslated)", f"{untranslated:.2f}", f"{untranslated:.2f}", "", ""])
-    for name, figures in results.items():
-        cells = [f"{figures[key]:.2f}" if key in figures else "" for key in COLUMNS]
+    for name, metrics in results.items():
+        cells = [f"{metrics[key]:.2f}" if key in metrics else "" for key in COLUMNS]
         rows.append([_title(name), *cells])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)

@@ -41,8 +41,9 @@ PAPER = Recipe(
 # For a few hundred small images and a few minutes on two cores; nobody's paper. With instance norm,
 # a generator hides what it needs for the way back in a glaring spot, and a discriminator is worse
 # than a blind one for long; without any norm, generators can saturate for good. Wider networks
-# hardly learn more in a step, and take longer for it. Narrower discriminators lead on to as strong
-# a change, but on drawn images they win soon, as they do when the rate falls.
+# hardly learn more in a step, and take longer for it. R1 keeps discriminators from winning, after
+# which longer training made translations worse; patches of 16 pixels mind the texture of a skin
+# more than those of 70.
 FAST = Recipe(
     model=CycleGANConfig(
         generator=ResNetConfig(
@@ -54,8 +55,8 @@ FAST = Recipe(
             skips=True,
             residual=True,
         ),
-        discriminator=PatchGANConfig(df=24, norm="pixel"),
-        loss=CycleGANLossConfig(lambda_cycle=1.5, lambda_id=0.0),
+        discriminator=PatchGANConfig(df=24, receptive_field=16, norm="pixel"),
+        loss=CycleGANLossConfig(lambda_cycle=1.5, lambda_id=0.0, r1=10.0),
         step=CycleGANStepConfig(
             update_first="generators",
             discriminator_update="joint",

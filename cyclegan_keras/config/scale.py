@@ -19,7 +19,7 @@ def warning(enlarge: float, image_size: object) -> str | None:
         return None
     return (
         f"Trained at another scale: training sees parts, {image_size} pixels a side, of images "
-        f"enlarged {enlarge:g} times, but samples, figures and translations are of whole images at "
+        f"enlarged {enlarge:g} times, but samples, metrics and translations are of whole images at "
         f"{image_size} pixels, where everything is {enlarge:g} times smaller. Take --enlarge "
         f"{MAX_ENLARGE} or less, and a larger --image-size for finer detail; or cut the images up "
         "beforehand, those to train and those to translate alike."
