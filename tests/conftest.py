@@ -6,6 +6,10 @@ import signal
 
 # Before TensorFlow is first imported: its start-up notes are not the tests' subject.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Likewise: of two processes on two cores, neither gains by a second thread. `train` sets its own.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import keras
 import numpy as np
