@@ -73,7 +73,7 @@ def read_image(
             numbers are of a kind of which nobody knows what is white.
     """
     counts = LeftOut()
-    with _opened(path) as file:
+    with opened(path) as file:
         decoded = decoding.decode(file, at_least, value_range is not None, counts)
         if left_out is not None:
             left_out.update(counts)
@@ -102,15 +102,27 @@ def read_picture(path: PathLike) -> Picture:
         ValueError: If it is not an image, may not be read, is damaged, or is absurdly large.
     """
     counts = LeftOut()
-    with _opened(path) as file:
+    with opened(path) as file:
         decoded = decoding.decode(file, None, True, counts)
         picture = decoded if isinstance(decoded, Picture) else decoding.picture_of(decoded)
         return dataclasses.replace(picture, left_out=dict(counts))
 
 
 @contextlib.contextmanager
-def _opened(path: PathLike) -> Iterator[IO[bytes]]:
-    """Opens the file of an image, and puts into words what goes wrong with it."""
+def opened(path: PathLike) -> Iterator[IO[bytes]]:
+    """Opens the file of an image, and puts into words what goes wrong with it.
+
+    Args:
+        path: Of the image.
+
+    Yields:
+        The file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If the computer fails, and not the file: too many open files, a broken disk.
+        ValueError: If anything else is raised inside, with the name and what is to be done.
+    """
     name = os.fspath(path)
     try:
         with _open(name) as file, hush.hushed():

@@ -173,6 +173,7 @@ def test_files_of_before_settings_were_nested(name, settings, tmp_path):
     flat, written = old.flat(), {today(name): value for name, value in written.items()}
     later = {name: value for name, value in flat.items() if name not in written}
     assert later.pop("d_affine", False) == (name == "pix2pix")
+    assert later.pop("fit") == "stretch"
     assert later == {"r1": 0, "r2": 0, "r1_every": 1, "minutes": None, "steps": None} | (
         {} if name == "pix2pix" else {"diffaugment_cutout": 0}
     )
