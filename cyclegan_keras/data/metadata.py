@@ -162,14 +162,22 @@ def _cleaned(
 
 def _xmp(found: Any, left_out: collections.Counter[str]) -> bytes | None:
     if isinstance(found, str):
-        found = found.encode("utf-8", "surrogateescape")
+        found = found.encode("utf-8", "replace")
     if not isinstance(found, bytes) or not found.strip(b"\0"):
         return None
-    if any(mark in found for mark in OF_APPENDED):
+    if not _is_text(found) or any(mark in found for mark in OF_APPENDED):
         left_out[XMP_BLOCK] += 1
         return None
     found = re.sub(rb"(tiff:Orientation\s*=\s*[\"'])\d+", rb"\g<1>1", found)
     return re.sub(rb"(<tiff:Orientation>\s*)\d+", rb"\g<1>1", found)
+
+
+def _is_text(found: bytes) -> bool:
+    try:
+        found.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _dpi(found: Any) -> tuple[float, float] | None:

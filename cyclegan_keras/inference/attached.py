@@ -38,6 +38,7 @@ class Attached:
         dpi: Pixels per inch, horizontally and vertically.
         texts: Keywords and texts of a PNG.
         comment: A comment.
+        left_out: What could not be made true for the translation, and how often, by a noun.
     """
 
     profile: bytes | None = None
@@ -47,6 +48,7 @@ class Attached:
     dpi: tuple[float, float] | None = None
     texts: tuple[tuple[str, str], ...] = ()
     comment: bytes | None = None
+    left_out: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
     def restrict_to(self, file_format: str) -> collections.Counter[str]:
         """Drops what a format has no place for.
@@ -55,9 +57,9 @@ class Attached:
             file_format: Such as "JPEG".
 
         Returns:
-            What was dropped, and how often, by a noun; resolutions are not counted.
+            What was left out in all, and how often, by a noun; resolutions are not counted.
         """
-        dropped: collections.Counter[str] = collections.Counter()
+        dropped = self.left_out
         for name in ("exif", "xmp", "iptc", "comment"):
             value = getattr(self, name)
             too_long = file_format == "JPEG" and len(value or b"") > MAX_IN_JPEG[name]
@@ -99,7 +101,7 @@ class Attached:
         for key, text in self.texts:
             info.add_text(key, text)
         if self.xmp is not None:
-            info.add_itxt("XML:com.adobe.xmp", self.xmp.decode("utf-8", "surrogateescape"))
+            info.add_itxt("XML:com.adobe.xmp", self.xmp.decode("utf-8"))
         return info
 
 
@@ -118,9 +120,14 @@ def attached_to(
         What to write.
     """
     own = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    left_out: collections.Counter[str] = collections.Counter()
     if found.exif is not None:
-        own["exif"] = metadata.exif_for(found.exif, size, is_turned)
-    return Attached(profile=profile, **own)
+        try:
+            own["exif"] = metadata.exif_for(found.exif, size, is_turned)
+        except Exception:  # Pillow raises whatever odd values led to; the picture is written.
+            own["exif"] = None
+            left_out[EXIF_BLOCK] += 1
+    return Attached(profile=profile, left_out=left_out, **own)
 
 
 def _photoshop_segment(iptc: bytes) -> bytes:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from cyclegan_keras._files import PathLike, written_whole
-from cyclegan_keras.data import color, jpeg2000
+from cyclegan_keras.data import color, hush, jpeg2000
 from cyclegan_keras.data.picture import Picture
 from cyclegan_keras.inference import png_files, tiff_files
 from cyclegan_keras.inference.attached import Attached, attached_to
@@ -47,8 +47,11 @@ QUALITY = 95
 # are a fifth to a third larger.
 COMPRESS_LEVEL = 1
 
+ALPHA = "alpha channel"
 WITH_PROFILE = ("JPEG", "PNG", "TIFF", "WEBP", "AVIF", "JPEG2000")
 WITH_GRAY = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "JPEG2000", "AVIF")
+# Of a BMP, hardly a program reads transparency.
+WITHOUT_ALPHA = ("JPEG", "BMP")
 WITH_GRAY_AND_ALPHA = ("PNG", "TIFF", "JPEG2000")
 
 
@@ -84,7 +87,7 @@ def settings_of(path: PathLike) -> dict[str, Any]:
         WebP is lossless, the compression of a TIFF. Empty if there are none, or Pillow cannot tell.
     """
     try:
-        with Image.open(path, formats=("JPEG", "WEBP", "TIFF")) as image:
+        with hush.hushed(), Image.open(path, formats=("JPEG", "WEBP", "TIFF")) as image:
             if isinstance(image, JpegImagePlugin.JpegImageFile):
                 sampling = JpegImagePlugin.get_sampling(image)
                 settings: dict[str, Any] = {"qtables": image.quantization}
@@ -154,10 +157,13 @@ def write(
     file_format = format_of(path)
     picture, profile = _in_written_colors(picture, file_format)
     is_turned = picture.profile is not None and profile is None
-    attached = attached_to(picture.metadata, picture.size, profile, is_turned)
+    with hush.hushed():
+        attached = attached_to(picture.metadata, picture.size, profile, is_turned)
     left_out = attached.restrict_to(file_format)
+    if file_format in WITHOUT_ALPHA and picture.alpha is not None:
+        left_out.update([ALPHA] if (picture.alpha < picture.opaque).any() else [])
     own_settings = (settings or {}).get(file_format, {})
-    with written_whole(path) as partial:
+    with hush.hushed(), written_whole(path) as partial:
         if file_format == "TIFF":
             tiff_files.write(
                 partial, picture, attached, own_settings.get("compression"), _bits(picture)
@@ -222,10 +228,9 @@ def _is_packed(picture: Picture) -> bool:
 
 def _image(picture: Picture, file_format: str) -> Image.Image:
     """Makes an image in a mode that the format supports."""
-    if picture.alpha is None or file_format == "JPEG":
+    if picture.alpha is None or file_format in WITHOUT_ALPHA:
         if picture.alpha is not None:
-            # JPEG has no transparency, so the picture is put on white.
-            # White is the same in every profile.
+            # The picture is put on white, which is the same in every profile.
             as_it_is = dataclasses.replace(picture, profile=None, in_profile=False)
             levels = np.rint(as_it_is.shares() * 255).astype(np.uint8)
             picture = dataclasses.replace(picture, pixels=levels, alpha=None)

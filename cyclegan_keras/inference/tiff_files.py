@@ -64,7 +64,7 @@ def write(
         extrasamples=["unassalpha"] if picture.alpha is not None else [],
         bitspersample=bits,
         metadata=None,
-        software=_text(exif.get(SOFTWARE)) or None,
+        software=_text(exif.get(SOFTWARE)) or False,
         description=_text(exif.get(DESCRIPTION)) or None,
         datetime=None,
         iccprofile=attached.profile,

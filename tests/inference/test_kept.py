@@ -1,6 +1,8 @@
 """What a file says beside its pixels is in its translation, by a generator that changes nothing."""
 
 import io
+import warnings
+import zlib
 
 import imagecodecs
 import keras
@@ -10,7 +12,7 @@ import tifffile
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from cyclegan_keras.data import color, images, jpeg2000
-from cyclegan_keras.inference import translate
+from cyclegan_keras.inference import formats, translate
 
 SIZE = (48, 64)
 P3 = color.profile_of_codes(12, 13)
@@ -365,6 +367,15 @@ def test_what_a_format_has_no_place_for_is_counted(translated, tmp_path):
     assert translated.left_out == {"EXIF block": 1, "XMP block": 1}
 
 
+def test_transparency_that_is_laid_on_white_is_counted(translated, tmp_path):
+    pixels = np.dstack([smooth(), np.full(SIZE, 255, np.uint8)])
+    translated(save(tmp_path / "a.png", pixels), file_format="jpg")
+    assert not translated.left_out  # Opaque all over.
+    pixels[0, 0, 3] = 254
+    translated(save(tmp_path / "b.png", pixels), file_format="bmp")
+    assert translated.left_out == {"alpha channel": 1}
+
+
 def test_too_much_for_a_jpeg_is_counted_and_the_picture_written(translated, tmp_path):
     exif = exif_of_a_phone()
     exif[270] = "x" * 70_000
@@ -396,3 +407,83 @@ def test_metadata_can_be_left_out(suffix, translated, tmp_path):
     assert b"xmpmeta" not in data
     assert profile_in(tmp_path / "out" / source.name) == P3
     assert not translated.left_out
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".jp2"])
+def test_damage_is_refused_or_costs_metadata_alone(suffix, tmp_path):
+    """Whatever else is raised would end a batch; a warning would break the progress bar."""
+    good = save(tmp_path / f"a{suffix}", smooth(), exif=exif_of_a_phone(6), xmp=XMP, icc_profile=P3)
+    rng, written = np.random.default_rng(0), 0
+    for _ in range(10):
+        data = np.frombuffer(good.read_bytes(), np.uint8).copy()
+        data[rng.integers(min(1500, len(data)), size=3)] = rng.integers(256, size=3)
+        path = tmp_path / f"b{suffix}"
+        path.write_bytes(with_checksums(data.tobytes()) if suffix == ".png" else data.tobytes())
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                picture = images.read_picture(path)
+            except ValueError as error:
+                assert "Cannot read the image" in str(error)  # noqa: PT017
+                continue
+            for other in (suffix, ".png", ".tif"):
+                formats.write(target := tmp_path / f"c{other}", picture, formats.settings_of(path))
+                assert not set(images.read_picture(target).left_out) & {"EXIF block", "XMP block"}
+                written += 1
+    assert written >= 9
+
+
+def with_checksums(data: bytes) -> bytes:
+    """Lets damage in a PNG come through to where it is looked into."""
+    parts, place = [data[:8]], 8
+    while place + 12 <= len(data):
+        end = place + 8 + int.from_bytes(data[place : place + 4])
+        checked = data[place + 4 : end]
+        parts.append(data[place : place + 4] + checked + zlib.crc32(checked).to_bytes(4))
+        place = end + 4
+    return b"".join(parts)
+
+
+def odd_pictures(folder) -> dict[str, tuple[int, int]]:
+    """What users have, and the size of each as it is seen: `(height, width)`."""
+    rng = np.random.default_rng(0)
+
+    def noise(height, width, bands=3, dtype=np.uint8):
+        shape = (height, width, bands) if bands > 1 else (height, width)
+        return rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+    Image.fromarray(noise(1, 1)).save(folder / "one.png")
+    Image.fromarray(noise(7, 5000)).save(folder / "long.jpg")
+    Image.fromarray(noise(5000, 7)).save(folder / "high.webp")
+    Image.fromarray(noise(65, 67, 4)).save(folder / "alpha.png", icc_profile=P3)
+    save(folder / "turned.jpg", noise(30, 20), exif=exif_of_a_phone(6))
+    (folder / "deep.png").write_bytes(imagecodecs.png_encode(noise(9, 8, 4, np.uint16)))
+    (folder / "gray.png").write_bytes(imagecodecs.png_encode(noise(9, 8, 2, np.uint16)))
+    frames = [Image.fromarray(noise(12, 13)) for _ in range(3)]
+    frames[0].save(folder / "film.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(folder / "pages.tif", save_all=True, append_images=frames[1:])
+    return {
+        "one.png": (1, 1), "long.jpg": (7, 5000), "high.webp": (5000, 7), "alpha.png": (65, 67),
+        "turned.jpg": (20, 30), "deep.png": (9, 8), "gray.png": (9, 8), "film.gif": (12, 13),
+        "pages.tif": (12, 13),
+    }  # fmt: skip
+
+
+def test_odd_pictures_come_out_as_promised_and_a_cut_one_is_named(changeless, tmp_path):
+    (tmp_path / "in").mkdir()
+    sizes = odd_pictures(tmp_path / "in")
+    data = (tmp_path / "in" / "long.jpg").read_bytes()
+    (tmp_path / "in" / "cut.jpg").write_bytes(data[: len(data) // 2])
+    jobs = translate.plan([tmp_path / "in"], tmp_path / "out", check=False)
+    outcome = translate.translate_files(changeless, jobs, continue_on_error=True)
+    assert {path.name for path in outcome.failed} == {"cut.jpg"}
+    assert "its end is missing" in next(iter(outcome.failed.values()))
+    assert outcome.left_out == {"animation frame": 2, "TIFF page": 2}
+    for name, size in sizes.items():
+        before = images.read_picture(tmp_path / "in" / name)
+        after = images.read_picture(tmp_path / "out" / name)
+        assert (before.size, after.size) == (size, size)
+        assert (after.pixels.dtype, after.is_gray) == (before.pixels.dtype, before.is_gray)
+        assert (after.profile, after.format) == (before.profile, before.format)
+        if before.alpha is not None:
+            np.testing.assert_array_equal(after.alpha, before.alpha)
