@@ -239,10 +239,10 @@ def _picture_of_numbers(
 
 
 def _is_deep_color(image: Any) -> bool:
-    """Whether a PNG has 16 bits of color, or of gray with transparency."""
+    """Whether a PNG has 16 bits of color, or of gray with transparency, to Pillow RGBA as well."""
     arguments = image.tile[0].args if image.tile else ""
     raw_mode = arguments if isinstance(arguments, str) else arguments[0]
-    return image.mode in ("RGB", "RGBA", "LA") and raw_mode.endswith(";16B")
+    return image.mode in ("RGB", "RGBA") and raw_mode.endswith(";16B")
 
 
 def _picture_of_png(
