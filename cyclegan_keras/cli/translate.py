@@ -15,6 +15,7 @@ HELP = "translate images with a saved generator"
 # As in `inference.files`, which cannot be imported without loading TensorFlow.
 BATCH_SIZE = 16
 # As in `inference.formats`, likewise.
+DETAILS = ("guided", "plain")
 FORMATS = ("png", "jpg", "webp", "tiff", "bmp", "gif", "avif", "jp2")
 
 # The exit status if some images could not be translated, and the others were.
@@ -64,6 +65,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 else "as in the images)"
             ),
         )
+    parser.add_argument(
+        "--detail",
+        choices=DETAILS,
+        default=DETAILS[0],
+        help="guided gives the translation of a small copy the detail of a larger image; plain "
+        "enlarges that translation (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--keep-colors",
+        action="store_true",
+        help="translate the brightness only, and keep the colors of the image",
+    )
+    parser.add_argument(
+        "--side-by-side",
+        action="store_true",
+        help="put the image on the left of its translation, into one file",
+    )
     there = parser.add_mutually_exclusive_group()
     there.add_argument("--overwrite", action="store_true", help="replace files that exist")
     there.add_argument(
@@ -111,6 +129,11 @@ def run(arguments: argparse.Namespace) -> int:
     with without_startup_notes():
         from cyclegan_keras.inference import files, planning, translate
 
+    manner = translate.Manner(
+        detail=arguments.detail,
+        keep_colors=arguments.keep_colors,
+        side_by_side=arguments.side_by_side,
+    )
     jobs = translate.plan(
         arguments.paths,
         arguments.output,
@@ -132,6 +155,7 @@ def run(arguments: argparse.Namespace) -> int:
         continue_on_error=arguments.continue_on_error,
         ranges=ranges,
         strip_metadata=arguments.strip_metadata,
+        manner=manner,
     )
     print(f"Translated {counted(outcome.num_written, 'image')} into {arguments.output}")
     if outcome.left_out:
