@@ -7,6 +7,7 @@ import sys
 
 from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras._text import counted
+from cyclegan_keras.cli.generator_file import WAYS, generator_file
 from cyclegan_keras.config import scale, value_range
 from cyclegan_keras.config.train_config import TrainConfig
 
@@ -28,12 +29,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     Args:
         parser: The parser of this command.
     """
-    parser.add_argument("--model", required=True, metavar="FILE", help="such as g_AB.keras")
     parser.add_argument(
         "paths",
         nargs="+",
         metavar="PATH",
-        help="images, or folders of images, with their subfolders",
+        help="first the generator: a .keras file or the folder of a run; then images, folders of "
+        "images with their subfolders, and patterns such as 'photos/**/*.jpg'",
+    )
+    parser.add_argument(
+        "--model",
+        metavar="FILE",
+        help="the generator; then all of PATH are images",
+    )
+    parser.add_argument(
+        "--way",
+        choices=WAYS,
+        help="which generator of a run translates (default: AB, or the only one there)",
     )
     parser.add_argument(
         "--output",
@@ -126,6 +137,12 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1. Received: {arguments.batch_size}")
+    model, *paths = [arguments.model, *arguments.paths] if arguments.model else arguments.paths
+    if not paths:
+        raise ValueError(
+            f"Give the generator and then images or folders of images. Received: {model!r} only"
+        )
+    model = generator_file(model, arguments.way)
     with without_startup_notes():
         from cyclegan_keras.inference import files, planning, translate
 
@@ -135,18 +152,18 @@ def run(arguments: argparse.Namespace) -> int:
         side_by_side=arguments.side_by_side,
     )
     jobs = translate.plan(
-        arguments.paths,
+        paths,
         arguments.output,
         arguments.overwrite,
         skip_existing=arguments.skip_existing,
         file_format=arguments.format,
         check=not arguments.continue_on_error,
     )
-    ranges = files.Ranges(*_ranges(arguments))
-    generator = translate.load_generator(arguments.model)
-    if of_scale := _warning_of_scale(arguments.model):
+    ranges = files.Ranges(*_ranges(arguments, model))
+    generator = translate.load_generator(model)
+    if of_scale := _warning_of_scale(model):
         print(f"Warning: {of_scale}", file=sys.stderr, flush=True)
-    if left_out := planning.left_out(arguments.paths, arguments.output):
+    if left_out := planning.left_out(paths, arguments.output):
         print(f"Not translated: {'; '.join(left_out)}.", flush=True)
     outcome = translate.translate_files(
         generator,
@@ -171,7 +188,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _ranges(
-    arguments: argparse.Namespace,
+    arguments: argparse.Namespace, model: str
 ) -> tuple[value_range.ValueRange | None, value_range.ValueRange | None]:
     """Finds the values of black and white in images and translations, from flags or the run."""
     source, target = (
@@ -179,7 +196,7 @@ def _ranges(
         for numbers in (arguments.value_range, arguments.output_range)
     )
     if source is None:
-        own, of_target = value_range.of_translator(arguments.model)
+        own, of_target = value_range.of_translator(model)
         return own, target or of_target
     return source, target or source
 
