@@ -15,8 +15,9 @@ HELP = "translate images with a saved generator"
 
 # As in `inference.files`, which cannot be imported without loading TensorFlow.
 BATCH_SIZE = 16
+# As in `inference.manner`, likewise.
+DETAILS = ("guided", "network", "plain")
 # As in `inference.formats`, likewise.
-DETAILS = ("guided", "plain")
 FORMATS = ("png", "jpg", "webp", "tiff", "bmp", "gif", "avif", "jp2")
 
 # The exit status if some images could not be translated, and the others were.
@@ -81,7 +82,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=DETAILS,
         default=DETAILS[0],
         help="guided gives the translation of a small copy the detail of a larger image; plain "
-        "enlarges that translation (default: %(default)s)",
+        "enlarges that translation; network translates the image in its own size (default: "
+        "%(default)s)",
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        metavar="N",
+        help="the longer side of the small copy, in pixels (default: the generator's size or, if "
+        "it takes any size, the image's own)",
+    )
+    parser.add_argument(
+        "--tile",
+        default="auto",
+        metavar="N",
+        help="height and width of the tiles of --detail network, in pixels (default: auto, as "
+        "large as memory allows)",
     )
     parser.add_argument(
         "--keep-colors",
@@ -148,6 +164,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     manner = translate.Manner(
         detail=arguments.detail,
+        size=arguments.size,
+        tile=_tile(arguments.tile),
         keep_colors=arguments.keep_colors,
         side_by_side=arguments.side_by_side,
     )
@@ -185,6 +203,13 @@ def run(arguments: argparse.Namespace) -> int:
     for path, reason in outcome.failed.items():
         print(f"  {path}: {' '.join(reason.split())}", file=sys.stderr)
     return SOME_FAILED
+
+
+def _tile(text: str) -> int | None:
+    try:
+        return None if text == "auto" else int(text)
+    except ValueError:
+        raise ValueError(f"--tile must be auto or a number of pixels. Received: {text!r}") from None
 
 
 def _ranges(

@@ -20,6 +20,7 @@ from cyclegan_keras.data.picture import Picture
 from cyclegan_keras.inference import formats, pictures
 from cyclegan_keras.inference.manner import Manner
 from cyclegan_keras.inference.pictures import Ranges
+from cyclegan_keras.inference.whole import AnySize
 
 # Source and target.
 Job = tuple[pathlib.Path, pathlib.Path]
@@ -84,8 +85,8 @@ def translate(
     Args:
         generator: Maps images to images of the same size.
         jobs: Sources and targets; all targets must differ.
-        batch_size: Maximum number of images in a batch. A generator for images of any size gets
-            them one by one.
+        batch_size: Maximum number of images in a batch. What is translated in sizes of its own,
+            or by a generator for images of any size, is translated one by one.
         on_written: Called after each image that was written, on the caller's thread.
         ranges: The values of black and white; `None` means the whole range of a file's type.
         on_failed: Called on the caller's thread with each image that cannot be read or written, and
@@ -108,12 +109,13 @@ def translate(
         return left_out
     ranges = ranges or Ranges()
     manner = manner or Manner()
-    if None in generator.input_shape[1:3]:
+    whole = AnySize(generator, manner.tile) if manner.rebuilds(generator) else None
+    if whole is not None:
         batch_size = 1
     # Batches of equal size: 17 images are split into 9 and 8, not into 16 and 1.
     num_batches = -(-len(jobs) // batch_size)
     batch_size = -(-len(jobs) // num_batches)
-    run = _traced(generator, batch_size)
+    run = _traced(generator, batch_size) if whole is None else _one_by_one(whole)
     pool = concurrent.futures.ThreadPoolExecutor(NUM_WORKERS, "translate")
     writing: collections.deque[
         tuple[pathlib.Path, concurrent.futures.Future[collections.Counter[str]]]
@@ -137,7 +139,7 @@ def translate(
                 on_written()
 
     try:
-        read = functools.partial(_read, generator, ranges, strip_metadata, manner)
+        read = functools.partial(_read, generator, whole, ranges, strip_metadata, manner)
         for batch in _read_ahead(pool, read, jobs, batch_size, failed):
             translations = run(np.stack([source.pixels for source in batch]))
             wait_until_at_most(BATCHES_TO_WRITE * batch_size - len(batch))
@@ -166,6 +168,13 @@ def _traced(generator: keras.Model, batch_size: int) -> Callable[[np.ndarray], n
         missing = batch_size - len(imgs)
         padded = np.concatenate([imgs, np.repeat(imgs[-1:], missing, axis=0)])
         return translate_batch(padded).numpy()[: len(imgs)]
+
+    return run
+
+
+def _one_by_one(whole: AnySize) -> Callable[[np.ndarray], np.ndarray]:
+    def run(imgs: np.ndarray) -> np.ndarray:
+        return np.stack([whole(img) for img in imgs])
 
     return run
 
@@ -209,6 +218,7 @@ def _read_ahead(
 
 def _read(
     generator: keras.Model,
+    whole: AnySize | None,
     ranges: Ranges,
     strip_metadata: bool,
     manner: Manner,
@@ -219,11 +229,14 @@ def _read(
     if strip_metadata:
         picture = picture.without_metadata()
     try:
-        pixels = pictures.pixels_for(generator, picture, ranges.source)
+        size = manner.size_for(generator, picture.size)
+        if whole is not None:
+            whole.check(size)
+        channels = generator.input_shape[3]
+        pixels = pictures.pixels_for(channels, picture, size, ranges.source)
     except ValueError as error:
         raise ValueError(f"Cannot translate the image {str(path)!r}: {error}.") from None
     settings = formats.settings_of(path)
-    size = (pixels.shape[0], pixels.shape[1])
     is_guided = manner.is_guided(picture.size, size)
     needs_source = is_guided or manner.keep_colors or manner.side_by_side
     if not needs_source or picture.pixels.nbytes > HELD_BYTES:

@@ -4,6 +4,8 @@ import dataclasses
 import typing
 from typing import Any, Literal
 
+import keras
+
 from cyclegan_keras.inference import guided
 
 Detail = Literal["guided", "network", "plain"]
@@ -54,6 +56,35 @@ class Manner:
             raise ValueError(
                 f"`tile` needs detail='network'. Received: tile={self.tile}, detail={self.detail!r}"
             )
+
+    def rebuilds(self, generator: keras.Model) -> bool:
+        """Tells whether pictures are translated one by one, each in a size of its own.
+
+        Args:
+            generator: The generator.
+
+        Returns:
+            Whether it is so: because the manner says so, or the generator has no size.
+        """
+        is_own = self.detail == "network" or self.size is not None
+        return is_own or None in generator.input_shape[1:3]
+
+    def size_for(self, generator: keras.Model, size: guided.Size) -> guided.Size:
+        """Finds the size in which a generator sees a picture.
+
+        Args:
+            generator: The generator.
+            size: `(height, width)` of the picture.
+
+        Returns:
+            `(height, width)`, in pixels.
+        """
+        if self.size is not None:
+            height, width = (max(1, round(own * self.size / max(size))) for own in size)
+            return height, width
+        if self.rebuilds(generator):
+            return size
+        return generator.input_shape[1:3]
 
     def is_guided(self, size: guided.Size, network_size: guided.Size) -> bool:
         """Tells whether a picture is translated with the detail of its own.

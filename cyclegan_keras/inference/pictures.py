@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 from PIL import Image
 
@@ -11,12 +10,10 @@ from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import images
 from cyclegan_keras.data.picture import Picture
 from cyclegan_keras.inference import guided
+from cyclegan_keras.inference.guided import Size
 
 # Weights of red, green and blue in gray, as in Pillow: ITU-R 601.
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-
-# The sizes that generators for images of any size can take: multiples of 16, at least 32.
-FACTOR, LEAST = 16, 32
 
 
 class Ranges(NamedTuple):
@@ -31,32 +28,15 @@ class Ranges(NamedTuple):
     target: ValueRange | None = None
 
 
-def size_for(generator: keras.Model, size: tuple[int, int]) -> tuple[int, int]:
-    """Finds the size in which a generator takes a picture.
-
-    Args:
-        generator: The generator.
-        size: The picture's own `(height, width)`, in pixels.
-
-    Returns:
-        `(height, width)` of the generator or, if it takes any size, of the picture, rounded to a
-        multiple of 16.
-    """
-    height, width = (
-        max(LEAST, round(own / FACTOR) * FACTOR) if fixed is None else fixed
-        for fixed, own in zip(generator.input_shape[1:3], size, strict=True)
-    )
-    return height, width
-
-
 def pixels_for(
-    generator: keras.Model, picture: Picture, value_range: ValueRange | None = None
+    channels: int, picture: Picture, size: Size, value_range: ValueRange | None = None
 ) -> np.ndarray:
     """Converts a picture to the input of a generator.
 
     Args:
-        generator: The generator.
+        channels: Those of the generator, 1 or 3.
         picture: Of any size, gray or RGB.
+        size: `(height, width)` of the input, in pixels.
         value_range: The values of black and white in it; `None` means the whole range of its type.
 
     Returns:
@@ -65,7 +45,6 @@ def pixels_for(
     Raises:
         ValueError: If the values of black and white are not known.
     """
-    size, channels = size_for(generator, picture.size), generator.input_shape[3]
     if picture.pixels.dtype == np.uint8 and value_range is None:
         image = images.resize(_in_8_bits(picture), size)
         return images.normalize(images.as_pixels(image, channels))

@@ -19,6 +19,7 @@ from cyclegan_keras.inference import files, pictures
 from cyclegan_keras.inference.manner import Detail, Manner
 from cyclegan_keras.inference.planning import plan
 from cyclegan_keras.inference.safe_loading.model_files import load_generator
+from cyclegan_keras.inference.whole import AnySize
 
 __all__ = ["Manner", "Outcome", "load_generator", "plan", "translate_files", "translate_image"]
 
@@ -45,6 +46,8 @@ def translate_image(
     value_range: tuple[float, float] | None = None,
     *,
     detail: Detail = "guided",
+    size: int | None = None,
+    tile: int | None = None,
     keep_colors: bool = False,
     side_by_side: bool = False,
 ) -> Any:
@@ -62,7 +65,11 @@ def translate_image(
             from these: `(-1, 1)` for an array from a `DataLoader`.
         detail: How a picture is translated that is larger than the generator's size: `"guided"`
             gives the translation of a small copy the detail of the picture, and `"plain"` enlarges
-            that translation.
+            that translation. `"network"` translates the picture in its own size, whatever it is.
+        size: The longer side of the small copy, in pixels, which then keeps the proportions of the
+            picture; `None` means the generator's size or, if it takes any size, the picture's own.
+        tile: Height and width in pixels of the tiles in which `"network"` translates; `None` means
+            that memory decides.
         keep_colors: Whether the result has the colors of `image`, and only its brightness (luma) is
             translated.
         side_by_side: Whether `image` stands on the left of its translation in the result.
@@ -76,9 +83,9 @@ def translate_image(
     Raises:
         FileNotFoundError: If the file does not exist.
         ValueError: If `image` is not such a picture, or its values of black and white are not
-            known.
+            known; if a setting has no such value, or the generator cannot work in that way.
     """
-    manner = Manner(detail=detail, keep_colors=keep_colors, side_by_side=side_by_side)
+    manner = Manner(detail, size, tile, keep_colors, side_by_side)
     wanted = None if value_range is None else ValueRange(*value_range)
     if isinstance(image, str | bytes | os.PathLike):
         picture = images.read_picture(os.fsdecode(image))
@@ -103,9 +110,19 @@ def translate_image(
 def _translated(
     generator: keras.Model, picture: Picture, value_range: ValueRange | None, manner: Manner
 ) -> Picture:
-    small = pictures.pixels_for(generator, picture, value_range)
-    translation = generator.predict_on_batch(small[np.newaxis])[0]
-    is_guided = manner.is_guided(picture.size, (small.shape[0], small.shape[1]))
+    whole = AnySize(generator, manner.tile) if manner.rebuilds(generator) else None
+    size = manner.size_for(generator, picture.size)
+    if whole is not None:
+        try:
+            whole.check(size)
+        except ValueError as error:
+            raise ValueError(f"Cannot translate the image: {error}.") from None
+    small = pictures.pixels_for(generator.input_shape[3], picture, size, value_range)
+    if whole is not None:
+        translation = whole(small)
+    else:
+        translation = generator.predict_on_batch(small[np.newaxis])[0]
+    is_guided = manner.is_guided(picture.size, size)
     return pictures.finished(
         translation,
         picture,
