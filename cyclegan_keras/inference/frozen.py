@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers, ops
+from PIL import Image
 
+from cyclegan_keras.data import images
 from cyclegan_keras.inference.rebuilding import is_rebuildable, operations_of
 from cyclegan_keras.layers import ContribNormalization, InstanceNormalization
 
@@ -71,6 +74,10 @@ class FrozenNormalization(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns `input_shape`."""
         return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` needs to make the same layer."""
+        return super().get_config()
 
 
 class _Norm(NamedTuple):
@@ -149,15 +156,17 @@ def measuring(network: keras.Model) -> Callable[[np.ndarray], Statistics]:
         return None
 
     copy = _copied(network, recorded)
-    # The last output is not needed, and is not computed.
-    measure = keras.Function(copy.inputs, moments)
+    # What is behind the last of them is not computed.
+    function = keras.Function(copy.inputs, moments)
+
+    # Traced, because line by line the results of all layers would be in memory at the same time.
+    @tf.function(input_signature=[tf.TensorSpec((1, *copy.input_shape[1:]))])
+    def measure(batch: tf.Tensor) -> Any:
+        return function([batch])
 
     def statistics(pixels: np.ndarray) -> Statistics:
-        found = measure([ops.convert_to_tensor(pixels[np.newaxis])])
-        return [
-            (ops.convert_to_numpy(mean)[0], ops.convert_to_numpy(square)[0])
-            for mean, square in found
-        ]
+        found = measure(pixels[np.newaxis])
+        return [(mean.numpy()[0], square.numpy()[0]) for mean, square in found]
 
     return statistics
 
@@ -196,6 +205,23 @@ def thumbnail_size(size: tuple[int, int], max_pixels: float) -> tuple[int, int]:
     """
     scale = min(0.5, math.sqrt(max_pixels / (size[0] * size[1])))
     return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
+
+
+def thumbnail(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Makes a smaller copy of an image.
+
+    Args:
+        pixels: `(height, width, channels)`, float32 in [-1, 1].
+        size: `(height, width)` of the copy.
+
+    Returns:
+        `(height, width, channels)`, float32 in [-1, 1].
+    """
+    channels = [
+        np.asarray(images.resize(Image.fromarray(np.ascontiguousarray(channel)), size))
+        for channel in np.moveaxis(pixels, 2, 0)
+    ]
+    return np.clip(np.stack(channels, axis=2), -1, 1)
 
 
 def _norm_of(op: Any) -> _Norm | None:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from cyclegan_keras.inference.frozen import FrozenNormalization
 from cyclegan_keras.layers import LeanConv2D, ReflectionPadding2D, TransposedConv2D, UpsampleConv2D
 from cyclegan_keras.layers.residual_output import ChangeImage
 
@@ -16,7 +17,7 @@ _POINTWISE = (
     layers.Activation, layers.Add, layers.Average, layers.Concatenate, layers.Dropout, layers.ELU,
     layers.LeakyReLU, layers.Maximum, layers.Minimum, layers.Multiply, layers.PReLU, layers.ReLU,
     layers.RMSNormalization, layers.Rescaling, layers.Subtract, ChangeImage,
-    layers.BatchNormalization,
+    layers.BatchNormalization, FrozenNormalization,
 )  # fmt: skip
 _POINTWISE_OPERATIONS = frozenset(
     "Abs Absolute Add Arctanh Cast Clip Divide Exp Less LeakyRelu Maximum Minimum Multiply "

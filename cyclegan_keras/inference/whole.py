@@ -2,13 +2,13 @@
 
 import collections
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from cyclegan_keras.inference import reach
+from cyclegan_keras.inference import frozen, reach
 from cyclegan_keras.inference.rebuilding import with_size
 
 Size = tuple[int, int]
@@ -33,7 +33,9 @@ class AnySize:
 
     Pictures are mirrored at their lower and right edges, up to a multiple of what the network
     halves. Where a pixel depends only on its neighborhood, large pictures are divided into tiles,
-    which overlap by so much that the result is the same.
+    which overlap by so much that the result is the same. Where it depends on others only by
+    normalization, as instance normalization has it, large pictures are divided as well, and
+    normalized with the statistics of a smaller copy; a single pass has those of the picture.
 
     Args:
         generator: A functional or sequential model from images to images.
@@ -52,10 +54,16 @@ class AnySize:
         self.factor = reach.factor_of(probe)
         self.least = -(-LEAST // self.factor) * self.factor
         self.reach = reach.reach_of(probe)
+        # Whether tiles give the same as a single pass.
+        self.is_exact = self.reach is not None
+        self._frozen = None
+        if self.reach is None and frozen.can_be_frozen(generator):
+            self._frozen = frozen.frozen(generator)
+            self.reach = reach.reach_of(with_size(self._frozen, (sizes[0], sizes[1])))
         # More than the network needs, and harmless if it looks at neighborhoods only.
-        self._multiple = self.factor if self.reach is None else self.factor * ALIGNED
+        self._multiple = self.factor * ALIGNED if self.is_exact else self.factor
         self._bytes_per_pixel = reach.bytes_per_pixel(probe)
-        self._functions: collections.OrderedDict[Size, Callable[[np.ndarray], np.ndarray]]
+        self._functions: collections.OrderedDict[tuple[str, Size], Any]
         self._functions = collections.OrderedDict()
         self._tile = None if tile is None else self._checked(tile)
 
@@ -109,10 +117,13 @@ class AnySize:
         rest = ((0, size[0] - height), (0, size[1] - width), (0, 0))
         padded = np.pad(pixels, rest, mode="symmetric") if size != (height, width) else pixels
         if tile is None:
-            return self._function(size)(padded)[:height, :width]
+            _, run = self._function(size, self._generator)
+            return run(padded)[:height, :width]
         result = np.empty_like(padded)
         window = (min(tile, size[0]), min(tile, size[1]))
-        run = self._function(window)
+        network, run = self._function(window, self._frozen or self._generator)
+        if self._frozen is not None:
+            frozen.set_statistics(network, self._statistics_of(pixels))
         for rows in _spans(size[0], window[0], self.margin):
             for columns in _spans(size[1], window[1], self.margin):
                 part = run(np.ascontiguousarray(padded[rows.whole, columns.whole]))
@@ -122,8 +133,8 @@ class AnySize:
     def _checked(self, tile: int) -> int:
         if self.reach is None:
             raise ValueError(
-                "This network cannot be tiled: a pixel of its output depends on the whole image, "
-                "as with instance normalization. Leave the tile size out, or take detail='guided'. "
+                "This network cannot be tiled: a pixel of its output depends on the whole image. "
+                "Leave the tile size out, or take detail='guided'. "
                 f"Received: tile={tile}"
             )
         least = -(-(2 * self.margin + self.factor) // self._multiple) * self._multiple
@@ -140,36 +151,66 @@ class AnySize:
             return self._tile if max(size) > self._tile else None
         if needed <= MAX_BYTES:
             return None
-        if self.reach is None:
-            raise ValueError(
-                f"the network needs about {needed / 1e9:.1f} GB for {size[0]} × {size[1]} pixels, "
-                f"of at most {MAX_BYTES / 1e9:g}, and cannot be tiled, because its normalization "
-                "takes the whole image; give --detail guided, which --size makes finer"
+        if self.reach is not None:
+            side = int((MAX_TILE_BYTES / self._bytes_per_pixel) ** 0.5) // self._multiple
+            tile = max(side, -(-4 * self.margin // self._multiple)) * self._multiple
+            height, width = (min(tile, own) for own in size)
+            if self.is_exact or self._bytes_per_pixel * height * width <= MAX_BYTES:
+                return tile
+        raise ValueError(
+            f"the network needs about {needed / 1e9:.1f} GB for {size[0]} × {size[1]} pixels, "
+            f"of at most {MAX_BYTES / 1e9:g}, and cannot be tiled, because "
+            + (
+                "its pixels depend on the whole image"
+                if self.reach is None
+                else f"its pixels depend on others up to {self.reach} pixels away"
             )
-        side = int((MAX_TILE_BYTES / self._bytes_per_pixel) ** 0.5) // self._multiple
-        return max(side, -(-4 * self.margin // self._multiple)) * self._multiple
+            + "; give --detail guided, which --size makes finer"
+        )
 
-    def _function(self, size: Size) -> Callable[[np.ndarray], np.ndarray]:
-        if size in self._functions:
-            self._functions.move_to_end(size)
-            return self._functions[size]
-        network = with_size(self._generator, size)
+    def _statistics_of(self, pixels: np.ndarray) -> frozen.Statistics:
+        """Measures a smaller copy, mirrored as pictures are."""
+        height, width = pixels.shape[:2]
+        size = frozen.thumbnail_size((height, width), MAX_BYTES / self._bytes_per_pixel)
+        # Not more than fits: upwards, the last multiple would.
+        size = (
+            max(self.least, size[0] // self.factor * self.factor),
+            max(self.least, size[1] // self.factor * self.factor),
+        )
+        measure = self._kept(
+            "measure", size, lambda: frozen.measuring(with_size(self._generator, size))
+        )
+        return measure(frozen.thumbnail(pixels, size))
 
-        @tf.function
-        def translate(batch: tf.Tensor) -> tf.Tensor:
-            return network(batch, training=False)
+    def _function(
+        self, size: Size, generator: keras.Model
+    ) -> tuple[keras.Model, Callable[[np.ndarray], np.ndarray]]:
+        """Makes the network of a size, and a function that runs it."""
 
-        # At once, since TensorFlow warns of functions that are traced again and again.
-        spec = tf.TensorSpec((1, *network.input_shape[1:]))
-        traced = translate.get_concrete_function(spec)
+        def make() -> tuple[keras.Model, Callable[[np.ndarray], np.ndarray]]:
+            network = with_size(generator, size)
 
-        def run(pixels: np.ndarray) -> np.ndarray:
-            return np.asarray(traced(tf.constant(pixels[np.newaxis])).numpy()[0], np.float32)
+            @tf.function(input_signature=[tf.TensorSpec((1, *network.input_shape[1:]))])
+            def translate(batch: tf.Tensor) -> tf.Tensor:
+                return network(batch, training=False)
 
-        self._functions[size] = run
-        while len(self._functions) > KEPT:
-            self._functions.popitem(last=False)
-        return run
+            def run(pixels: np.ndarray) -> np.ndarray:
+                return np.asarray(translate(pixels[np.newaxis]).numpy()[0], np.float32)
+
+            return network, run
+
+        return self._kept("frozen" if generator is self._frozen else "own", size, make)
+
+    def _kept(self, kind: str, size: Size, make: Callable[[], Any]) -> Any:
+        """Makes what is traced for a size, or takes what was made earlier."""
+        key = (kind, size)
+        if key in self._functions:
+            self._functions.move_to_end(key)
+        else:
+            self._functions[key] = make()
+            while len(self._functions) > KEPT:
+                self._functions.popitem(last=False)
+        return self._functions[key]
 
 
 class _Span(NamedTuple):

@@ -9,7 +9,7 @@ from PIL import Image
 from cyclegan_keras import load_generator, save_generator
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config.recipes import FAST
-from cyclegan_keras.inference import reach, rebuilding, translate, whole
+from cyclegan_keras.inference import frozen, reach, rebuilding, translate, whole
 from cyclegan_keras.inference.manner import Manner
 from cyclegan_keras.inference.whole import AnySize
 from cyclegan_keras.networks import (
@@ -28,7 +28,7 @@ def local():
 
 
 @pytest.mark.parametrize(
-    ("build", "factor", "is_local"),
+    ("build", "factor", "is_exact"),
     [
         (
             lambda *size: build_resnet_generator((*size, 3), gf=2, num_blocks=1, seed=0),
@@ -42,14 +42,14 @@ def local():
     ],
 )
 def test_every_network_takes_another_size_with_the_same_weights(
-    build, factor, is_local, random_images, tmp_path
+    build, factor, is_exact, random_images, tmp_path
 ):
     network = build(32, 32)
     save_generator(network, tmp_path / "g.keras")
     for generator in (network, load_generator(tmp_path / "g.keras")):
         anysize = AnySize(generator)
         assert anysize.factor == factor
-        assert (anysize.reach is not None) == is_local
+        assert anysize.is_exact == is_exact
         channels = network.input_shape[3]
         (own,) = random_images(1, 32, 32, channels)
         # In its own size, it is the same network.
@@ -71,6 +71,58 @@ def test_tiles_change_no_bit(size, local, random_images):
     assert one_pass.shape == x.shape
     for tile in (128, 192):
         np.testing.assert_array_equal(AnySize(local, tile)(x), one_pass)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: build_unet_generator((32, 32, 3), gf=2, seed=0),
+        lambda: build_unet_generator((None, None, 3), gf=2, norm="contrib", seed=0),
+        lambda: build_resnet_generator((32, 32, 3), gf=2, num_blocks=2, seed=0),
+    ],
+)
+def test_tiles_with_instance_norm_have_the_statistics_of_a_smaller_copy(
+    build, random_images, monkeypatch
+):
+    generator = build()
+    anysize = AnySize(generator, 192)
+    seen = []
+    thumbnail = frozen.thumbnail
+    monkeypatch.setattr(
+        frozen, "thumbnail", lambda x, size: seen.append(size) or thumbnail(x, size)
+    )
+    for x in random_images(2, 230, 397, 3):  # The second one has statistics of its own.
+        tiled = anysize(x)
+        # The same network in one pass.
+        whole_network = frozen.frozen(generator)
+        sized = rebuilding.with_size(whole_network, anysize.padded((230, 397)))
+        frozen.set_statistics(sized, anysize._statistics_of(x))
+        rest = [(0, own - n) for own, n in zip(anysize.padded((230, 397)), (230, 397), strict=True)]
+        padded = np.pad(x, [*rest, (0, 0)], mode="symmetric")
+        one_pass = np.asarray(sized(padded[None]))[0, :230, :397]
+        np.testing.assert_allclose(tiled, one_pass, atol=1e-5)
+        # Not that of tiles on their own.
+        alone = AnySize(generator)(x[:192, :192])
+        assert np.abs(alone - tiled[:192, :192]).max() > 1e-3
+    assert {*seen} == {(112, 192 + 4 * (anysize.factor == 4))}
+
+
+def test_pictures_of_one_tile_have_their_own_statistics(random_images):
+    generator = build_unet_generator((32, 32, 3), gf=2, seed=0)
+    (x,) = random_images(1, 64, 48, 3)
+    np.testing.assert_allclose(AnySize(generator, 192)(x), generator_at(generator, x), atol=1e-5)
+
+
+def generator_at(generator, x):
+    return np.asarray(rebuilding.with_size(generator, x.shape[:2])(x[None]))[0]
+
+
+def test_a_network_that_looks_too_far_for_tiles_says_how_far(random_images, monkeypatch):
+    generator = build_deep_unet_generator((32, 32, 3), gf=2, seed=0)
+    (x,) = random_images(1, 600, 600, 3)
+    monkeypatch.setattr(whole, "MAX_BYTES", 2e6)
+    with pytest.raises(ValueError, match=r"up to \d+ pixels away; give --detail guided"):
+        AnySize(generator)(x)
 
 
 def test_a_margin_that_is_too_small_shows(local, random_images, monkeypatch):
@@ -115,8 +167,14 @@ def test_what_may_look_anywhere_is_not_tiled(layer):
     assert reach.reach_of(network) is None
 
 
+def anywhere():
+    """A network whose pixels depend on the whole image, and not by normalization."""
+    image = keras.Input((None, None, 3))
+    return keras.Model(image, layers.Softmax(axis=1)(image))
+
+
 def test_what_does_not_fit_into_memory_is_tiled_or_refused(local, random_images, monkeypatch):
-    instance = build_unet_generator((None, None, 3), gf=2, seed=0)
+    instance = anywhere()
     (x,) = random_images(1, 300, 300, 3)
     one_pass = AnySize(local)(x)
     monkeypatch.setattr(whole, "MAX_BYTES", 2e6)
@@ -157,7 +215,7 @@ def test_settings_that_cannot_be_are_told(settings, told):
 
 def test_tiles_that_cannot_be_are_told(local):
     with pytest.raises(ValueError, match=r"cannot be tiled.*tile=64"):
-        AnySize(build_unet_generator((32, 32, 3), gf=2), 64)
+        AnySize(anywhere(), 64)
     with pytest.raises(ValueError, match=r"at least 64 .*tile=32"):
         AnySize(local, 32)
 
