@@ -282,7 +282,9 @@ def _copied(network: keras.Model, replaced: Callable[[Any, Any], Any]) -> keras.
         if result is not None:
             return result
         if id(op) not in copies:
-            copies[id(op)] = type(op).from_config(op.get_config())
+            # Names must be unique, also among networks inside and what `replaced` adds.
+            name = f"copy_{len(copies)}_{op.name}"
+            copies[id(op)] = type(op).from_config({**op.get_config(), "name": name})
         copy = copies[id(op)]
         result = copy(*args, **kwargs)
         if getattr(op, "weights", None):
@@ -291,9 +293,8 @@ def _copied(network: keras.Model, replaced: Callable[[Any, Any], Any]) -> keras.
 
     def inlined(model: keras.Model, x: Any) -> Any:
         model = keras.Model(model.inputs[0], model.outputs[0])
-        return keras.models.clone_model(
-            model, input_tensors=x, clone_function=lambda op: op, call_function=call
-        ).outputs[0]
+        # As `clone_model` does, which would begin another graph at a tensor that is not an input.
+        return model._run_through_graph(x, operation_fn=lambda op: op, call_fn=call)
 
     img = keras.Input(network.input_shape[1:], dtype=network.inputs[0].dtype)
     return keras.Model(img, inlined(network, img), name=network.name)

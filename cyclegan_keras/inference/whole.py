@@ -17,6 +17,8 @@ Size = tuple[int, int]
 MAX_BYTES = 3_000_000_000
 # In tiles, it is less, because smaller tiles are hardly slower.
 MAX_TILE_BYTES = 1_000_000_000
+# To measure statistics takes about twice what a pass takes, for squares and centered copies.
+MAX_MEASURED_BYTES = MAX_BYTES / 2
 # Where the generator does not say what it was trained at.
 PROBED_SIZE = 256
 # Networks reflect borders, for which there must be something beside them.
@@ -171,7 +173,7 @@ class AnySize:
     def _statistics_of(self, pixels: np.ndarray) -> frozen.Statistics:
         """Measures a smaller copy, mirrored as pictures are."""
         height, width = pixels.shape[:2]
-        size = frozen.thumbnail_size((height, width), MAX_BYTES / self._bytes_per_pixel)
+        size = frozen.thumbnail_size((height, width), MAX_MEASURED_BYTES / self._bytes_per_pixel)
         # Not more than fits: upwards, the last multiple would.
         size = (
             max(self.least, size[0] // self.factor * self.factor),

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from cyclegan_keras import load_generator, save_generator
 from cyclegan_keras.inference import frozen
 from cyclegan_keras.layers import ContribNormalization, InstanceNormalization
 from cyclegan_keras.networks.resnet import build_resnet_generator
@@ -71,6 +72,34 @@ def test_with_its_own_statistics_an_image_becomes_the_same(make):
     frozen.set_statistics(copy, frozen.measuring(network)(img))
     np.testing.assert_allclose(copy(img[None]), network(img[None]), atol=2e-5)
     assert not any(frozen._norm_of(op) for op in copy.operations)
+
+
+@pytest.mark.parametrize("build", [build_resnet_generator, build_unet_generator])
+def test_a_network_from_a_file_can_be_measured(build, tmp_path):
+    # Its operations have names such as "add", which those that measure must not have, too.
+    settings = {"num_blocks": 2} if build is build_resnet_generator else {}
+    save_generator(
+        with_weights(build(SHAPE, gf=2, residual=True, **settings)), tmp_path / "g.keras"
+    )
+    keras.backend.clear_session()
+    network, img = load_generator(tmp_path / "g.keras"), images()
+    copy = frozen.frozen(network)
+    frozen.set_statistics(copy, frozen.measuring(network)(img))
+    np.testing.assert_allclose(copy(img[None]), network(img[None]), atol=2e-5)
+
+
+def test_networks_inside_may_use_the_same_names():
+    img = keras.Input(SHAPE)
+
+    def inner():
+        x = keras.Input(SHAPE)
+        y = keras.layers.Conv2D(3, 3, padding="same", name="convolution")(x)
+        return keras.Model(x, InstanceNormalization(name="norm")(y))
+
+    network = keras.Model(img, inner()(inner()(img)))
+    x, copy = images(), frozen.frozen(network)
+    frozen.set_statistics(copy, frozen.measuring(network)(x))
+    np.testing.assert_allclose(copy(x[None]), network(x[None]), atol=2e-5)
 
 
 def test_statistics_are_those_that_are_computed_by_hand():
