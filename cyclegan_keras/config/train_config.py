@@ -99,6 +99,8 @@ class TrainConfig:
             kept.pop("data_dir", None)  # The one takes the other's place.
         elif given.get("data_dir") is not None and "dataset" not in given:
             kept.pop("dataset", None)
+        if given.keys() & {"epochs", "minutes"}:  # Each decides what the others decided.
+            kept = {n: v for n, v in kept.items() if n not in ("epochs", "minutes", "steps")}
         values = {**kept, **given, "recipe": recipe}
         known = known_settings()
         if unknown := sorted(values.keys() - known.keys()):
