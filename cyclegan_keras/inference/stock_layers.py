@@ -139,7 +139,8 @@ def _fast_form(op: Any) -> Call | None:
             return UpsampleConv2D.from_config(
                 {**{name: config[name] for name in names}, "kernel_size": op.kernel_size[0]}
             )
-        is_lean = op.padding == "same" and op.data_format == "channels_last"
+        is_3x3 = (*op.kernel_size, *op.strides) == (3, 3, 1, 1)
+        is_lean = (op.padding == "same" or is_3x3) and op.data_format == "channels_last"
         return LeanConv2D.from_config(op.get_config()) if is_lean else None
     return None
 

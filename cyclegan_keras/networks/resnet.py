@@ -8,7 +8,12 @@ import keras
 from keras import layers
 
 from cyclegan_keras.config.networks import ResNetConfig
-from cyclegan_keras.layers import ReflectionPadding2D, TransposedConv2D, UpsampleConv2D
+from cyclegan_keras.layers import (
+    LeanConv2D,
+    ReflectionPadding2D,
+    TransposedConv2D,
+    UpsampleConv2D,
+)
 from cyclegan_keras.networks.common import (
     ImgShape,
     by_name,
@@ -113,7 +118,7 @@ class _Parts:
 
     def convolve(self, x: Any, filters: int, size: int) -> Any:
         x = ReflectionPadding2D(size // 2)(x)
-        return layers.Conv2D(filters, size, kernel_initializer=next(self.kernels))(x)
+        return LeanConv2D(filters, size, kernel_initializer=next(self.kernels))(x)
 
     def halve(self, x: Any, filters: int) -> Any:
         # PyTorch pads all sides, and then the first row and column are used. "same" would pad the
