@@ -7,9 +7,9 @@ import tensorflow as tf
 from keras import ops
 
 from cyclegan_keras._registration import PACKAGE
-from cyclegan_keras.layers._fast_convolution import convolve_by_patches
+from cyclegan_keras.layers._fast_convolution import convolve_by_patches, convolve_by_rows
 from cyclegan_keras.layers._winograd import convolve_by_tiles, transformed
-from cyclegan_keras.layers.forms import ALL_PATCHES, PLAIN, WINOGRAD, form_of
+from cyclegan_keras.layers.forms import ALL_PATCHES, PLAIN, ROWS, WINOGRAD, form_of
 
 
 def convolve(x: Any, kernel: Any, strides: int, padding: str, prepared: Any = None) -> Any:
@@ -29,6 +29,8 @@ def convolve(x: Any, kernel: Any, strides: int, padding: str, prepared: Any = No
     kernel = tf.convert_to_tensor(kernel)  # Of a variable, its value.
     if form == WINOGRAD:
         return convolve_by_tiles(x, transformed(kernel) if prepared is None else prepared, padding)
+    if form == ROWS:
+        return convolve_by_rows(x, kernel, padding)
     if form == PLAIN:
         return tf.nn.conv2d(x, kernel, strides, padding.upper())
     return convolve_by_patches(x, kernel, strides, of_images=form == ALL_PATCHES)

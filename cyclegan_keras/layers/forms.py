@@ -21,6 +21,8 @@ PATCHES, ALL_PATCHES = "patches", "all patches"
 REGROUPED, ADJOINT = "regrouped", "adjoint"
 # Winograd's minimal filtering.
 WINOGRAD = "winograd"
+# One row of the kernel at a time, as filters of their own.
+ROWS = "rows"
 
 _INFINITE = float("inf")
 
@@ -57,9 +59,17 @@ ON_CPU = (
         WINOGRAD,
         kernel=(3, 3),
         strides=(1, 1),
-        pixels=(64, _INFINITE),
+        pixels=(512, _INFINITE),
         channels=(96, _INFINITE),
         filters=(96, _INFINITE),
+        dtypes=("float32",),
+    ),
+    Rule(
+        ROWS,
+        kernel=(4, _INFINITE),
+        strides=(1, 1),
+        channels=(48, _INFINITE),
+        filters=(1, 3),
         dtypes=("float32",),
     ),
     Rule(ALL_PATCHES, strides=(2, _INFINITE), pixels_of_batch=(1, 64)),

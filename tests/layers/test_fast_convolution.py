@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from cyclegan_keras.layers._fast_convolution import (
     convolve_by_patches,
+    convolve_by_rows,
     double_and_convolve,
     regroup,
 )
@@ -87,7 +88,23 @@ def test_gradients_by_patches(shape, size, strides, dtype, tolerance, random_ima
         np.testing.assert_array_equal(ours[0], plain[0])
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("size", [1, 2, 4, 7])
+def test_rows(size, padding, dtype, tolerance, random_images):
+    for shape in ((2, 7, 9, 4), (1, 8, 7, 1)):
+        x = random_images(*shape, dtype=dtype)
+        kernel = random_images(size, size, shape[-1], 3, seed=1, dtype=dtype)
+        ours = results_of(functools.partial(convolve_by_rows, padding=padding), x, kernel)
+        plain = lambda x, k: tf.nn.conv2d(x, k, 1, padding.upper())  # noqa: E731
+        assert_equal(ours, results_of(plain, x, kernel), tolerance)
+
+
 WAYS = {
+    "rows": (
+        lambda x, k: convolve_by_rows(x, k, "same"),
+        lambda x, k: tf.nn.conv2d(x, k, 1, "SAME"),
+    ),
     "patches": (
         lambda x, k: convolve_by_patches(x, k, 2, of_images=True),
         lambda x, k: tf.nn.conv2d(x, k, 2, "SAME"),

@@ -234,8 +234,8 @@ def test_kernels_are_prepared_once_inside_and_anew_outside(make, random_images, 
         monkeypatch.setattr(
             module, name, lambda k, way=way, **more: prepared.append(k) or way(k, **more)
         )
-    x = tf.constant(random_images(1, 8, 8, 96))
-    inputs = keras.Input((8, 8, 96))
+    x = tf.constant(random_images(1, 24, 24, 96))
+    inputs = keras.Input((24, 24, 96))
     layer = make()
     model = keras.Model(inputs, layer(inputs))
     kernel = layer.kernel
