@@ -65,7 +65,7 @@ def convolve_by_tiles(x: Any, kernel: Any, padding: str) -> Any:
     """
     _, height, width, channels = x.shape
     border = 1 if padding == "same" else 0
-    axes = tuple(_Axis(length, border) for length in (height, width))
+    axes = _Axis(height, border), _Axis(width, border)
     values = tf.reshape(_both_axes(_OF_PIXELS, _tiled(x, axes)), (_PLACES, -1, channels))
     products = tf.reshape(tf.matmul(values, kernel), (_PLACES, -1))
     results = _both_axes(_TO_RESULTS, products)
