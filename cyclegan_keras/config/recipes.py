@@ -53,7 +53,7 @@ FAST = Recipe(
             padding="reflect",
             norm="pixel",
             skips=True,
-            residual=True,
+            blend=True,
         ),
         discriminator=PatchGANConfig(df=24, receptive_field=16, norm="pixel"),
         loss=CycleGANLossConfig(lambda_cycle=1.5, lambda_id=0.0, r1=10.0),

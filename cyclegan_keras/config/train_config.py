@@ -101,8 +101,11 @@ class TrainConfig:
             kept.pop("dataset", None)
         if given.keys() & {"epochs", "minutes"}:  # Each decides what the others decided.
             kept = {n: v for n, v in kept.items() if n not in ("epochs", "minutes", "steps")}
-        values = {**kept, **given, "recipe": recipe}
         known = known_settings()
+        for name in given.keys() & known.keys():
+            if given[name]:
+                kept.pop(known[name].about["excludes"], None)
+        values = {**kept, **given, "recipe": recipe}
         if unknown := sorted(values.keys() - known.keys()):
             raise TypeError(f"TrainConfig has no such setting. Received: {', '.join(unknown)}")
         of_kinds = parts.put(

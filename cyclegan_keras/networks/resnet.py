@@ -20,6 +20,7 @@ from cyclegan_keras.networks.common import (
     check_img_shape,
     norm_of,
     normal_initializers,
+    num_features,
     translation,
 )
 
@@ -95,7 +96,7 @@ def resnet(
         x = parts.double(x, filters)
         if config.skips:
             x = layers.Concatenate()([x, before_halving.pop()])
-    x = parts.convolve(x, img_shape[2], 7)  # c7s1-3
+    x = parts.convolve(x, num_features(img_shape, config), 7)  # c7s1-3
     return keras.Model(img, translation(x, img, config), name=name)
 
 
