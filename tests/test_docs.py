@@ -179,7 +179,7 @@ def test_the_table_of_flags_has_every_setting(hooks):
 def test_the_table_of_recipes_has_their_values(hooks):
     page = hooks.on_page_markdown("<!-- recipes -->")
     assert "| `--lambda-id` | 9 | 5 | 0 | – |" in page
-    assert "| `--residual-output` | off | off | on | off |" in page
+    assert "| `--blended-output` | off | off | on | off |" in page
     assert "--seed" not in page
 
 
