@@ -1,19 +1,23 @@
-"""List the known data sets, or download one."""
+"""List the known data sets, download one, or count the sizes of pictures."""
 
 import argparse
 import pathlib
 import shlex
+from collections.abc import Sequence
 
+from cyclegan_keras._text import counted
+from cyclegan_keras.config.fields import image_size, sides_of
 from cyclegan_keras.data.known import catalog
 
-HELP = "list the known data sets, or download one"
+HELP = "list the known data sets, download one, or count the sizes of pictures"
 DATA_DIR = "data"
+SQUARE = 128
 
 PRESENT = {"absent": "no", "incomplete": "incomplete", "complete": "yes"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds `list` and `fetch`, with their flags.
+    """Adds `list`, `fetch` and `sizes`, with their flags.
 
     Args:
         parser: The parser of this command.
@@ -34,6 +38,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetcher.add_argument(
         "name", metavar="NAME", choices=catalog.DATASETS, help="a data set that `list` shows"
     )
+    sizer = actions.add_parser(
+        "sizes",
+        help="count the pictures of a data set that are not square",
+        description="Count the pictures of a data set that are not square, or far from the "
+        "proportions of the training size, which `train --fit` is about.",
+    )
+    sizer.set_defaults(action=sizes)
+    sizer.add_argument("directory", metavar="DIR", help="a folder as for `train --data-dir`")
+    sizer.add_argument(
+        "--image-size",
+        type=image_size,
+        default=SQUARE,
+        metavar="N|HxW",
+        help="the training size (default: squares)",
+    )
+    sizer.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
     for action in (lister, fetcher):
         action.add_argument(
             "--data-dir",
@@ -48,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Lists or downloads data sets.
+    """Lists or downloads data sets, or counts the sizes of pictures.
 
     Args:
         arguments: The parsed command line.
@@ -58,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         OSError: If a data set cannot be downloaded, or its folder is in use for something else.
-        ValueError: If its archive is not the expected one.
+        ValueError: If its archive is not the expected one, or a folder has no pictures.
     """
     return arguments.action(arguments)
 
@@ -108,6 +130,49 @@ def fetch(arguments: argparse.Namespace) -> int:
     print(f"{directory}{' exists already' if was_there else ''}: {', '.join(counts)}")
     print(f"To train on it: cyclegan train {_place(directory)}")
     return 0
+
+
+def sizes(arguments: argparse.Namespace) -> int:
+    """Prints how many pictures of a data set are not square.
+
+    Args:
+        arguments: The parsed command line.
+
+    Returns:
+        The exit status, 0.
+
+    Raises:
+        FileNotFoundError: If there is no such data set.
+        OSError: If the computer fails.
+        ValueError: If a folder has no pictures.
+    """
+    from cyclegan_keras.data import fitting, sizes
+
+    img_res = sides_of(arguments.image_size)
+    folders = sizes.of_data_set(pathlib.Path(arguments.directory))
+    for each in folders:
+        total = len(each.sizes)
+        words = f"{each.folder}: {counted(total, 'picture')}"
+        if each.sizes:
+            heights, widths = zip(*each.sizes, strict=True)
+            words += f", {_span(heights)} high and {_span(widths)} wide"
+            words += f"; {each.num_not_square} not square"
+        if each.num_unread:
+            words += f"; {each.num_unread} cannot be read"
+        print(words)
+    far = sum(each.num_far(img_res) for each in folders)
+    total = sum(len(each.sizes) for each in folders)
+    print(
+        f"At {img_res[0]} × {img_res[1]}, `train` stretches {far} of {total} by more than "
+        f"{fitting.FAR:g} in one direction"
+        + ("; --fit crop or --fit pad keeps their proportions." if far else ".")
+    )
+    return 0
+
+
+def _span(numbers: Sequence[int]) -> str:
+    least, most = min(numbers), max(numbers)
+    return str(least) if least == most else f"{least} to {most}"
 
 
 def _place(directory: pathlib.Path) -> str:

@@ -78,6 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "status 1",
     )
     parser.add_argument(
+        "--strip-metadata",
+        action="store_true",
+        help="leave out EXIF (place and time, for two), XMP, texts, comments and resolution",
+    )
+    parser.add_argument(
         "--batch-size",
         type=int,
         default=BATCH_SIZE,
@@ -126,6 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.batch_size,
         continue_on_error=arguments.continue_on_error,
         ranges=ranges,
+        strip_metadata=arguments.strip_metadata,
     )
     print(f"Translated {counted(outcome.num_written, 'image')} into {arguments.output}")
     if outcome.left_out:

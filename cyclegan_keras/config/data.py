@@ -24,6 +24,7 @@ class DataConfig(Part):
         cache_memory: GiB of memory for decoded images.
         skip_bad_images: Whether images that cannot be read are left out.
         value_range: The values that are black and white; see `config.value_range`.
+        fit: What is done to images of other proportions than the training size.
     """
 
     dataset: str = setting(
@@ -87,6 +88,12 @@ class DataConfig(Part):
         "default is the whole range of a file's type",
         words="N",
         parse=value_range.parse,
+    )
+    fit: Literal["stretch", "crop", "pad"] = setting(
+        "data",
+        "stretch",
+        "what is done to images of other proportions than the training size: stretch; crop, to "
+        "the largest part in the middle that has them; or pad, with mirrored margins",
     )
 
     @property

@@ -12,6 +12,7 @@ from cyclegan_keras.config.value_range import Ranges, ValueRange, ranges_of
 from cyclegan_keras.data import (
     augment,
     decoding,
+    fitting,
     images,
     layout,
     levels,
@@ -37,13 +38,14 @@ class Domains:
         cache_memory: GiB of memory that decoded images may take; `None` means no limit.
         channels: 3 for RGB, or 1 for gray, by luma.
         value_range: Which numbers of the files are black and white; see `DataLoader`.
+        fit: What is done to images of other proportions than `img_res`; see `fitting.fitted`.
 
     Attributes:
         skipped: What is wrong with each image that was left out so far, by its path.
 
     Raises:
-        ValueError: If `cache_memory` is less than 0, `channels` is neither 1 nor 3, or
-            `value_range` is none.
+        ValueError: If `cache_memory` is less than 0, `channels` is neither 1 nor 3, `fit` is none
+            of the three, or `value_range` is none.
     """
 
     def __init__(
@@ -57,7 +59,9 @@ class Domains:
         cache_memory: float | None,
         channels: int = 3,
         value_range: Any = None,
+        fit: fitting.Fit = "stretch",
     ) -> None:
+        self.fit = fitting.checked(fit)
         if channels not in (1, 3):
             raise ValueError(
                 f"`channels` must be 3, for RGB, or 1, for gray. Received: channels={channels!r}"
@@ -73,6 +77,9 @@ class Domains:
         self._paths: dict[str, list[pathlib.Path]] = {}
         self._others: dict[str, list[str]] = {}
         self._left_out = images.LeftOut()
+        # Of the images that are stretched far: `(height, width)` of each, by path; of a JPEG that
+        # was decoded at a reduced size, that size.
+        self._far: dict[pathlib.Path, tuple[int, int]] = {}
         self._lock = threading.Lock()
         self._settled: set[str] = set()
         self._store = PixelStore(cache_memory)
@@ -139,7 +146,8 @@ class Domains:
         """Tells what a user should know of the data before a training, once it has been read.
 
         Returns:
-            A line that counts and names what is in the data set and is not used, if there is such,
+            A line that counts and names what is in the data set and is not used, if there is such;
+            one that counts the images that are far from the proportions of `img_res` and stretched;
             and one for each domain whose images use less than a quarter of the levels.
 
         Raises:
@@ -152,7 +160,18 @@ class Domains:
             for domain in "AB":
                 self.pixels(domain, is_testing=True)
         found = [levels.in_words(pixels[domain], domain, self._has_range) for domain in "AB"]
-        return [*self.left_out(), *filter(None, found)]
+        return [*self.left_out(), *self._stretched(), *filter(None, found)]
+
+    def _stretched(self) -> list[str]:
+        if not self._far or self.fit != "stretch":
+            return []
+        path, (height, width) = min(self._far.items())
+        return [
+            f"Stretched to {self.img_res[0]} × {self.img_res[1]}: "
+            f"{counted(len(self._far), 'image')} of other proportions, such as {path.name!r}, "
+            f"whose width is {width / height:.3g} times its height. `fit` (--fit crop or --fit "
+            "pad) keeps proportions."
+        ]
 
     def left_out(self) -> list[str]:
         """Tells what of the images read so far, and of what lies beside them, is not used.
@@ -239,15 +258,17 @@ class Domains:
         def read(path: pathlib.Path) -> np.ndarray:
             left_out = images.LeftOut()
             if self._layout.side_by_side:
-                halves = pairs.read_pair(path, ranges, left_out)
-                parts = [images.resize(half, (height, width)) for half in halves]
-                pixels = np.concatenate([images.as_pixels(part, self.channels) for part in parts])
+                pictures = list(pairs.read_pair(path, ranges, left_out))
             else:
                 own = ranges["A" if domain == "A" else "B"]
-                pixels = read_pixels(path, (height, width), own, left_out, self.channels)
+                pictures = [images.read_image(path, (height, width), own, left_out)]
+            fitted = [fitting.fitted(picture, (height, width), self.fit) for picture in pictures]
+            size = (pictures[0].height, pictures[0].width)
             with self._lock:
                 self._left_out.update(left_out)
-            return pixels
+                if fitting.stretch_of(size, (height, width)) > fitting.FAR:
+                    self._far[path] = size
+            return np.concatenate([images.as_pixels(image, self.channels) for image in fitted])
 
         if self._layout.side_by_side:
             # A pair is kept as one image, B below A, so that its file is decoded once for both.
@@ -351,6 +372,7 @@ def read_pixels(
     value_range: ValueRange | None = None,
     left_out: images.LeftOut | None = None,
     channels: int = 3,
+    fit: fitting.Fit = "stretch",
 ) -> np.ndarray:
     """Reads one image in a given size.
 
@@ -360,6 +382,7 @@ def read_pixels(
         value_range: As for `read_image`.
         left_out: As for `read_image`.
         channels: 3 for RGB, or 1 for gray.
+        fit: What is done to an image of other proportions; see `fitting.fitted`.
 
     Returns:
         `(height, width, channels)`, uint8.
@@ -368,5 +391,5 @@ def read_pixels(
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read as an image.
     """
-    image = images.resize(images.read_image(path, res, value_range, left_out), res)
+    image = fitting.fitted(images.read_image(path, res, value_range, left_out), res, fit)
     return images.as_pixels(image, channels)

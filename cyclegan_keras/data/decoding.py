@@ -2,18 +2,19 @@
 
 import collections
 import contextlib
-from typing import IO, Any
+import dataclasses
+from typing import IO, Any, NamedTuple
 
 import imagecodecs
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
-from cyclegan_keras.data import color, integrity, jpeg2000, tiff
+from cyclegan_keras.data import color, integrity, jpeg2000, metadata, tiff
 from cyclegan_keras.data.formats import FORMATS
+from cyclegan_keras.data.metadata import INTEROP, INTEROP_INDEX, ORIENTATION, Metadata
 from cyclegan_keras.data.picture import Picture
 
-ORIENTATION, ICC_PROFILE = 274, 34675
-EXIF, COLOR_SPACE, SRGB, INTEROP, INTEROP_INDEX = 0x8769, 0xA001, 1, 0xA005, 1
+ICC_PROFILE = 34675
 GRAY_MODES = ("1", "L", "LA", "La")
 
 # 16,384 × 4,096: a panorama or a photo of 60 megapixels is still read. Seen: one read of so many
@@ -32,19 +33,29 @@ WHY = {
 }
 
 
-def decode(
-    file: IO[bytes],
-    at_least: tuple[int, int] | None,
-    exact: bool,
-    left_out: LeftOut,
-) -> Image.Image | Picture:
+class Wanted(NamedTuple):
+    """What is wanted of a file.
+
+    Attributes:
+        at_least: `(height, width)` in pixels that the image will be shrunk to, so that a far larger
+            JPEG may be decoded smaller.
+        exact: Whether numbers of more than 8 bits are wanted as they are.
+        whole: Whether metadata and profile are wanted as well; the result then is a picture.
+        in_profile: Whether colors are wanted in the profile of the file.
+    """
+
+    at_least: tuple[int, int] | None = None
+    exact: bool = False
+    whole: bool = False
+    in_profile: bool = False
+
+
+def decode(file: IO[bytes], wanted: Wanted, left_out: LeftOut) -> Image.Image | Picture:
     """Decodes a file, upright and in sRGB.
 
     Args:
         file: The file, at its start.
-        at_least: `(height, width)` in pixels that the image will be shrunk to, so that a far larger
-            JPEG may be decoded smaller.
-        exact: Whether numbers of more than 8 bits are wanted as they are.
+        wanted: What is wanted of it.
         left_out: Where what is left aside is counted.
 
     Returns:
@@ -65,7 +76,7 @@ def decode(
         if start not in tiff.STARTS:
             raise
         # TIFF has more types of numbers than Pillow has modes.
-        return _picture_of_tiff(file, left_out)
+        return _picture_of_tiff(file, wanted, left_out)
     with opened_image as image:
         if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
             raise ValueError(
@@ -76,42 +87,70 @@ def decode(
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             tags: Any = image.tag_v2
             tiff.check(tags.get)
-            if not tiff.is_exact(tags.get) and (exact or not tiff.is_enough(tags.get)):
-                return _picture_of_tiff(file, left_out)
+            if not tiff.is_exact(tags.get) and (wanted.exact or not tiff.is_enough(tags.get)):
+                return _picture_of_tiff(file, wanted, left_out)
             depth = tags.get(tiff.BITS, (1,))[0]
         integrity.check(file, image)
         _name_profile(file, image, left_out)
-        if exact and image.format == "PNG" and _is_deep_color(image):
-            return _picture_of_png(file, image, left_out)
+        if image.format == "PNG" and _is_deep_color(image):
+            return _picture_of_png(file, image, wanted, left_out)
+        beside = Metadata()
         if image.format == "JPEG2000":
             file.seek(0)
             header = jpeg2000.header_of(data := file.read())
             if header.profile:
                 image.info["icc_profile"] = header.profile
+            if wanted.whole:
+                beside = metadata.of_parts(header.exif, header.xmp, left_out)
             # Pillow makes all numbers of 9 bits and more 16, and lifts signed ones above 0.
-            is_deep = header.is_signed or (exact and header.bits > 8)
+            is_deep = header.is_signed or (wanted.exact and header.bits > 8)
             if is_deep and header.is_plain and image.mode != "P":
                 pixels = jpeg2000.read(data, header, (image.height, image.width))
-                parts = _parted(pixels)
-                return _finished(parts, header.bits, "JPEG2000", image.info, left_out)
+                found = Found(header.bits, "JPEG2000", image.info, beside)
+                return _finished(_parted(pixels), found, wanted, left_out)
             file.seek(0)
-        if at_least is not None:
+        if wanted.at_least is not None:
             # The EXIF orientation may yet swap height and width, so both sides get the larger.
             # `None` keeps the mode. Formats other than JPEG know no draft and do nothing.
-            side = 2 * max(at_least)
+            side = 2 * max(wanted.at_least)
             image.draft(None, (side, side))
         image.load()
         ImageOps.exif_transpose(image, in_place=True)  # In place: it may be large.
+        if wanted.whole and image.format != "JPEG2000":
+            if image.format == "TIFF":
+                beside = metadata.of_tiff(file, left_out)
+            else:
+                beside = metadata.of_image(image, left_out)
+        kind = "JPEG" if image.format == "MPO" else image.format or ""
         result: Image.Image | Picture
         if image.mode[0] in "IF":
-            result = _picture_of_numbers(image, depth, left_out)
+            result = _picture_of_numbers(image, depth, beside, wanted, left_out)
+        elif wanted.whole:
+            found = Found(8, kind, image.info, beside)
+            result = _picture_of_8_bits(image, found, wanted, left_out)
         else:
             result = in_srgb(image, left_out)
             if result is image:
                 result = image.copy()
-            result.format = "JPEG" if image.format == "MPO" else image.format
+            result.format = kind
         _count_frames(image, left_out)
         return result
+
+
+class Found(NamedTuple):
+    """What was found of a picture beside its numbers.
+
+    Attributes:
+        depth: Bits of a number in the file.
+        format: Such as `"PNG"`.
+        info: What Pillow says of its colors.
+        metadata: What it says beside that.
+    """
+
+    depth: int
+    format: str
+    info: dict[Any, Any]
+    metadata: Metadata = Metadata()
 
 
 def _name_profile(file: IO[bytes], image: Image.Image, left_out: LeftOut) -> None:
@@ -158,29 +197,22 @@ def picture_of(image: Image.Image) -> Picture:
         The picture.
     """
     if image.mode[0] in "IF":
-        return _picture_of_numbers(image, 8, LeftOut())
+        return _picture_of_numbers(image, 8, Metadata(), Wanted(), LeftOut())
     is_gray = image.mode in GRAY_MODES
     has_alpha = image.has_transparency_data
     pixels = np.asarray(image.convert(("L" if is_gray else "RGB") + "A" * has_alpha))
-    return Picture(
-        exif=_exif_of(image),
-        format=image.format or "",
-        **_parted(pixels.reshape(*pixels.shape[:2], -1)),
-    )
+    return Picture(format=image.format or "", **_parted(pixels.reshape(*pixels.shape[:2], -1)))
 
 
-def _exif_of(image: Image.Image) -> bytes | None:
-    """What was written of how a picture was made, for one that has been turned."""
-    if image.format == "TIFF":  # All its tags, those of where its pixels are among them.
-        return None
-    with contextlib.suppress(Exception):  # Broken EXIF changes no pixel.
-        exif = image.getexif()
-        exif.pop(ORIENTATION, None)
-        if _is_adobe_rgb(image):  # It no longer is.
-            exif.get_ifd(EXIF).pop(INTEROP, None)
-            exif.get_ifd(EXIF)[COLOR_SPACE] = SRGB
-        return exif.tobytes() if len(exif) else None
-    return None
+def _picture_of_8_bits(
+    image: Image.Image, found: Found, wanted: Wanted, left_out: LeftOut
+) -> Picture:
+    if image.mode in ("LAB", "CMYK"):  # Of other bands than a result can have.
+        plain = in_srgb(image, left_out)
+        return dataclasses.replace(picture_of(plain), format=found.format, metadata=found.metadata)
+    mode = "L" if image.mode in GRAY_MODES else "RGB"
+    pixels = np.asarray(image.convert(mode + "A" * image.has_transparency_data))
+    return _finished(_parted(pixels.reshape(*pixels.shape[:2], -1)), found, wanted, left_out)
 
 
 def _parted(pixels: np.ndarray) -> dict[str, Any]:
@@ -191,7 +223,9 @@ def _parted(pixels: np.ndarray) -> dict[str, Any]:
     return {"pixels": np.ascontiguousarray(pixels[..., :-1]), "alpha": pixels[..., -1].copy()}
 
 
-def _picture_of_numbers(image: Image.Image, depth: int, left_out: LeftOut) -> Picture:
+def _picture_of_numbers(
+    image: Image.Image, depth: int, beside: Metadata, wanted: Wanted, left_out: LeftOut
+) -> Picture:
     """Makes a picture of an image in gray, of 16 or 32 bits."""
     is_short = image.mode.startswith("I;16")
     pixels = np.array(image).astype(np.uint16, copy=False) if is_short else np.array(image)
@@ -200,35 +234,33 @@ def _picture_of_numbers(image: Image.Image, depth: int, left_out: LeftOut) -> Pi
     if isinstance(transparent := image.info.get("transparency"), int):
         opaque = 65535 if is_short else np.iinfo(pixels.dtype).max
         alpha = np.where(pixels == transparent, 0, opaque).astype(pixels.dtype)
-    return _finished(
-        {"pixels": pixels[..., None], "alpha": alpha},
-        depth,
-        image.format or "",
-        image.info,
-        left_out,
-        _exif_of(image),
-    )
+    found = Found(depth, image.format or "", image.info, beside)
+    return _finished({"pixels": pixels[..., None], "alpha": alpha}, found, wanted, left_out)
 
 
 def _is_deep_color(image: Any) -> bool:
+    """Whether a PNG has 16 bits of color, or of gray with transparency, to Pillow RGBA as well."""
     arguments = image.tile[0].args if image.tile else ""
     raw_mode = arguments if isinstance(arguments, str) else arguments[0]
     return image.mode in ("RGB", "RGBA") and raw_mode.endswith(";16B")
 
 
-def _picture_of_png(file: IO[bytes], image: Image.Image, left_out: LeftOut) -> Picture:
+def _picture_of_png(
+    file: IO[bytes], image: Image.Image, wanted: Wanted, left_out: LeftOut
+) -> Picture:
     """Reads 16-bit color, of which Pillow keeps 8 bits."""
     file.seek(0)
     pixels = imagecodecs.png_decode(file.read())
     image.load()  # What comes after the pixels, the orientation for one.
     exif = image.getexif()
     parts = _parted(_turned(pixels, exif.get(ORIENTATION, 1)))
-    picture = _finished(parts, 16, "PNG", image.info, left_out, _exif_of(image))
+    beside = metadata.of_image(image, left_out) if wanted.whole else Metadata()
+    picture = _finished(parts, Found(16, "PNG", image.info, beside), wanted, left_out)
     _count_frames(image, left_out)
     return picture
 
 
-def _picture_of_tiff(file: IO[bytes], left_out: LeftOut) -> Picture:
+def _picture_of_tiff(file: IO[bytes], wanted: Wanted, left_out: LeftOut) -> Picture:
     file.seek(0)
     pixels, get = tiff.reads(file, MAX_PIXELS)
     depth = get(tiff.BITS, 1)
@@ -241,35 +273,34 @@ def _picture_of_tiff(file: IO[bytes], left_out: LeftOut) -> Picture:
     parts = _parted(_turned(pixels, get(ORIENTATION, 1)))
     if pages := tiff.num_pages(file) - 1:
         left_out[LATER_PAGE] += pages
-    profile = get(ICC_PROFILE, None)
-    return _finished(parts, depth, "TIFF", {"icc_profile": profile}, left_out)
+    beside = metadata.of_tiff(file, left_out) if wanted.whole else Metadata()
+    info = {"icc_profile": get(ICC_PROFILE, None)}
+    return _finished(parts, Found(depth, "TIFF", info, beside), wanted, left_out)
 
 
-def _finished(
-    parts: dict[str, Any],
-    depth: int,
-    kind: str,
-    info: dict[Any, Any],
-    left_out: LeftOut,
-    exif: bytes | None = None,
-) -> Picture:
+def _finished(parts: dict[str, Any], found: Found, wanted: Wanted, left_out: LeftOut) -> Picture:
+    """Makes a picture of its parts, and brings its colors to sRGB."""
     pixels = parts["pixels"]
     if pixels.dtype.kind == "f" and (bad := np.count_nonzero(~np.isfinite(pixels))):
         raise ValueError(f"{bad} of its numbers are infinite or none at all (NaN)")
-    if pixels.dtype in (np.uint8, np.uint16) and depth in (8, 16):
-        parts["pixels"] = _pixels_in_srgb(pixels, info, left_out)
-    elif _has_other_colors(info):
-        left_out[BAD_PROFILE] += 1
-    return Picture(depth=depth, format=kind, exif=exif, **parts)
-
-
-def _has_other_colors(info: dict[Any, Any]) -> bool:
-    """Whether numbers that are not turned into sRGB are of other colors."""
+    plain = Picture(depth=found.depth, format=found.format, metadata=found.metadata, **parts)
     try:
-        profile = color.profile_of(info)
-        return profile is not None and color.is_other(profile)
+        profile = color.profile_of(found.info)
+        if profile is None:
+            return plain
+        in_profile = dataclasses.replace(plain, profile=profile, in_profile=True)
+        srgb = in_profile.to_srgb()
     except color.BadProfileError:
-        return True
+        left_out[BAD_PROFILE] += 1
+        return plain
+    is_reversible = color.is_reversible(profile, pixels.shape[2])
+    if srgb is in_profile:  # Its numbers are of a type that stays as it is.
+        if color.is_other(profile):
+            left_out[BAD_PROFILE] += 1
+        return in_profile if is_reversible else plain
+    if not is_reversible:
+        return dataclasses.replace(srgb, profile=None)
+    return in_profile if wanted.in_profile else srgb
 
 
 def _turned(pixels: np.ndarray, orientation: Any) -> np.ndarray:

@@ -73,8 +73,9 @@ def read_image(
             numbers are of a kind of which nobody knows what is white.
     """
     counts = LeftOut()
-    with _opened(path) as file:
-        decoded = decoding.decode(file, at_least, value_range is not None, counts)
+    with opened(path) as file:
+        wanted = decoding.Wanted(at_least, exact=value_range is not None)
+        decoded = decoding.decode(file, wanted, counts)
         if left_out is not None:
             left_out.update(counts)
         if isinstance(decoded, Image.Image) and value_range is None:
@@ -84,14 +85,17 @@ def read_image(
         return decoded.in_rgb(value_range)
 
 
-def read_picture(path: PathLike) -> Picture:
+def read_picture(path: PathLike, *, in_profile: bool = False) -> Picture:
     """Reads an image with nothing lost: in its own depth, gray or in color, with transparency.
 
-    It is upright and in sRGB, and the first frame of an animation or page of a TIFF. CMYK becomes
-    RGB, of 8 bits.
+    It is upright, and the first frame of an animation or page of a TIFF. CMYK becomes RGB, of 8
+    bits.
 
     Args:
         path: Of the image.
+        in_profile: Whether colors stay in the profile of the file, where it has one that pictures
+            can be written in, so that none is lost that lies outside of sRGB; `Picture.to_srgb`
+            turns them. If not, the picture is in sRGB.
 
     Returns:
         The picture.
@@ -102,15 +106,28 @@ def read_picture(path: PathLike) -> Picture:
         ValueError: If it is not an image, may not be read, is damaged, or is absurdly large.
     """
     counts = LeftOut()
-    with _opened(path) as file:
-        decoded = decoding.decode(file, None, True, counts)
+    with opened(path) as file:
+        wanted = decoding.Wanted(exact=True, whole=True, in_profile=in_profile)
+        decoded = decoding.decode(file, wanted, counts)
         picture = decoded if isinstance(decoded, Picture) else decoding.picture_of(decoded)
         return dataclasses.replace(picture, left_out=dict(counts))
 
 
 @contextlib.contextmanager
-def _opened(path: PathLike) -> Iterator[IO[bytes]]:
-    """Opens the file of an image, and puts into words what goes wrong with it."""
+def opened(path: PathLike) -> Iterator[IO[bytes]]:
+    """Opens the file of an image, and puts into words what goes wrong with it.
+
+    Args:
+        path: Of the image.
+
+    Yields:
+        The file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If the computer fails, and not the file: too many open files, a broken disk.
+        ValueError: If anything else is raised inside, with the name and what is to be done.
+    """
     name = os.fspath(path)
     try:
         with _open(name) as file, hush.hushed():

@@ -10,7 +10,7 @@ import numpy as np
 
 from cyclegan_keras._seeds import checked_seed
 from cyclegan_keras.config.value_range import ValueRange
-from cyclegan_keras.data import augment, images
+from cyclegan_keras.data import augment, fitting, images
 from cyclegan_keras.data.dataset import Domains, read_pixels
 from cyclegan_keras.data.prefetch import ahead
 
@@ -65,6 +65,10 @@ class DataLoader(Domains):
             pixels at either end; `value_ranges` has them. `None` means the whole range of a file's
             type, such as 0 to 65,535. Data of 12 bits in files of 16, signed numbers and floats
             need one.
+        fit: What is done to images of other proportions than `img_res`: `"stretch"`, `"crop"` (the
+            largest part in the middle that has these proportions) or `"pad"` (with mirrored
+            margins); see `fitting.fitted`. Training images, test images and both halves of a pair
+            are treated alike. Crops of `load_res` come after it.
 
     Attributes:
         n_batches: Batches in one epoch, as `load_batch` last dealt it out, or of one image each.
@@ -92,6 +96,7 @@ class DataLoader(Domains):
         skip_bad_images: bool = False,
         channels: int = 3,
         value_range: Any = None,
+        fit: fitting.Fit = "stretch",
     ) -> None:
         super().__init__(
             pathlib.Path(data_dir) / dataset_name,
@@ -101,6 +106,7 @@ class DataLoader(Domains):
             cache_memory=cache_memory,
             channels=channels,
             value_range=value_range,
+            fit=fit,
         )
         if epoch_length not in ("shorter", "longer"):
             raise ValueError(
@@ -166,7 +172,8 @@ class DataLoader(Domains):
         `load_batch` logs it as a warning, unless it has been asked for before.
 
         Returns:
-            A line that counts and names what is in the data set and is not used, if there is such,
+            A line that counts and names what is in the data set and is not used, if there is such;
+            one that counts the images that are far from the proportions of `img_res` and stretched;
             and one for each domain whose images use less than a quarter of the levels.
 
         Raises:
@@ -207,7 +214,7 @@ class DataLoader(Domains):
         return images.normalize(images.as_pixels(image, self.channels))
 
     def load_img(self, path: images.PathLike, domain: str | None = None) -> np.ndarray:
-        """Reads one image and scales it to `img_res`, as a batch of one.
+        """Reads one image and brings it to `img_res`, as `fit` says, as a batch of one.
 
         Args:
             path: Of the image. A picture that holds a pair stays whole.
@@ -221,7 +228,7 @@ class DataLoader(Domains):
             ValueError: If it cannot be read as an image.
         """
         own = self._range_of(path, domain)
-        pixels = read_pixels(path, self.img_res, own, channels=self.channels)
+        pixels = read_pixels(path, self.img_res, own, channels=self.channels, fit=self.fit)
         return images.normalize(pixels)[np.newaxis]
 
     def load_data(

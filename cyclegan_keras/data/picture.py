@@ -1,12 +1,14 @@
 """A picture as its file has it: depth, transparency and numbers are those of the file."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from PIL import Image
 
 from cyclegan_keras.config.value_range import ValueRange
+from cyclegan_keras.data import color
+from cyclegan_keras.data.metadata import BLOCKS, Metadata
 
 # A type of numbers that reaches less of a value range is that of other data.
 LEAST_SHARE = 0.25
@@ -23,8 +25,11 @@ class Picture:
             nothing is transparent. Colors are not multiplied with it.
         depth: Bits of a number in the file, such as 8, or 12 in a uint16.
         format: Such as `"PNG"` or `"JPEG"`, by the content.
-        exif: What the file says of how it was made, as Pillow saves it, without orientation, for
-            the pixels are upright; `None` if nothing, and for a TIFF.
+        metadata: What the file says beside its pixels.
+        profile: The ICC profile of the file, in whose colors a translation is written; `None` if
+            there is none, or none that is of use.
+        in_profile: Whether `pixels` are in the colors of `profile`, as they are in the file, and
+            not in those of sRGB. Integers beyond uint16 and floats always are.
         left_out: What of the file was left aside, and how often, by a noun.
     """
 
@@ -32,7 +37,9 @@ class Picture:
     alpha: np.ndarray | None = None
     depth: int = 8
     format: str = ""
-    exif: bytes | None = None
+    metadata: Metadata = dataclasses.field(default_factory=Metadata)
+    profile: bytes | None = None
+    in_profile: bool = False
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
@@ -80,8 +87,63 @@ class Picture:
             )
         return ValueRange(low, high)
 
+    @property
+    def _has_colors(self) -> bool:
+        """Whether its numbers are of a type whose black and white profiles know."""
+        return self.pixels.dtype in (np.uint8, np.uint16)
+
+    def to_srgb(self) -> "Picture":
+        """Turns its colors into those of sRGB, which is what networks take them for.
+
+        What lies outside of sRGB becomes the nearest color in it.
+
+        Returns:
+            The picture with `in_profile` false; itself if its pixels are in sRGB, or of a type that
+            profiles say nothing of.
+
+        Raises:
+            BadProfileError: If its profile is damaged or of another kind of picture.
+        """
+        if not self.in_profile or not self._has_colors:
+            return self
+        return dataclasses.replace(self, pixels=self._turned(color.to_srgb), in_profile=False)
+
+    def to_profile(self) -> "Picture":
+        """Turns its colors from those of sRGB into those of its profile.
+
+        Returns:
+            The picture with `in_profile` true; itself if it is so, or has no profile.
+
+        Raises:
+            BadProfileError: If its profile is damaged, of another kind of picture, or not
+                reversible.
+        """
+        if self.in_profile or self.profile is None:
+            return self
+        pixels = self._turned(color.from_srgb) if self._has_colors else self.pixels
+        return dataclasses.replace(self, pixels=pixels, in_profile=True)
+
+    def without_metadata(self) -> "Picture":
+        """Drops all that its file says beside its pixels, except of its colors.
+
+        Returns:
+            The picture, with nothing of that counted as left out.
+        """
+        left_out = {what: count for what, count in self.left_out.items() if what not in BLOCKS}
+        return dataclasses.replace(self, metadata=Metadata(), left_out=left_out)
+
+    def _turned(self, turn: Callable[[np.ndarray, bytes], np.ndarray]) -> np.ndarray:
+        """Turns its colors; profiles know 8 and 16 bits only, so others become 16 on the way."""
+        assert self.profile is not None
+        if self._largest in (255, 65535):
+            return turn(self.pixels, self.profile)
+        scale = 65535 / self._largest
+        full = np.rint(np.minimum(self.pixels, self._largest) * scale).astype(np.uint16)
+        turned = turn(full, self.profile)
+        return self.pixels if turned is full else np.rint(turned / scale).astype(np.uint16)
+
     def shares(self, value_range: ValueRange | None = None) -> np.ndarray:
-        """Gives its pixels as shares of white, on white where it is transparent.
+        """Gives its pixels in sRGB as shares of white, on white where it is transparent.
 
         Args:
             value_range: What is black and what is white; `None` means `own_range`.
@@ -93,6 +155,8 @@ class Picture:
             ValueError: As `own_range` says; or if most of `value_range` lies beyond what the type
                 of its numbers can hold.
         """
+        if self.in_profile and self._has_colors:
+            return self.to_srgb().shares(value_range)
         if value_range is not None:
             self._check_reaches(value_range)
         shares = (value_range or self.own_range).shares(self.pixels)
@@ -125,5 +189,13 @@ class Picture:
         Raises:
             ValueError: As `own_range` says.
         """
-        levels = np.rint(self.shares(value_range) * 255).astype(np.uint8)
+        levels = self._levels(value_range)
         return Image.fromarray(np.repeat(levels, 3, axis=2) if self.is_gray else levels)
+
+    def _levels(self, value_range: ValueRange | None) -> np.ndarray:
+        is_full = self.pixels.dtype == np.uint16 and self._largest == 65535
+        if is_full and self.alpha is None and value_range is None:
+            # Rounded as by `shares`, with a fraction of the memory.
+            pixels = self.to_srgb().pixels.astype(np.uint32)
+            return ((pixels * 255 + 32895) >> 16).astype(np.uint8)
+        return np.rint(self.shares(value_range) * 255).astype(np.uint8)

@@ -76,6 +76,7 @@ def translate(
     on_written: Callable[[], object],
     ranges: "Ranges | None" = None,
     on_failed: OnFailed | None = None,
+    strip_metadata: bool = False,
 ) -> collections.Counter[str]:
     """Translates image files.
 
@@ -92,10 +93,11 @@ def translate(
         on_failed: Called on the caller's thread with each image that cannot be read or written, and
             the reason; the others are translated. If it is `None`, the first such error is raised.
             Errors that would recur with the next image, such as a full disk, are always raised.
+        strip_metadata: Whether what the files say beside pixels and colors is left out.
 
     Returns:
-        The number of parts of the files that were ignored, such as later frames of an animation, by
-        kind.
+        The number of parts of the files that were ignored, such as later frames of an animation, or
+        EXIF blocks that a format has no place for, by kind.
 
     Raises:
         FileNotFoundError: If an image does not exist.
@@ -113,7 +115,9 @@ def translate(
     batch_size = -(-len(jobs) // num_batches)
     run = _traced(generator, batch_size)
     pool = concurrent.futures.ThreadPoolExecutor(NUM_WORKERS, "translate")
-    writing: collections.deque[tuple[pathlib.Path, concurrent.futures.Future[None]]]
+    writing: collections.deque[
+        tuple[pathlib.Path, concurrent.futures.Future[collections.Counter[str]]]
+    ]
     writing = collections.deque()
 
     def failed(path: pathlib.Path, error: Exception) -> None:
@@ -126,14 +130,14 @@ def translate(
         while writing and (len(writing) > count or writing[0][1].done()):
             path, future = writing.popleft()
             try:
-                future.result()
+                left_out.update(future.result())
             except Exception as error:
                 failed(path, error)
             else:
                 on_written()
 
     try:
-        read = functools.partial(_read, generator, ranges.source)
+        read = functools.partial(_read, generator, ranges.source, strip_metadata)
         for batch in _read_ahead(pool, read, jobs, batch_size, failed):
             translations = run(np.stack([source.pixels for source in batch]))
             wait_until_at_most(BATCHES_TO_WRITE * batch_size - len(batch))
@@ -206,10 +210,13 @@ def _read_ahead(
 def _read(
     generator: keras.Model,
     value_range: ValueRange | None,
+    strip_metadata: bool,
     path: pathlib.Path,
     target: pathlib.Path,
 ) -> _Source:
     picture = images.read_picture(path)
+    if strip_metadata:
+        picture = picture.without_metadata()
     try:
         pixels = pictures.pixels_for(generator, picture, value_range)
     except ValueError as error:
@@ -218,7 +225,9 @@ def _read(
     return _Source(path, target, pictures.without_pixels(picture), settings, pixels)
 
 
-def _write(source: _Source, translation: np.ndarray, value_range: ValueRange | None) -> None:
+def _write(
+    source: _Source, translation: np.ndarray, value_range: ValueRange | None
+) -> collections.Counter[str]:
     target = source.target
     file_format = formats.format_of(target)
     dtype = formats.dtype_for(file_format, source.picture.pixels.dtype)
@@ -226,4 +235,4 @@ def _write(source: _Source, translation: np.ndarray, value_range: ValueRange | N
         dtype = None  # Type and bits of the source.
     picture = pictures.picture_of(translation, source.picture, value_range, dtype)
     target.parent.mkdir(parents=True, exist_ok=True)
-    formats.write(target, picture, source.settings)
+    return formats.write(target, picture, source.settings)

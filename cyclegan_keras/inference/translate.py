@@ -145,6 +145,7 @@ def translate_files(
     *,
     continue_on_error: bool = False,
     ranges: files.Ranges | None = None,
+    strip_metadata: bool = False,
 ) -> Outcome:
     """Translates image files, and keeps the size, bit depth and format of each.
 
@@ -158,6 +159,8 @@ def translate_files(
             written.
         ranges: The values of black and white in the sources and in their translations; `None`
             means the whole range of a file's type.
+        strip_metadata: Whether EXIF, XMP, IPTC, texts, comments and resolutions are left out of the
+            translations. Color profiles are kept, for they belong to the pixels.
 
     Returns:
         The outcome.
@@ -173,5 +176,7 @@ def translate_files(
     failed: dict[pathlib.Path, str] = {}
     on_failed = failed.__setitem__ if continue_on_error else None
     with tqdm.tqdm(total=len(jobs), unit="image", disable=len(jobs) < 2) as progress:
-        left_out = files.translate(generator, jobs, batch_size, progress.update, ranges, on_failed)
+        left_out = files.translate(
+            generator, jobs, batch_size, progress.update, ranges, on_failed, strip_metadata
+        )
     return Outcome(len(jobs) - len(failed), failed, left_out)

@@ -64,6 +64,7 @@ def make_loader(config: TrainConfig) -> Any:
         cache_memory=config.cache_memory,
         skip_bad_images=config.skip_bad_images,
         value_range=config.value_range,
+        fit=config.fit,
     )
 
 

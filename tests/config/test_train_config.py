@@ -176,6 +176,7 @@ def test_files_of_before_settings_were_nested(name, settings, tmp_path):
     assert later.pop("d_affine", False) == (name == "pix2pix")
     for new in ("blended_output", "exact_convolutions", "jit"):
         assert later.pop(new) is False
+    assert later.pop("fit") == "stretch"
     assert later == {"r1": 0, "r2": 0, "r1_every": 1, "minutes": None, "steps": None} | (
         {} if name == "pix2pix" else {"diffaugment_cutout": 0}
     )

@@ -236,3 +236,20 @@ def test_writing_is_whole_or_not_at_all(tmp_path):
         images.write_image(path, np.zeros((2, 2, 9), np.uint8))
     assert first_pixel(path) == (7, 7, 7)
     assert [p.name for p in tmp_path.iterdir()] == ["x.png"]
+
+
+@pytest.mark.parametrize("bands", [2, 3, 4])
+def test_sixteen_bits_of_a_png_are_rounded_for_training_as_they_are_for_translating(
+    bands, tmp_path
+):
+    numbers = np.random.default_rng(0).integers(0, 65536, (40, 30, bands), np.uint16)
+    (tmp_path / "x.png").write_bytes(imagecodecs.png_encode(numbers))
+    shares = numbers.astype(np.float64) / 65535
+    if bands != 3:
+        alpha = shares[..., -1:]
+        shares = shares[..., :-1] * alpha + 1 - alpha
+    expected = np.broadcast_to(255 * shares, (40, 30, 3))
+    read = np.asarray(images.read_image(tmp_path / "x.png"), float)
+    assert np.abs(read - expected).max() <= 0.501
+    translated = images.read_picture(tmp_path / "x.png").in_rgb()
+    np.testing.assert_array_equal(read, translated)

@@ -165,12 +165,14 @@ def test_a_photo_is_upright_and_its_tag_says_so(smooth, translated, tmp_path):
         np.testing.assert_allclose(np.asarray(image, int), pixels, atol=12)
 
 
-def test_nothing_shines_through_a_jpeg(smooth, translated, tmp_path):
+@pytest.mark.parametrize(("suffix", "kind"), [("jpg", "JPEG"), ("bmp", "BMP")])
+def test_nothing_shines_through_where_nothing_can(suffix, kind, translated, tmp_path):
     for name, white in (("a", 255), ("b", 65535)):
         pixels = np.zeros((*SIZE, 4), np.uint8 if white == 255 else np.uint16)
         (tmp_path / f"{name}.png").write_bytes(imagecodecs.png_encode(pixels))
-        target = translated(tmp_path / f"{name}.png", file_format="jpg")
+        target = translated(tmp_path / f"{name}.png", file_format=suffix)
         with Image.open(target) as image:
+            assert image.format == kind
             assert (image.mode, image.getextrema()) == ("RGB", ((255, 255),) * 3)
 
 
