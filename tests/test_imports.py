@@ -15,6 +15,7 @@ ORDER = (
     ("losses", "optimizers", "layers"),
     ("networks", "data", "network_drawing"),
     ("inference",),
+    ("export",),
     ("plotting",),
     ("metrics",),
     ("training",),
