@@ -107,9 +107,9 @@ def doubling(graph: Builder, layer: Any, x: Value) -> str:
     same pixel are added up beforehand, differently for even and odd rows and columns.
     """
     kernel, before, after = regrouped(_array(layer.kernel))
-    height, width, channels, rows, columns, filters = kernel.shape
+    height, width, channels, *_ = kernel.shape
     kernel = kernel.transpose(3, 4, 5, 2, 0, 1).reshape(-1, channels, height, width)
-    bias = np.tile(_array(layer.bias), rows * columns)
+    bias = np.tile(_array(layer.bias), 4)
     name = graph.add("Conv", x, kernel, bias, pads=[before, before, after, after])
     name = graph.add("DepthToSpace", name, blocksize=2, mode="DCR")
     return activated(graph, layer.activation, Value(name, x.shape), layer.name)

@@ -26,7 +26,7 @@ def group(graph: Builder, layer: Any, x: Value) -> str:
             f"The layer {layer.name!r} normalises along another axis than the channels of images. "
             "Build the model without it."
         )
-    channels = x.shape[-1]
+    channels: Any = x.shape[-1]
     groups = channels if layer.groups == -1 else layer.groups
     gamma, beta = _factors(layer, x)
     if groups == channels:
