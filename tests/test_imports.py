@@ -16,6 +16,7 @@ ORDER = (
     ("networks", "data", "network_drawing"),
     ("inference",),
     ("export",),
+    ("serving",),
     ("plotting",),
     ("metrics",),
     ("training",),
