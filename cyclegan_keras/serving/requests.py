@@ -114,7 +114,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._reader.allow(self.server.limits.head_seconds, MAX_HEAD)
         self._start = time.monotonic()
         self._is_read = False
-        self._is_answered = False
 
     def do_any(self) -> None:
         """Answers whatever was asked."""
@@ -239,7 +238,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return True
 
     def _send(self, status: int, kind: str, body: bytes, **headers: str) -> None:
-        self._is_answered = True
+        self.request_version = self.protocol_version  # Even what is no HTTP gets a status line.
         self.connection.settimeout(self.server.limits.answer_seconds)
         self.send_response_only(status)
         self.send_header("Date", self.date_time_string())
@@ -272,8 +271,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         if not hasattr(self, "command") or self.command is None:
             self.command = ""
-        if not hasattr(self, "request_version"):
-            self.request_version = self.protocol_version
         if code == 501:
             code = 405
         with contextlib.suppress(OSError):
