@@ -151,19 +151,6 @@ class Page:
                 windowsVirtualKeyCode=codes[key],
             )
 
-    def bytes_of(self, blob: str) -> bytes:
-        """Returns the bytes of an expression that is a Blob, or a promise of one."""
-        text = self.run(
-            f"""(async () => {{
-                const bytes = new Uint8Array(await (await ({blob})).arrayBuffer());
-                let text = "";
-                for (let i = 0; i < bytes.length; i += 32768)
-                    text += String.fromCharCode(...bytes.subarray(i, i + 32768));
-                return btoa(text);
-            }})()"""
-        )
-        return base64.b64decode(text)
-
     def resize(self, width: int, height: int, dark: bool = False, scale: float = 1) -> None:
         """Sets the size of the window in CSS pixels, and the color scheme."""
         self.call(
@@ -176,6 +163,10 @@ class Page:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", self._session, features=[scheme])
+
+    def save_into(self, folder: pathlib.Path) -> None:
+        """Lets the page save files, and says where to."""
+        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
 
     def screenshot(self, path: pathlib.Path) -> None:
         """Writes what is seen as PNG."""
