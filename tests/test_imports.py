@@ -15,6 +15,8 @@ ORDER = (
     ("losses", "optimizers", "layers"),
     ("networks", "data", "network_drawing"),
     ("inference",),
+    ("export",),
+    ("serving",),
     ("plotting",),
     ("metrics",),
     ("training",),

@@ -81,10 +81,10 @@ def run(arguments: argparse.Namespace) -> int:
     """
     run_dir = pathlib.Path(arguments.run_dir)
     output = run_dir if arguments.output is None else pathlib.Path(arguments.output)
-    config = _settings(run_dir)
+    config = settings_of(run_dir)
     if arguments.skip_bad_images:
         config = config.replace(skip_bad_images=True)
-    files = _generator_files(run_dir, config, arguments.best)
+    files = generator_files(run_dir, config, arguments.best)
     _check_output(output, run_dir)
     _kept(run_dir)  # Reports damage at once; it is read again at the end.
     labels = None if arguments.labels is None else _read_labels(arguments.labels)
@@ -134,7 +134,19 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(run_dir: pathlib.Path) -> TrainConfig:
+def settings_of(run_dir: pathlib.Path) -> TrainConfig:
+    """Reads the settings of a run whose generators are wanted.
+
+    Args:
+        run_dir: The folder of the run.
+
+    Returns:
+        The settings.
+
+    Raises:
+        FileNotFoundError: If there is no run.
+        ValueError: If its settings are damaged.
+    """
     if not (run_dir / run_folder.CONFIG).is_file():
         raise FileNotFoundError(
             f"There is no run in {str(run_dir)!r}: it has no {run_folder.CONFIG}. Give a folder "
@@ -143,10 +155,22 @@ def _settings(run_dir: pathlib.Path) -> TrainConfig:
     return run_folder.settings_in(run_dir)
 
 
-def _generator_files(
+def generator_files(
     run_dir: pathlib.Path, config: TrainConfig, best: bool
 ) -> dict[str, pathlib.Path]:
-    """Finds the files of all generators of a run."""
+    """Finds the files of all generators of a run.
+
+    Args:
+        run_dir: The folder of the run.
+        config: Its settings.
+        best: Whether the best ones are wanted, instead of the last ones.
+
+    Returns:
+        The files, by `g_AB` and `g_BA`.
+
+    Raises:
+        FileNotFoundError: If one is missing.
+    """
     names = [f"g_{way}" for way in config.ways]
     files = {name: run_dir / f"{name}{'.best' if best else ''}.keras" for name in names}
     for path in files.values():

@@ -1,0 +1,135 @@
+"""Writes Keras networks as ONNX graphs, without going by way of TensorFlow's."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import onnx
+from onnx import helper
+
+from cyclegan_keras.export import onnx_layers, onnx_operations
+from cyclegan_keras.export.onnx_builder import Builder, Value
+from cyclegan_keras.inference.rebuilding import as_functional, is_rebuildable
+from cyclegan_keras.inference.saving import in_full_precision
+from cyclegan_keras.inference.stock_layers import to_fast_layers, to_stock_layers
+
+# Of 2021; all that the networks need is in it, and old runtimes read it.
+OPSET = 17
+IR_VERSION = 8
+
+# Names of the graph's input and output.
+IMAGE = "image"
+TRANSLATION = "translation"
+
+
+def to_onnx(model: keras.Model, *, float16: bool = False) -> onnx.ModelProto:
+    """Writes a network as an ONNX model for images of any size.
+
+    Every layer is written as the operators of ONNX that compute the same, so that nothing of
+    TensorFlow's graph, and none of its paddings, needs to be guessed.
+
+    Args:
+        model: A functional or sequential model from images to images, or to scores, such as a
+            generator from `load_generator`. Its layers are Keras's or this package's.
+        float16: Whether large weights are stored in half precision, which halves the file. They are
+            computed with in float32.
+
+    Returns:
+        A model with an input "image" and an output "translation": `(batch, height, width,
+        channels)`, float32 in [-1, 1], as in Keras. Batch, height and width are any, even if the
+        size of `model` is fixed, as long as the network can halve them.
+
+    Raises:
+        ValueError: If the model is not of such a kind, or has a layer that cannot be written; the
+            message names it.
+    """
+    if not is_rebuildable(model) or len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ValueError(
+            "To write ONNX, the model must be a functional or sequential one with one input and "
+            f"one output. Received: a {type(model).__name__}, named {model.name!r}"
+        )
+    # Stored forms become the layers that they stand for, which need fewer operators.
+    model = as_functional(to_fast_layers(to_stock_layers(in_full_precision(model))))
+    (first,), (last,) = model.inputs, model.outputs
+    if len(first.shape) != 4 or first.shape[3] is None:
+        raise ValueError(
+            "To write ONNX, the model must take images of shape (batch, height, width, channels). "
+            f"Received: {first.shape}"
+        )
+    graph = Builder(float16)
+    image = Value(graph.add("Transpose", IMAGE, perm=(0, 3, 1, 2)), tuple(first.shape))
+    (result,) = _walk(graph, model, [image])
+    is_image = result.rank == 4
+    graph.add(
+        "Transpose" if is_image else "Identity",
+        result,
+        name=TRANSLATION,
+        perm=(0, 2, 3, 1) if is_image else None,
+    )
+    return _model_of(graph, first.shape[3], tuple(last.shape), _keeps_size(model))
+
+
+def _walk(graph: Builder, model: keras.Model, inputs: list[Value]) -> list[Value]:
+    """Adds what a model computes to the graph, its nested models included."""
+    values: dict[int, Any] = dict(zip(map(id, model.inputs), inputs, strict=True))
+    for node in _calls(model):
+        args, kwargs = node.arguments.fill_in(values)
+        outputs = _called(graph, node, args, kwargs)
+        values |= dict(zip(map(id, node.outputs), outputs, strict=True))
+    return [values[id(output)] for output in model.outputs]
+
+
+def _calls(model: keras.Model) -> Iterator[Any]:
+    """Yields the calls that make up a functional model, in their order."""
+    for _, nodes in sorted(model._nodes_by_depth.items(), reverse=True):
+        yield from (node for node in nodes if not node.is_input)
+
+
+def _called(graph: Builder, node: Any, args: Any, kwargs: Any) -> list[Value]:
+    op = node.operation
+    if is_rebuildable(op):
+        (inputs,) = args or kwargs.values()
+        return _walk(graph, as_functional(op), keras.tree.flatten(inputs))
+    if kwargs.pop("training", None):
+        raise ValueError(
+            f"The layer {op.name!r} is called with training=True, so that its result depends on "
+            "chance or on the batch. Build the model without it, then export that."
+        )
+    if kwargs.pop("mask", None) is not None:
+        raise ValueError(f"The layer {op.name!r} is called with a mask. Build the model without.")
+    if isinstance(op, keras.layers.Layer):
+        if kwargs and not args:  # Given by its name.
+            args, kwargs = tuple(kwargs.values()), {}
+        name = onnx_layers.written(graph, op, *args, **kwargs)
+    else:
+        name = onnx_operations.written(graph, op, *args, **kwargs)
+    return [Value(name, tuple(node.outputs[0].shape))]
+
+
+def _keeps_size(model: keras.Model) -> bool:
+    return tuple(model.inputs[0].shape[1:3]) == tuple(model.outputs[0].shape[1:3])
+
+
+def _model_of(
+    graph: Builder, channels: int, shape: tuple[int | None, ...], keeps_size: bool
+) -> onnx.ModelProto:
+    sides = ["height", "width"]
+    if len(shape) == 4:
+        out = ["batch", *(sides if keeps_size else ["rows", "columns"]), shape[3]]
+    else:
+        out = ["batch", *shape[1:]]
+    tensor = onnx.TensorProto.FLOAT
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "cyclegan_keras",
+            [helper.make_tensor_value_info(IMAGE, tensor, ["batch", *sides, channels])],
+            [helper.make_tensor_value_info(TRANSLATION, tensor, out)],
+            graph.initializers,
+        ),
+        producer_name="cyclegan_keras",
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    onnx.checker.check_model(model)
+    return model
