@@ -7,6 +7,8 @@ from .config.networks import ResNetConfig as ResNetConfig
 from .config.networks import UNetConfig as UNetConfig
 from .config.train_config import TrainConfig as TrainConfig
 from .data.loader import DataLoader as DataLoader
+from .export.exporting import export_generator as export_generator
+from .export.onnx_graph import to_onnx as to_onnx
 from .inference.safe_loading.model_files import load_generator as load_generator
 from .inference.saving import save_generator as save_generator
 from .inference.translate import translate_image as translate_image

@@ -1,6 +1,6 @@
 """Writes Keras networks as ONNX graphs, without going by way of TensorFlow's."""
 
-from collections.abc import Iterator
+import functools
 from typing import Any
 
 import keras
@@ -9,9 +9,8 @@ from onnx import helper
 
 from cyclegan_keras.export import onnx_layers, onnx_operations
 from cyclegan_keras.export.onnx_builder import Builder, Value
-from cyclegan_keras.inference.rebuilding import as_functional, is_rebuildable
-from cyclegan_keras.inference.saving import in_full_precision
-from cyclegan_keras.inference.stock_layers import to_fast_layers, to_stock_layers
+from cyclegan_keras.export.walking import check_is_writable, in_own_layers, walk
+from cyclegan_keras.inference.rebuilding import as_functional
 
 # Of 2021; all that the networks need is in it, and old runtimes read it.
 OPSET = 17
@@ -43,22 +42,12 @@ def to_onnx(model: keras.Model, *, float16: bool = False) -> onnx.ModelProto:
         ValueError: If the model is not of such a kind, or has a layer that cannot be written; the
             message names it.
     """
-    if not is_rebuildable(model) or len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ValueError(
-            "To write ONNX, the model must be a functional or sequential one with one input and "
-            f"one output. Received: a {type(model).__name__}, named {model.name!r}"
-        )
-    # Stored forms become the layers that they stand for, which need fewer operators.
-    model = as_functional(to_fast_layers(to_stock_layers(in_full_precision(model))))
+    check_is_writable(model, "ONNX")
+    model = as_functional(in_own_layers(model))
     (first,), (last,) = model.inputs, model.outputs
-    if len(first.shape) != 4 or first.shape[3] is None:
-        raise ValueError(
-            "To write ONNX, the model must take images of shape (batch, height, width, channels). "
-            f"Received: {first.shape}"
-        )
     graph = Builder(float16)
     image = Value(graph.add("Transpose", IMAGE, perm=(0, 3, 1, 2)), tuple(first.shape))
-    (result,) = _walk(graph, model, [image])
+    (result,) = walk(model, [image], functools.partial(_called, graph))
     is_image = result.rank == 4
     graph.add(
         "Transpose" if is_image else "Identity",
@@ -69,27 +58,7 @@ def to_onnx(model: keras.Model, *, float16: bool = False) -> onnx.ModelProto:
     return _model_of(graph, first.shape[3], tuple(last.shape), _keeps_size(model))
 
 
-def _walk(graph: Builder, model: keras.Model, inputs: list[Value]) -> list[Value]:
-    """Adds what a model computes to the graph, its nested models included."""
-    values: dict[int, Any] = dict(zip(map(id, model.inputs), inputs, strict=True))
-    for node in _calls(model):
-        args, kwargs = node.arguments.fill_in(values)
-        outputs = _called(graph, node, args, kwargs)
-        values |= dict(zip(map(id, node.outputs), outputs, strict=True))
-    return [values[id(output)] for output in model.outputs]
-
-
-def _calls(model: keras.Model) -> Iterator[Any]:
-    """Yields the calls that make up a functional model, in their order."""
-    for _, nodes in sorted(model._nodes_by_depth.items(), reverse=True):
-        yield from (node for node in nodes if not node.is_input)
-
-
-def _called(graph: Builder, node: Any, args: Any, kwargs: Any) -> list[Value]:
-    op = node.operation
-    if is_rebuildable(op):
-        (inputs,) = args or kwargs.values()
-        return _walk(graph, as_functional(op), keras.tree.flatten(inputs))
+def _called(graph: Builder, op: Any, args: Any, kwargs: Any, outputs: list[Any]) -> list[Value]:
     if kwargs.pop("training", None):
         raise ValueError(
             f"The layer {op.name!r} is called with training=True, so that its result depends on "
@@ -103,7 +72,7 @@ def _called(graph: Builder, node: Any, args: Any, kwargs: Any) -> list[Value]:
         name = onnx_layers.written(graph, op, *args, **kwargs)
     else:
         name = onnx_operations.written(graph, op, *args, **kwargs)
-    return [Value(name, tuple(node.outputs[0].shape))]
+    return [Value(name, tuple(outputs[0].shape))]
 
 
 def _keeps_size(model: keras.Model) -> bool:
