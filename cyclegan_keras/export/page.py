@@ -20,8 +20,6 @@ import cyclegan_keras
 from cyclegan_keras._files import PathLike, write_text
 from cyclegan_keras.config.registry import WAYS
 
-FILE = "page.html"
-
 # What a browser can hold: the picture, its translation and a copy of each.
 MAX_PIXELS = 2**26
 # The longest side that all browsers can draw.
