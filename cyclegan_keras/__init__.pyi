@@ -9,6 +9,8 @@ from .config.train_config import TrainConfig as TrainConfig
 from .data.loader import DataLoader as DataLoader
 from .export.exporting import export_generator as export_generator
 from .export.onnx_graph import to_onnx as to_onnx
+from .export.page import write_page as write_page
+from .export.page_exporting import export_page as export_page
 from .inference.safe_loading.model_files import load_generator as load_generator
 from .inference.saving import save_generator as save_generator
 from .inference.translate import translate_image as translate_image

@@ -1,19 +1,20 @@
-"""Export a generator to ONNX, LiteRT or a SavedModel, and check the file on pictures."""
+"""Export generators to ONNX, LiteRT, a SavedModel or a web page, checked on pictures."""
 
 import argparse
 import contextlib
 import json
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras.config import value_range
 from cyclegan_keras.config.train_config import TrainConfig
 
-HELP = "export a generator to ONNX, LiteRT or a SavedModel"
+HELP = "export generators to ONNX, LiteRT, a SavedModel or a web page"
 
 # As in `export.exporting`, which cannot be imported without loading TensorFlow.
-FORMATS = ("onnx", "litert", "saved_model")
+FORMATS = ("onnx", "litert", "saved_model", "page")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,14 +29,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--way",
         choices=("AB", "BA"),
-        help="with --run-dir: which generator (default: AB, or the only one)",
+        help="with --run-dir: which generator (default: AB, or the only one; for page, all)",
     )
-    parser.add_argument("--format", choices=FORMATS, required=True, help="the format")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        required=True,
+        help="the format; page is one HTML file that translates in the browser, without a server",
+    )
     parser.add_argument(
         "--output",
         required=True,
         metavar="FILE",
-        help="the file to write, ending with .onnx or .tflite; for saved_model, a folder",
+        help="the file to write, ending with .onnx, .tflite or .html; for saved_model, a folder",
     )
     precision = parser.add_mutually_exclusive_group()
     precision.add_argument(
@@ -83,6 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: If the model cannot be written in this format, or the file does not compute what
             the model does.
     """
+    if arguments.format == "page":
+        return _run_page(arguments)
     model_path = _model_path(arguments)
     config = _settings(model_path)
     ranges = value_range.of_translator(model_path)[0]
@@ -110,6 +118,51 @@ def run(arguments: argparse.Namespace) -> int:
         about=_about(model_path, config),
         **settings,
     )
+    _print_comparisons(comparisons, whose)
+    print(f"Wrote {output} ({_megabytes(output):.1f} MB)")
+    return 0
+
+
+def _run_page(arguments: argparse.Namespace) -> int:
+    """Exports all generators of a run, or one, as a page."""
+    first = _model_path(arguments)
+    config = _settings(first)
+    if arguments.model is not None:
+        paths = {_way(first) or "AB": first}
+    else:
+        ways = config.ways if config is not None and arguments.way is None else [first.stem[2:]]
+        paths = {way: first.with_name(f"g_{way}.keras") for way in ways}
+    with without_startup_notes():
+        from cyclegan_keras.export import page, page_exporting
+        from cyclegan_keras.inference.safe_loading.model_files import load_generator
+
+    output = pathlib.Path(arguments.output)
+    page.check_page(output, arguments.overwrite)
+    about = _about(first, config)
+    folder = first.resolve().parent.name if config is not None else first.stem
+    found = {way: _pictures(arguments.check, config, path) for way, path in paths.items()}
+    ranges = value_range.of_translator(first)[0]
+    comparisons = page_exporting.export_page(
+        {way: load_generator(path) for way, path in paths.items()},
+        output,
+        title=folder,
+        names=(about.get("domain_A", "A"), about.get("domain_B", "B")),
+        size=None if config is None else config.img_res,
+        pictures={way: pictures for way, (pictures, _) in found.items()},
+        overwrite=arguments.overwrite,
+        float16=arguments.float16,
+        int8=arguments.int8,
+        bound=arguments.bound,
+        value_range=None if ranges is None else (ranges.low, ranges.high),
+    )
+    for way, each in comparisons.items():
+        print(f"g_{way}:", end=" ")
+        _print_comparisons(each, found[way][1])
+    print(f"Wrote {output} ({_megabytes(output):.1f} MB): open it in a browser")
+    return 0
+
+
+def _print_comparisons(comparisons: Sequence[Any], whose: str) -> None:
     print(f"Checked on {whose}; differences from the Keras model in 8-bit levels:")
     for each in comparisons:
         height, width = each.size
@@ -118,8 +171,6 @@ def run(arguments: argparse.Namespace) -> int:
             f"largest {each.max_levels:.4f} (of values in [-1, 1]: {each.difference:.1e}); "
             f"{1000 * each.seconds:.1f} ms per picture, Keras {1000 * each.keras_seconds:.1f} ms"
         )
-    print(f"Wrote {output} ({_megabytes(output):.1f} MB)")
-    return 0
 
 
 def _model_path(arguments: argparse.Namespace) -> pathlib.Path:

@@ -1,5 +1,7 @@
 """ONNX models whose convolutions multiply 8-bit integers."""
 
+import contextlib
+import logging
 import pathlib
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -49,17 +51,31 @@ def in_int8(model: onnx.ModelProto, images: Sequence[np.ndarray]) -> onnx.ModelP
 
     with tempfile.TemporaryDirectory(prefix="cyclegan-") as temporary:
         path = pathlib.Path(temporary) / "int8.onnx"
-        quantization.quantize_static(
-            model,
-            path,
-            Reader(),
-            op_types_to_quantize=list(_QUANTIZED),
-            nodes_to_exclude=[convolutions[0], convolutions[-1]],
-            per_channel=True,
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-        )
+        with _without_advice():
+            quantization.quantize_static(
+                model,
+                path,
+                Reader(),
+                op_types_to_quantize=list(_QUANTIZED),
+                nodes_to_exclude=[convolutions[0], convolutions[-1]],
+                per_channel=True,
+                # Both signed: unsigned with signed would overflow on processors without VNNI.
+                activation_type=quantization.QuantType.QInt8,
+                weight_type=quantization.QuantType.QInt8,
+            )
         quantized = onnx.load(path)
     del quantized.metadata_props[:]
     quantized.metadata_props.extend(model.metadata_props)
     return quantized
+
+
+@contextlib.contextmanager
+def _without_advice() -> Iterator[None]:
+    """Holds back the advice to optimize the graph first, which would change what is quantized."""
+    logger = logging.getLogger()
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = before

@@ -126,7 +126,7 @@ def padded(graph: Builder, x: Value, widths: Any, mode: str, constant: float = 0
         graph: The graph.
         x: The tensor.
         widths: Before and after each dimension, as Keras has them.
-        mode: "constant", "reflect" or "edge".
+        mode: "constant" or "reflect".
         constant: What is put there, for "constant".
 
     Returns:

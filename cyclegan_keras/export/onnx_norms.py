@@ -1,7 +1,7 @@
 """Normalisations in operators of ONNX.
 
 They are written out, mean and variance one after the other: the operators of ONNX for them lose
-digits as images grow.
+digits as images grow, and so does a mean that is taken over height and width at once.
 """
 
 from typing import Any
@@ -60,7 +60,7 @@ def rms(graph: Builder, layer: Any, x: Value) -> str:
             f"The layer {layer.name!r} must normalise over the channels alone to be written as "
             f"ONNX for images of any size. Received: axis={layer.axis}"
         )
-    mean = graph.add("ReduceMean", graph.add("Mul", x, x), axes=axes)
+    mean = _mean(graph, graph.add("Mul", x, x), axes)
     scale = x.along_channels(ops.convert_to_numpy(layer.scale))
     return _scaled(graph, x, mean, layer.epsilon, scale, None)
 
@@ -90,8 +90,20 @@ def batch(graph: Builder, layer: Any, x: Value) -> str:
 
 def _moments(graph: Builder, x: Value | str, axes: Any) -> tuple[str, str]:
     """Adds `x` without its mean, and its variance."""
-    centred = graph.add("Sub", x, graph.add("ReduceMean", x, axes=axes))
-    return centred, graph.add("ReduceMean", graph.add("Mul", centred, centred), axes=axes)
+    centred = graph.add("Sub", x, _mean(graph, x, axes))
+    return centred, _mean(graph, graph.add("Mul", centred, centred), axes)
+
+
+def _mean(graph: Builder, x: Value | str, axes: Any) -> str:
+    """Adds a mean, taken along one axis after the other.
+
+    A sum over a whole picture, one number after the other, loses digits in float32; sums of rows,
+    and then of these, do not.
+    """
+    name = x.name if isinstance(x, Value) else x
+    for axis in sorted(axes, reverse=True):
+        name = graph.add("ReduceMean", name, axes=(axis,))
+    return name
 
 
 def _factors(layer: Any, x: Value) -> tuple[np.ndarray | None, np.ndarray | None]:

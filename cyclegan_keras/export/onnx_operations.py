@@ -93,7 +93,7 @@ def _concatenate(graph: Builder, op: Any, values: list[Value]) -> str:
 def _pad(graph: Builder, op: Any, x: Value, constant_values: Any = None) -> str:
     from cyclegan_keras.export.onnx_layers import padded
 
-    if op.mode not in ("constant", "reflect", "edge"):
+    if op.mode not in ("constant", "reflect"):
         raise ValueError(f"The model pads by {op.mode!r}, which cannot be written as ONNX.")
     return padded(graph, x, op.pad_width, op.mode, float(constant_values or 0))
 

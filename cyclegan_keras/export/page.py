@@ -20,8 +20,6 @@ import cyclegan_keras
 from cyclegan_keras._files import PathLike, write_text
 from cyclegan_keras.config.registry import WAYS
 
-FILE = "page.html"
-
 # What a browser can hold: the picture, its translation and a copy of each.
 MAX_PIXELS = 2**26
 # The longest side that all browsers can draw.
@@ -102,15 +100,39 @@ def write_page(
 
     Raises:
         FileExistsError: If the file exists and may not be replaced.
+        FileNotFoundError: If its folder does not exist.
         OSError: If it cannot be written.
-        ValueError: If there is no model, or a setting is out of range.
+        ValueError: If there is no model, the name is not that of a page, or a setting is out of
+            range.
     """
     path = pathlib.Path(path)
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{os.fspath(path)!r} exists. Give another path, or --overwrite.")
+    check_page(path, overwrite)
     settings = PageSettings(title, tuple(models), size, channels, names)
     write_text(path, _local_page(models, settings))
     return path
+
+
+def check_page(path: pathlib.Path, overwrite: bool) -> None:
+    """Checks early, without writing anything, that a page can be written.
+
+    Args:
+        path: As for `write_page`.
+        overwrite: As there.
+
+    Raises:
+        FileExistsError: If the file exists and may not be replaced.
+        FileNotFoundError: If its folder does not exist.
+        ValueError: If it has another suffix than that of a page.
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"The name of a page must end with .html. Received: {os.fspath(path)!r}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"No folder {str(path.parent)!r} to write into. Make it first.")
+    if os.path.lexists(path) and (not overwrite or path.is_dir()):
+        raise FileExistsError(
+            f"{os.fspath(path)!r} exists. Give another name, or allow it to be replaced "
+            "(--overwrite)."
+        )
 
 
 def remote_page(settings: PageSettings) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from keras import ops
 from cyclegan_keras.export.regrouping import regrouped
 from cyclegan_keras.export.walking import in_own_layers, with_any_size
 from cyclegan_keras.inference.rebuilding import rebuilt
-from cyclegan_keras.layers import TransposedConv2D, UpsampleConv2D
+from cyclegan_keras.layers import InstanceNormalization, TransposedConv2D, UpsampleConv2D
 
 
 def twin_of(model: keras.Model) -> keras.Model:
@@ -33,6 +33,8 @@ def _form(op: Any) -> Any:
         return _Doubling.from_config(op.get_config())
     if type(op) is TransposedConv2D:
         return _Aligned.from_config(op.get_config())
+    if type(op) is InstanceNormalization:
+        return _WithoutGradient.from_config(op.get_config())
     if type(op).__name__ == "Arctanh" and not isinstance(op, keras.layers.Layer):
         return _arctanh
     return None
@@ -75,3 +77,17 @@ class _Aligned(TransposedConv2D):
         if self.use_bias:
             y = tf.nn.bias_add(y, ops.convert_to_tensor(self.bias))
         return self.activation(y)
+
+
+class _WithoutGradient(InstanceNormalization):
+    """In plain operations: a gradient that is written out cannot be saved."""
+
+    def call(self, inputs: Any) -> Any:
+        centred = inputs - tf.reduce_mean(inputs, (1, 2), keepdims=True)
+        factor = tf.math.rsqrt(
+            tf.reduce_mean(centred * centred, (1, 2), keepdims=True) + self.epsilon
+        )
+        if self.gamma is not None:
+            factor *= ops.convert_to_tensor(self.gamma)
+        y = centred * factor
+        return y if self.beta is None else y + ops.convert_to_tensor(self.beta)

@@ -50,7 +50,13 @@ def check_is_writable(model: keras.Model, wanted: str) -> None:
     Raises:
         ValueError: If it is not.
     """
-    if not is_rebuildable(model) or len(model.inputs) != 1 or len(model.outputs) != 1:
+    is_begun = getattr(model, "built", False)  # A sequential model may have no input yet.
+    if (
+        not is_begun
+        or not is_rebuildable(model)
+        or len(model.inputs) != 1
+        or len(model.outputs) != 1
+    ):
         raise ValueError(
             f"To write {wanted}, the model must be a functional or sequential one with one input "
             f"and one output. Received: a {type(model).__name__}, named {model.name!r}"
@@ -74,8 +80,19 @@ def in_own_layers(model: keras.Model) -> keras.Model:
 
     Returns:
         The copy.
+
+    Raises:
+        ValueError: If a layer cannot be made anew, such as one with a function that is not
+            registered with Keras.
     """
-    return to_fast_layers(to_stock_layers(rebuilt(model, _in_float32)))
+    try:
+        return to_fast_layers(to_stock_layers(rebuilt(model, _in_float32)))
+    except (TypeError, ValueError, NotImplementedError) as error:
+        # Before this, Keras repeats all settings of the layer.
+        reason = str(error).rpartition("Exception encountered: ")[2].strip().splitlines()[0]
+        raise ValueError(
+            f"A layer of the model {model.name!r} cannot be rebuilt: {reason[:300]}"
+        ) from error
 
 
 def _in_float32(op: Any) -> Any:
@@ -106,6 +123,12 @@ def with_any_size(model: keras.Model) -> keras.Model:
             f"The model {model.name!r} cannot take images of any size, because a layer of it is "
             f"made for one: {reason}"
         ) from error
+    fixed = [size for size in output.shape[1:3] if size is not None]
+    if len(output.shape) == 4 and fixed and tuple(output.shape[1:3]) != (1, 1):
+        raise ValueError(
+            f"The model {model.name!r} cannot take images of any size, because a layer of it makes "
+            f"images of one. Received: output shape {tuple(output.shape)}"
+        )
     return keras.Model(image, output, name=model.name)
 
 

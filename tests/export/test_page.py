@@ -84,9 +84,9 @@ def test_it_names_nothing_that_a_browser_would_fetch(text):
 
 
 def test_the_same_networks_give_the_same_page(text, tmp_path):
-    for name in ("one", "two"):
+    for name in ("one.html", "two.html"):
         page.write_page(MODELS, tmp_path / name, size=(8, 8))
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
 
 
 def test_nothing_is_overwritten_unless_it_is_said(tmp_path):

@@ -5,10 +5,11 @@
 const RADIUS = 2; // Windows of 5 × 5 small pixels.
 const RIDGE = 0.01; // Shrinks the maps towards identity where a window has hardly any contrast.
 
-// Means over windows, of fewer pixels at the borders. Planes: Float32Array, row by row.
+// Means over windows, of fewer pixels at the borders. Planes: Float64Array, row by row: the
+// variance of what is nearly flat is the small difference of large numbers.
 function windowMeans(plane, width, height) {
-  const across = new Float32Array(plane.length);
-  const result = new Float32Array(plane.length);
+  const across = new Float64Array(plane.length);
+  const result = new Float64Array(plane.length);
   for (let y = 0; y < height; y++) meansOfLine(plane, across, y * width, 1, width);
   for (let x = 0; x < width; x++) meansOfLine(across, result, x, width, height);
   return result;
@@ -35,7 +36,7 @@ function meansOfLine(from, to, start, step, length) {
 // each output channel, its weights of the input channels and an offset.
 function fittedMaps(small, translated, width, height, channels) {
   const count = width * height;
-  const plane = (value) => Float32Array.from({ length: count }, (_, i) => value(i * channels));
+  const plane = (value) => Float64Array.from({ length: count }, (_, i) => value(i * channels));
   const mean = (value) => windowMeans(plane(value), width, height);
   const each = Array.from({ length: channels }, (_, c) => c);
   const meanIn = each.map((c) => mean((i) => small[i + c]));

@@ -40,6 +40,7 @@ function weightsFor(from, to) {
   return { starts, counts, weights, size };
 }
 
+// Along rows first, as all versions of Pillow do for nearly square pictures.
 // Picture: { width, height, channels, pixels: Uint8ClampedArray }, row by row.
 function resized(picture, width, height) {
   let { pixels } = picture;
