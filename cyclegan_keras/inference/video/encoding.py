@@ -1,6 +1,7 @@
 """Which encoder writes a video, in which pixel format and with which settings."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -92,6 +93,8 @@ def choose(
             if found.canonical_name != codec:
                 continue
             options = dict(options)
+            if encoder == "libsvtav1":  # It reports each video that it writes, except if told so.
+                os.environ.setdefault("SVT_LOG", "1")
             if encoder == "prores_ks" and properties.profile in PRORES:
                 options["profile"] = PRORES[properties.profile]
             pix_fmt = _closest(found.video_formats, coding, properties.first)
@@ -119,6 +122,11 @@ def set_up(stream: Any, choice: Choice, properties: Properties, coding: Coding) 
     context.framerate = properties.rate
     context.time_base = _counted_base(properties.rate) if choice.counts else properties.time_base
     stream.time_base = properties.time_base
+    if properties.aspect is not None:
+        context.sample_aspect_ratio = properties.aspect
+    # Frames are then written in the order in which they are shown: times and durations are exact in
+    # every container, also in AVI, which has no room for another order.
+    context.max_b_frames = 0
     for name, value in coding.tags.items():
         setattr(context, name, value)
     context.flags |= Flags.frame_duration

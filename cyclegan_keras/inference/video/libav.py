@@ -9,10 +9,11 @@ from typing import Any
 from cyclegan_keras import _extras
 from cyclegan_keras._files import PathLike
 
-# Errors of the system that say nothing about the file.
+# Errors of the system that say nothing about the file. "Input/output error" is not among them, for
+# FFmpeg says so where a file ends too early.
 _SYSTEM = frozenset(
     getattr(errno, name)
-    for name in "ENOSPC EDQUOT EROFS EFBIG EIO EACCES EPERM ENOENT EISDIR EMFILE ENFILE".split()
+    for name in "ENOSPC EDQUOT EROFS EFBIG EACCES EPERM ENOENT EISDIR EMFILE ENFILE".split()
     if hasattr(errno, name)
 )
 
@@ -76,8 +77,8 @@ def errors_in_words(path: PathLike, doing: str) -> Iterator[None]:
         yield
     except av.error.FFmpegError as error:
         reason = (error.strerror or type(error).__name__).strip()
-        if is_system(error):
+        if is_system(error) or (doing == "write" and isinstance(error, OSError)):
             raise OSError(error.errno, reason, os.fspath(path)) from None
-        told = error.log[2].strip() if error.log else ""
-        details = f"{reason}: {told}" if told else reason
-        raise ValueError(f"Cannot {doing} the video {str(path)!r}: {details}.") from None
+        if doing == "read":
+            reason = f"it is damaged, incomplete or not a video ({reason})"
+        raise ValueError(f"Cannot {doing} the video {os.fsdecode(path)!r}: {reason}.") from None

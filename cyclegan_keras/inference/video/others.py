@@ -12,12 +12,15 @@ _OWN_TAGS = frozenset(
     "software vendor_id alpha_mode".split()
 )
 
+# Between two subtitles, QuickTime has an empty one. It is written where it is needed.
+_PAUSE = b"\0\0"
+
 
 class Copied:
     """A stream whose packets are written as they are."""
 
     def __init__(self, stream: Any) -> None:
-        self._stream = stream
+        self.stream = stream
 
     def packets(self, packet: Any) -> list[Any]:
         """Readdresses a packet.
@@ -28,7 +31,9 @@ class Copied:
         Returns:
             What is to be written.
         """
-        packet.stream = self._stream
+        if packet.stream.type == "subtitle" and bytes(packet) == _PAUSE:
+            return []
+        packet.stream = self.stream
         return [packet]
 
     def rest(self) -> list[Any]:
@@ -42,7 +47,7 @@ class Reencoded:
     def __init__(self, source: Any, stream: Any) -> None:
         av = libav.load()
         context = stream.codec_context
-        self._source, self._stream = source, stream
+        self._source, self.stream = source, stream
         self._resampler = av.AudioResampler(
             context.format, context.layout, context.sample_rate, context.frame_size or None
         )
@@ -67,13 +72,13 @@ class Reencoded:
 
     def rest(self) -> list[Any]:
         """Returns what is still to be written at the end."""
-        return [*self._encoded([*self._source.decode(None), None]), *self._stream.encode(None)]
+        return [*self._encoded([*self._source.decode(None), None]), *self.stream.encode(None)]
 
     def _encoded(self, frames: list[Any]) -> list[Any]:
         found: list[Any] = []
         for frame in frames:
             for resampled in self._resampler.resample(frame):
-                found += self._stream.encode(resampled)
+                found += self.stream.encode(resampled)
         return found
 
 
@@ -90,6 +95,9 @@ def add_streams(source: Any, output: Any, pictures: Any, notes: list[str]) -> di
         `Copied` or `Reencoded` by the index of the source's stream.
     """
     added: dict[int, Any] = {}
+    # QuickTime has the titles of chapters as a stream, too, which is written with them.
+    is_quicktime = "mov" in source.format.name.split(",")
+    chapter_tracks = 1 if is_quicktime and source.chapters() else 0
     for stream in source.streams:
         if stream.index == pictures.index:
             continue
@@ -97,15 +105,18 @@ def add_streams(source: Any, output: Any, pictures: Any, notes: list[str]) -> di
         if stream.type == "video" and kind == "video":
             notes.append("a second stream of pictures was left out")
             continue
+        if stream.type == "data" and "timecode" in stream.metadata:
+            continue  # Likewise: the stream of pictures has it as a tag.
+        if stream.type == "data" and chapter_tracks:
+            chapter_tracks -= 1
+            continue
         if (way := _way(stream, output)) is None:
             notes.append(f"{kind} ({_codec(stream)}) was left out")
             continue
         if isinstance(way, Reencoded):
-            target = way._stream
-            notes.append(f"sound was encoded anew, as {target.codec_context.codec.canonical_name}")
-        else:
-            target = way._stream
-        keep_tags(stream, target)
+            codec = way.stream.codec_context.codec.canonical_name
+            notes.append(f"sound was encoded anew, as {codec}")
+        keep_tags(stream, way.stream)
         added[stream.index] = way
     return added
 
@@ -118,6 +129,8 @@ def keep_tags(source: Any, target: Any) -> None:
         target: The output's stream.
     """
     target.metadata.update(tags(source.metadata))
+    if name := source.metadata.get("name"):  # QuickTime reads by this name what it writes by that.
+        target.metadata.setdefault("title", name)
     target.disposition = source.disposition
 
 

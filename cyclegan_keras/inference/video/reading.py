@@ -35,6 +35,7 @@ class Properties:
         decoder: The name of a decoder that is to be used in place of the usual one.
         time_base: The unit of the frames' times, in seconds.
         rate: Frames per second, on average.
+        aspect: Of a pixel, its width to its height; `None` if the video does not say.
         first: The first frame, which has all that a decoder finds out.
         matrix: Nine integers that say how frames are turned to be shown; `None` means not at all.
         num_frames: The number of frames, as far as the video says so.
@@ -46,6 +47,7 @@ class Properties:
     decoder: str | None
     time_base: Fraction
     rate: Fraction
+    aspect: Fraction | None
     first: Any
     matrix: tuple[int, ...] | None
     num_frames: int | None
@@ -145,8 +147,8 @@ def pictures_of(container: Any, path: PathLike) -> Any:
     if not moving:
         kinds = sorted({stream.type for stream in container.streams})
         raise ValueError(
-            f"The video {os.fsdecode(path)!r} has no moving pictures, only "
-            f"{' and '.join(kinds) or 'nothing'}."
+            f"The video {os.fsdecode(path)!r} has no moving pictures"
+            + (f", only {' and '.join(kinds)}." if kinds else ": it is incomplete.")
         )
     best = container.streams.best("video")
     stream = best if best in moving else moving[0]
@@ -201,6 +203,7 @@ def probed(path: PathLike) -> Properties:
             decoder=decoder,
             time_base=stream.time_base,
             rate=Fraction(rate),
+            aspect=stream.sample_aspect_ratio or None,
             first=first.picture,
             matrix=_matrix(first.picture),
             num_frames=_num_frames(container, stream),
@@ -214,6 +217,7 @@ class Reader:
 
     Attributes:
         num_lost: The number of frames that could not be decoded, so far.
+        num_damaged: The number of frames that were decoded with faults in them.
         num_retimed: The number of frames that came without a time, or with that of one before.
         broke_off: Whether the file broke off before its end.
     """
@@ -224,25 +228,35 @@ class Reader:
         if decoder is not None:
             self._decoder = libav.load().CodecContext.create(decoder, "r")
             self._decoder.extradata = stream.codec_context.extradata
-        self.num_lost = self.num_retimed = 0
+        self.num_lost = self.num_damaged = self.num_retimed = 0
         self.broke_off = False
         self._last: Shown | None = None
+        self._delay = 0
+        self._end = Fraction(0)
 
     def __iter__(self) -> Iterator[Any]:
         """Yields each frame as `Shown`, and each packet of the other streams as it is."""
-        num_packets = 0
+        num_packets = num_reached = 0
         for packet in self._packets():
+            is_last = packet.dts is None and not packet.size  # Only tells decoders to finish.
+            if packet.dts is not None:
+                end = (packet.dts + (packet.duration or 0)) * packet.time_base
+                self._end = max(self._end, end)
             if packet.stream.index != self._stream.index:
                 if packet.size:
                     yield packet
                 continue
-            num_packets += packet.size > 0
+            num_packets += not is_last
+            num_reached = max(num_reached, 0 if packet.dts is None else packet.dts + 1)
             for picture in self._decoded(packet if packet.size else None):
                 yield self._timed(picture)
-        if self._container.format.name == FORMATS[0]:
-            # It lists its frames, also those that are no longer there. In the other formats, some
-            # are empty, or nobody counts them.
-            self.num_lost += max(0, self._stream.frames - num_packets)
+        if expected := _num_listed(self._container, self._stream):
+            # In an AVI, empty frames count and are not read; but each has its place.
+            is_avi = self._container.format.name == "avi"
+            self.num_lost += max(0, expected - (num_reached if is_avi else num_packets))
+        if self._container.duration:
+            expected_end = Fraction(self._container.duration, 1_000_000)
+            self.broke_off |= self._end < expected_end - max(1, expected_end / 100)
 
     def _packets(self) -> Iterator[Any]:
         av = libav.load()
@@ -273,13 +287,31 @@ class Reader:
         return [picture for picture in pictures if picture.width * picture.height <= MAX_PIXELS]
 
     def _timed(self, picture: Any) -> Shown:
-        time = picture.pts if picture.pts is not None else picture.dts
-        last = self._last
+        self.num_damaged += picture.is_corrupt
+        time, last = picture.pts, self._last
+        if self._container.format.name == "avi":
+            # It has an order, but no times. FFmpeg gives frames those of the order in which they
+            # are decoded; they are shown so many frames later.
+            if last is None:
+                self._delay = self._decoder.reorder_depth
+            time = None if picture.dts is None else max(0, picture.dts - self._delay)
+            if time is None and last is not None:
+                time = last.time + 1
+        elif time is None:
+            time = picture.dts
         if time is None or (last is not None and time <= last.time):
             self.num_retimed += 1
             time = 0 if last is None else last.time + max(1, last.duration)
         self._last = Shown(picture, time, picture.duration or 0)
         return self._last
+
+
+def _num_listed(container: Any, stream: Any) -> int | None:
+    """Reads how many packets of pictures there should be, where a file lists them."""
+    if container.format.name in ("avi", FORMATS[0]):
+        return int(stream.frames)
+    tag = stream.metadata.get("NUMBER_OF_FRAMES", "")
+    return int(tag) if tag.isdecimal() else None
 
 
 def _num_frames(container: Any, stream: Any) -> int | None:

@@ -132,9 +132,6 @@ class _Job:
             )
             encoding.set_up(self._stream, self._choice, properties, coding)
             others.keep_tags(pictures, self._stream)
-            if target.suffix.lower() == ".avi":
-                # It has no room for the order in which frames are shown.
-                self._stream.codec_context.max_b_frames = 0
             output.metadata.update(others.tags(container.metadata))
             self._others = others.add_streams(container, output, pictures, self._notes)
             if chapters := container.chapters():
@@ -224,6 +221,8 @@ class _Job:
             notes.append(f"it is HDR ({HDR[picture.color_trc]}), and was translated as it is coded")
         if picture.interlaced_frame:
             notes.append("it is interlaced, and both fields were translated as one picture")
+        if self._reader.num_damaged:
+            notes.append(f"{counted(self._reader.num_damaged, 'frame')} had faults in them")
         if self._reader.num_retimed:
             notes.append(f"{counted(self._reader.num_retimed, 'frame')} had no time of its own")
         if self._reader.broke_off:
