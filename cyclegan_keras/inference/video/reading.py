@@ -256,7 +256,7 @@ class Reader:
             self.num_lost += max(0, expected - (num_reached if is_avi else num_packets))
         if self._container.duration:
             expected_end = Fraction(self._container.duration, 1_000_000)
-            self.broke_off |= self._end < expected_end - max(1, expected_end / 100)
+            self.broke_off |= self._end < expected_end - max(Fraction(1), expected_end / 100)
 
     def _packets(self) -> Iterator[Any]:
         av = libav.load()
