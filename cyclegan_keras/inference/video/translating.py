@@ -86,7 +86,7 @@ def translate_video(
         ValueError: If the source is no video that can be decoded, if the target is the source or
             has no suffix of a video, or if PyAV is not installed.
     """
-    _check_target(source, target, overwrite)
+    check_target(source, target, overwrite)
     properties = probed(source)
     coding = Coding.of(properties.first)
     path = pathlib.Path(target)
@@ -251,7 +251,18 @@ def _created(partial: pathlib.Path, target: pathlib.Path) -> Iterator[Any]:
         raise
 
 
-def _check_target(source: PathLike, target: PathLike, overwrite: bool) -> None:
+def check_target(source: PathLike, target: PathLike, overwrite: bool) -> None:
+    """Tells early, without touching anything, whether a translation can be written.
+
+    Args:
+        source: The video.
+        target: Where its translation is to be written.
+        overwrite: Whether a file that exists may be replaced.
+
+    Raises:
+        FileExistsError: If the target exists and may not be replaced.
+        ValueError: If the target is the source, or has no suffix of a video.
+    """
     name, path = os.fsdecode(target), pathlib.Path(os.fsdecode(target))
     if path.suffix.lower() not in _MUXERS:
         raise ValueError(
