@@ -14,6 +14,9 @@ from .export.page_exporting import export_page as export_page
 from .inference.safe_loading.model_files import load_generator as load_generator
 from .inference.saving import save_generator as save_generator
 from .inference.translate import translate_image as translate_image
+from .inference.video import FlickerMeter as FlickerMeter
+from .inference.video import VideoOutcome as VideoOutcome
+from .inference.video import translate_video as translate_video
 from .layers import InstanceNormalization as InstanceNormalization
 from .layers import ReflectionPadding2D as ReflectionPadding2D
 from .layers import UpsampleConv2D as UpsampleConv2D

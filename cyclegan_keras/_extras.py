@@ -7,6 +7,7 @@ EXTRAS = {
     "litert": ("ai-edge-litert>=2.0",),
     "onnx": ("onnx>=1.17", "onnxruntime>=1.20"),
     "tensorboard": ("tensorboard>=2.20",),
+    "video": ("av>=18",),
 }
 
 

@@ -19,6 +19,7 @@ import shlex
 import shutil
 import types
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
@@ -58,12 +59,25 @@ def two_images(tmp_path_factory):
     return write_fruit(tmp_path_factory.mktemp("data") / "fruit", num_train=2, num_test=2, size=32)
 
 
+def write_video(path):
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", 25, width=32, height=32)
+        for level in (0, 99):
+            image = np.full((32, 32, 3), level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+        container.mux(stream.encode())
+
+
 @pytest.fixture
 def place(tmp_path, monkeypatch, two_images):
     """A folder with all the files that examples speak of, which are few and small."""
     for name in ("data/fruit", "data/apple2orange", "my/pictures"):
         shutil.copytree(two_images, tmp_path / name)
     Image.new("RGB", (40, 30), "green").save(tmp_path / "apple.jpg")
+    with contextlib.suppress(ImportError):  # Pages on videos need PyAV, and skip without it.
+        write_video(tmp_path / "walk.mp4")
     build_unet_generator((32, 32, 3), gf=2).save(tmp_path / "g_AB.keras")
     monkeypatch.chdir(tmp_path)
     # What is traced elsewhere is only run here, which is quicker for a step or two.
@@ -76,6 +90,8 @@ def place(tmp_path, monkeypatch, two_images):
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly")
 @by_name(of(PAGES, BLOCK))
 def test_code_runs(page, place, monkeypatch, capsys):
+    if page.name == "video.md":
+        pytest.importorskip("av", reason="videos need PyAV")
     # Pickling and registering look a class up in its module.
     module = types.ModuleType(f"page_{page.stem}")
     monkeypatch.setitem(importlib.sys.modules, module.__name__, module)

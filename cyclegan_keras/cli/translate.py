@@ -1,7 +1,8 @@
-"""Translate images with a saved generator, keeping their size, bit depth and format."""
+"""Translate images and videos with a saved generator, keeping their size, depth and format."""
 
 import argparse
 import contextlib
+import functools
 import pathlib
 import sys
 
@@ -10,7 +11,7 @@ from cyclegan_keras._text import counted
 from cyclegan_keras.config import scale, value_range
 from cyclegan_keras.config.train_config import TrainConfig
 
-HELP = "translate images with a saved generator"
+HELP = "translate images and videos with a saved generator"
 
 # As in `inference.files`, which cannot be imported without loading TensorFlow.
 BATCH_SIZE = 16
@@ -32,14 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "paths",
         nargs="+",
         metavar="PATH",
-        help="images, or folders of images, with their subfolders",
+        help="images, videos, or folders of them, with their subfolders",
     )
     parser.add_argument(
         "--output",
         required=True,
         metavar="DIR",
         help="folder for the translations, created if it does not exist, where each gets the name "
-        "of its source; or a file for one image, such as out.png",
+        "of its source; or a file for one image or video, such as out.png",
     )
     parser.add_argument(
         "--format",
@@ -109,21 +110,21 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1. Received: {arguments.batch_size}")
     with without_startup_notes():
-        from cyclegan_keras.inference import files, planning, translate
+        from cyclegan_keras.inference import files, planning, translate, video
 
-    jobs = translate.plan(
-        arguments.paths,
-        arguments.output,
-        arguments.overwrite,
-        skip_existing=arguments.skip_existing,
-        file_format=arguments.format,
-        check=not arguments.continue_on_error,
-    )
+    asked = {
+        "output": arguments.output,
+        "overwrite": arguments.overwrite,
+        "skip_existing": arguments.skip_existing,
+        "check": not arguments.continue_on_error,
+    }
+    videos, paths = video.plan_videos(arguments.paths, **asked)
+    jobs = translate.plan(paths, file_format=arguments.format, **asked) if paths else []
     ranges = files.Ranges(*_ranges(arguments))
     generator = translate.load_generator(arguments.model)
     if of_scale := _warning_of_scale(arguments.model):
         print(f"Warning: {of_scale}", file=sys.stderr, flush=True)
-    if left_out := planning.left_out(arguments.paths, arguments.output):
+    if left_out := planning.left_out(arguments.paths, arguments.output, video.SUFFIXES):
         print(f"Not translated: {'; '.join(left_out)}.", flush=True)
     outcome = translate.translate_files(
         generator,
@@ -133,15 +134,29 @@ def run(arguments: argparse.Namespace) -> int:
         ranges=ranges,
         strip_metadata=arguments.strip_metadata,
     )
-    print(f"Translated {counted(outcome.num_written, 'image')} into {arguments.output}")
+    if paths:
+        print(f"Translated {counted(outcome.num_written, 'image')} into {arguments.output}")
     if outcome.left_out:
         parts = (counted(count, what) for what, count in sorted(outcome.left_out.items()))
-        print(f"Ignored: {', '.join(parts)}.")
-    if not outcome.failed:
+        print(f"Ignored: {', '.join(parts)}.", flush=True)
+    failed = {**outcome.failed}
+    if videos:
+        translated = video.translate_videos(
+            functools.partial(translate.translate_image, generator),
+            videos,
+            overwrite=arguments.overwrite,
+            continue_on_error=arguments.continue_on_error,
+        )
+        failed |= translated.failed
+        print(f"Translated {counted(len(translated.written), 'video')} into {arguments.output}")
+        for path, one in translated.written.items():
+            print(f"  {path}: {video.in_words(one)}")
+    if not failed:
         return 0
     sys.stdout.flush()
-    print(f"{counted(len(outcome.failed), 'image')} could not be translated:", file=sys.stderr)
-    for path, reason in outcome.failed.items():
+    what = "file" if failed.keys() - outcome.failed.keys() else "image"
+    print(f"{counted(len(failed), what)} could not be translated:", file=sys.stderr)
+    for path, reason in failed.items():
         print(f"  {path}: {' '.join(reason.split())}", file=sys.stderr)
     return SOME_FAILED
 

@@ -4,7 +4,7 @@ import collections
 import os
 import pathlib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from PIL import Image, UnidentifiedImageError
 
@@ -75,7 +75,7 @@ def plan(
         jobs = [(_only(sources, output, file_format), folder)]
     else:
         jobs = [(source, folder / name) for source, name in _named(sources, file_format).items()]
-    _check_targets(jobs, overwrite or skip_existing)
+    check_targets(jobs, overwrite or skip_existing)
     if skip_existing:
         jobs = [job for job in jobs if not job[1].exists()]
     _check_output(folder.parent if _is_file(output) else folder)
@@ -85,12 +85,17 @@ def plan(
     return jobs
 
 
-def left_out(paths: Iterable[images.PathLike], output: images.PathLike) -> list[str]:
+def left_out(
+    paths: Iterable[images.PathLike],
+    output: images.PathLike,
+    without: Collection[str] = (),
+) -> list[str]:
     """Lists the files in folders of images that are not translated.
 
     Args:
         paths: As for `plan`.
         output: As for `plan`.
+        without: Suffixes of files that are translated in another way.
 
     Returns:
         For each kind of file, the number and the folder, in words.
@@ -99,7 +104,7 @@ def left_out(paths: Iterable[images.PathLike], output: images.PathLike) -> list[
         f"{phrase} in {str(path)!r}"
         for path in dict.fromkeys(map(pathlib.Path, paths))
         if path.is_dir()
-        for phrase in listing.listed(path, without=output).in_words()
+        for phrase in listing.listed(path, without=output).in_words(without)
     ]
 
 
@@ -164,7 +169,17 @@ def _named(
     }
 
 
-def _check_targets(jobs: list[Job], may_exist: bool) -> None:
+def check_targets(jobs: list[Job], may_exist: bool) -> None:
+    """Checks that no file would be replaced that must not be, and that each has its own name.
+
+    Args:
+        jobs: Sources and targets.
+        may_exist: Whether a target may exist already.
+
+    Raises:
+        FileExistsError: If a target exists.
+        ValueError: If two targets are the same, or one is a source.
+    """
     first: dict[pathlib.Path, pathlib.Path] = {}
     inputs = {listing.identity(source): source for source, _ in jobs if source.exists()}
     for source, target in jobs:
