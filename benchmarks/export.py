@@ -3,8 +3,8 @@
     python benchmarks/export.py --pictures DIR --model NAME=FILE [NAME=FILE ...]
 
 Each model is exported in every format and run in that format's runtime on 20 pictures, at its
-training size and at 512×384 (height × width). The runtime and `predict_on_batch` take turns, picture
-by picture; the time is the median of their ratios. The table is printed as Markdown.
+training size and at 512×384 (height × width). The runtime and `predict_on_batch` take turns,
+picture by picture; the time is the median of their ratios. The table is printed as Markdown.
 """
 
 import argparse
