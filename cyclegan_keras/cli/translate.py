@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import functools
 import pathlib
 import sys
 
@@ -142,7 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
     failed = {**outcome.failed}
     if videos:
         translated = video.translate_videos(
-            functools.partial(translate.translate_image, generator),
+            generator,
             videos,
             overwrite=arguments.overwrite,
             continue_on_error=arguments.continue_on_error,

@@ -5,7 +5,7 @@ import errno
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tqdm
 
@@ -15,7 +15,6 @@ from cyclegan_keras.inference import planning
 from cyclegan_keras.inference.video import libav
 from cyclegan_keras.inference.video.reading import SUFFIXES, is_video, num_frames
 from cyclegan_keras.inference.video.translating import (
-    FrameFunction,
     VideoOutcome,
     check_target,
     translate_video,
@@ -106,7 +105,7 @@ def plan_videos(
 
 
 def translate_videos(
-    translate: FrameFunction,
+    translate: Any,
     jobs: Sequence[planning.Job],
     *,
     overwrite: bool = False,

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 from collections.abc import Callable, Iterator
@@ -56,7 +57,7 @@ class VideoOutcome:
 
 
 def translate_video(
-    translate: FrameFunction,
+    translate: Any,
     source: PathLike,
     target: PathLike,
     *,
@@ -69,8 +70,9 @@ def translate_video(
     same pixel format, size, color tags and rotation. It is there whole or not at all.
 
     Args:
-        translate: Gets each frame as it is shown, `(height, width, 3)`, uint8 RGB in [0, 255], and
-            returns its translation, of the same shape and type.
+        translate: A generator, from `load_generator`, which is applied by `translate_image`; or a
+            function that gets each frame as it is shown, `(height, width, 3)`, uint8 RGB in
+            [0, 255], and returns its translation, of the same shape and type.
         source: The video.
         target: Where the translation is written; its suffix decides on the container.
         overwrite: Whether a file that exists may be replaced; the source never is.
@@ -96,11 +98,20 @@ def translate_video(
         written_whole(path) as partial,
         _created(partial, path) as output,
     ):
-        job = _Job(translate, container, output, properties, coding, source, path)
+        job = _Job(_frame_function(translate), container, output, properties, coding, source, path)
         outcome = job.run(on_frame or (lambda: None))
         with libav.errors_in_words(path, "write"):
             output.close()
     return outcome
+
+
+def _frame_function(translate: Any) -> FrameFunction:
+    # A model can be called, too, but wants batches in its own size. Keras is not imported for that.
+    if not hasattr(translate, "predict_on_batch"):
+        return translate
+    from cyclegan_keras.inference.translate import translate_image
+
+    return functools.partial(translate_image, translate)
 
 
 class _Job:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cyclegan_keras import load_generator
 from cyclegan_keras.cli.main import main
-from cyclegan_keras.inference.video import in_words, plan_videos, translate_videos
+from cyclegan_keras.inference.video import in_words, plan_videos, translate_video, translate_videos
 from tests.inference.video.conftest import Video
 
 COLOR = 60, 100, 140
@@ -59,6 +60,13 @@ def test_videos_and_pictures_of_a_folder_are_translated(model, folder, tmp_path,
     after = Video(tmp_path / "out" / "a.mp4")
     assert after.sound == Video(folder / "a.mp4").sound
     assert np.abs(255 - np.array(COLOR) - after.rgb[0]).max() <= 3
+
+
+def test_a_generator_is_applied_to_whole_frames(model, folder, tmp_path):
+    translate_video(load_generator(model), folder / "a.mp4", tmp_path / "b.mp4")
+    frame = Video(tmp_path / "b.mp4").rgb[0]
+    assert frame.shape == (48, 64, 3)
+    assert np.abs(255 - np.array(COLOR) - frame).max() <= 3
 
 
 def test_a_single_video_may_be_given_its_file(model, folder, tmp_path):
