@@ -17,6 +17,7 @@ ORDER = (
     ("inference",),
     ("plotting",),
     ("metrics",),
+    ("convert",),
     ("training",),
     ("models",),
     ("runs",),
