@@ -41,7 +41,7 @@ NAMED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[\w-]*)?\)")
 # Of other programs.
-OTHERS = {"--check", "--logdir"}  # sha256sum, tensorboard
+OTHERS = {"--check", "--eval", "--logdir"}  # sha256sum, pix2pix, tensorboard
 
 
 def of(pages, pattern):
