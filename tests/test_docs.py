@@ -41,8 +41,8 @@ SHELL = re.compile(r"^```sh\n(.*?)^```$", re.S | re.M)
 NAMED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[\w-]*)?\)")
-# Of other programs.
-OTHERS = {"--check", "--data-binary", "--logdir"}  # sha256sum, curl, tensorboard
+# Of other programs: sha256sum, curl, pix2pix, tensorboard.
+OTHERS = {"--check", "--data-binary", "--eval", "--logdir"}
 
 
 def of(pages, pattern):

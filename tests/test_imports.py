@@ -19,6 +19,7 @@ ORDER = (
     ("serving",),
     ("plotting",),
     ("metrics",),
+    ("convert",),
     ("training",),
     ("models",),
     ("runs",),
