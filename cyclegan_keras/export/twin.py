@@ -83,11 +83,14 @@ class _WithoutGradient(InstanceNormalization):
     """In plain operations: a gradient that is written out cannot be saved."""
 
     def call(self, inputs: Any) -> Any:
-        centred = inputs - tf.reduce_mean(inputs, (1, 2), keepdims=True)
-        factor = tf.math.rsqrt(
-            tf.reduce_mean(centred * centred, (1, 2), keepdims=True) + self.epsilon
-        )
+        centred = inputs - _mean(inputs)
+        factor = tf.math.rsqrt(_mean(centred * centred) + self.epsilon)
         if self.gamma is not None:
             factor *= ops.convert_to_tensor(self.gamma)
         y = centred * factor
         return y if self.beta is None else y + ops.convert_to_tensor(self.beta)
+
+
+def _mean(x: Any) -> Any:
+    """Takes the mean of rows, and then of these: in one go, large pictures lose digits."""
+    return tf.reduce_mean(tf.reduce_mean(x, 2, keepdims=True), 1, keepdims=True)
