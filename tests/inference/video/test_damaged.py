@@ -140,7 +140,7 @@ def test_whatever_is_damaged_ends_in_a_video_or_one_line(make, tmp_path, name):
     random = np.random.default_rng(0)
     (folder := tmp_path / "out").mkdir()
     num_written = 0
-    for number in range(150):  # What is no ValueError or OSError fails the test.
+    for number in range(60):  # What is no ValueError or OSError fails the test.
         damaged = bytearray(data)
         for place in random.integers(len(data), size=random.integers(1, 40)):
             damaged[place] = random.integers(256)
@@ -153,4 +153,4 @@ def test_whatever_is_damaged_ends_in_a_video_or_one_line(make, tmp_path, name):
             num_written += 1
         assert len([*folder.iterdir()]) == num_written
         assert [path for path in folder.iterdir() if path.name.startswith(".")] == []
-    assert num_written > 10
+    assert num_written > 5
