@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import h5py
 import keras
 import numpy as np
+import tensorflow as tf
 
 from cyclegan_keras._files import PathLike, written_whole
 from cyclegan_keras._text import counted
@@ -115,14 +116,9 @@ def read_generator(
         if config is not None:
             raise ValueError("--config is for .h5 files of Keras, and it is none")
         return _from_torch(source, part, norm)
-    except (
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        RuntimeError,
-        OverflowError,
-    ) as error:
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
         # A damaged description leads to errors of many kinds.
         reason = " ".join(str(error).split())[:400].rstrip(".") or type(error).__name__
         prefix = f"Cannot convert {str(path)!r}: "
@@ -273,7 +269,10 @@ def _translated(generator: keras.Model, path: PathLike) -> tuple[np.ndarray, np.
     shape = generator.input_shape
     size = [64 if length is None else length for length in shape[1:3]]
     image = np.random.default_rng(0).uniform(-1, 1, (1, *size, shape[3])).astype(np.float32)
-    translation = np.asarray(generator(image))
+    try:
+        translation = np.asarray(generator(image))
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        raise ValueError(f"Cannot convert {str(path)!r}: it translates no {size} image.") from error
     if not (np.isfinite(translation).all() and np.abs(translation).max() <= 1 + 1e-6):
         raise ValueError(
             f"Cannot convert {str(path)!r}: its translations must be finite numbers in [-1, 1], as "

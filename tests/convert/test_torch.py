@@ -190,11 +190,18 @@ def _write_bomb(path):
     _recoded(path, zipfile.ZIP_DEFLATED)
 
 
+def _write_bad_zip(path):
+    torch.save(trained(resnet()).state_dict(), path)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"PK\1\2", b"PK\1\7"))
+
+
 def _write_discriminator(path):
     torch.save(nn.Sequential(nn.Conv2d(3, 2, 4), nn.Conv2d(2, 1, 4)).state_dict(), path)
 
 
 HOSTILE = {
+    "Bad magic number": _write_bad_zip,
     "which no state dict needs": _write_run,
     "Cannot convert": _write_pickle,
     "no state dict needs": _write_module,
