@@ -6,6 +6,7 @@ from .config.networks import PatchGANConfig as PatchGANConfig
 from .config.networks import ResNetConfig as ResNetConfig
 from .config.networks import UNetConfig as UNetConfig
 from .config.train_config import TrainConfig as TrainConfig
+from .convert.conversion import convert_generator as convert_generator
 from .data.loader import DataLoader as DataLoader
 from .export.exporting import export_generator as export_generator
 from .export.onnx_graph import to_onnx as to_onnx

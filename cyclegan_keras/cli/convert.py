@@ -50,9 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: If it is no generator that is known, or leaves its part or norm open.
     """
     with without_startup_notes():
-        from cyclegan_keras.convert.conversion import convert
+        from cyclegan_keras.convert.conversion import convert_generator
 
-    what = convert(
+    what = convert_generator(
         arguments.file,
         arguments.output,
         config=arguments.config,

@@ -37,7 +37,7 @@ class Converted(NamedTuple):
     description: str
 
 
-def convert(
+def convert_generator(
     path: PathLike,
     output: PathLike,
     *,
@@ -92,7 +92,7 @@ def read_generator(
     """Reads a generator from a file of an older library, without running code from the file.
 
     Args:
-        path: As for `convert`.
+        path: As for `convert_generator`.
         config: Likewise.
         part: Likewise.
         norm: Likewise.
@@ -103,7 +103,7 @@ def read_generator(
     Raises:
         FileNotFoundError: If there is no such file.
         OSError: If a file cannot be read.
-        ValueError: As for `convert`.
+        ValueError: As for `convert_generator`.
     """
     source = pathlib.Path(path)
     for each in (source, *([pathlib.Path(config)] if config is not None else [])):

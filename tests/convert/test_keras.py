@@ -9,7 +9,7 @@ import pytest
 
 from cyclegan_keras import load_generator
 from cyclegan_keras.cli import main as cli
-from cyclegan_keras.convert.conversion import convert, read_generator
+from cyclegan_keras.convert.conversion import convert_generator, read_generator
 
 LEGACY = pathlib.Path(__file__).parents[1] / "golden" / "legacy"
 LIBRARIES = {"tfa": "instance", "contrib": "contrib", "contrib_channel": "contrib-channel"}
@@ -23,7 +23,7 @@ def assert_same(generator, library, part="g_AB"):
 
 @by_library
 def test_a_whole_model_computes_what_it_did(library, tmp_path):
-    what = convert(LEGACY / f"{library}.h5", tmp_path / "g.keras")
+    what = convert_generator(LEGACY / f"{library}.h5", tmp_path / "g.keras")
     assert LIBRARIES[library] in what
     assert_same(load_generator(tmp_path / "g.keras"), library)
 

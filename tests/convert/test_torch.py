@@ -9,7 +9,7 @@ import pytest
 
 from cyclegan_keras import load_generator
 from cyclegan_keras.cli import main as cli
-from cyclegan_keras.convert.conversion import convert, read_generator
+from cyclegan_keras.convert.conversion import convert_generator, read_generator
 
 torch = pytest.importorskip("torch", reason="needs PyTorch (benchmarks/requirements.txt)")
 nn = torch.nn
@@ -151,7 +151,7 @@ def test_wrapped_and_parallel_state_dicts(tmp_path):
     torch.save({"epoch": 3, "netG_A2B": a.state_dict(), "nets": {"netG_B2A": parallel}}, path)
     with pytest.raises(ValueError, match=r"netG_A2B, nets\.netG_B2A"):
         read_generator(path)
-    what = convert(path, tmp_path / "g.keras", part="nets.netG_B2A")
+    what = convert_generator(path, tmp_path / "g.keras", part="nets.netG_B2A")
     assert "ResNet of 1 block, 2 filters" in what
     assert_same(load_generator(tmp_path / "g.keras"), b, (16, 16))
 
