@@ -15,9 +15,9 @@ from cyclegan_keras.study.page import Timing
 QUICK = Timing(before=40, exposure=100, between=40, answer=20, feedback=60)
 
 
-def material(count, has_real=True, level=0, size=16):
+def material(count, has_real=True, level=0, size=(16, 16)):
     """Scored images are dark and the others light, with some noise."""
-    noise = np.random.default_rng(0).integers(0, 40, (2, count, size, size, 3))
+    noise = np.random.default_rng(0).integers(0, 40, (2, count, *size, 3))
     imgs = (noise + np.array([level, 200]).reshape(2, 1, 1, 1, 1)).astype(np.uint8)
     files = [(f"hidden-a{number}.jpg", f"hidden-b{number}.jpg") for number in range(count)]
     return Material(imgs[0], imgs[1], imgs[1][: 0 if has_real else 2], files, has_real)

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from cyclegan_keras.study import page, results, scores
+from cyclegan_keras.study import page, results, scores, sheets
 from cyclegan_keras.study.dealing import Deal
 from cyclegan_keras.study.page import Timing
 from tests import browser
@@ -173,7 +173,16 @@ def test_keys_count_only_when_asked_and_practice_tells_the_truth(tab, quick_stud
     player.finish(tab)
 
 
-def test_an_image_that_is_shown_too_long_is_noticed(tab, quick_study, tmp_path):
+LEAVE = """new MutationObserver((_, watcher) => {
+    watcher.disconnect();
+    for (const hidden of [true, false]) {
+        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }
+}).observe(document.getElementById("image-right"), { attributes: true }), 0"""
+
+
+def test_an_image_that_is_not_seen_as_long_as_it_should_is_noticed(tab, quick_study, tmp_path):
     path, truth = quick_study
     busy = """new Promise((resolve) => {
         const canvas = document.getElementById("image-left");
@@ -190,19 +199,25 @@ def test_an_image_that_is_shown_too_long_is_noticed(tab, quick_study, tmp_path):
         if len(held) == 2:
             # During the next trial, the computer has something else to do.
             opened.run(f"window.held = {busy}, 0")
+        if len(held) == 3:
+            # During the next trial, another page is in front.
+            opened.run(LEAVE)
         held.append(None)
         return "left"
 
     file = player.play(tab, path, choose, tmp_path)
     (person,) = results.read([file], truth)
-    assert person.dropped == 1
-    assert len(person.counted) == 3
+    assert person.dropped == 2
+    assert len(person.counted) == 2
 
 
-def test_two_runs_are_shown_beside_examples(tab, tmp_path):
-    text = page.render(
-        "name", material(2, has_real=False), Deal([0, 3], [1, 2], [], [0, 1]), QUICK, "oranges"
-    )
+def test_two_runs_are_shown_beside_examples(tab, tmp_path, monkeypatch):
+    # In two sheets, of images that end within a block of JPEG.
+    monkeypatch.setattr(sheets, "PER_SHEET", 4)
+    monkeypatch.setattr(sheets, "COLUMNS", 2)
+    pairs, dealt = material(3, has_real=False, size=(15, 20)), Deal([0, 4, 3], [1, 5, 2], [], [1])
+    text = page.render("name", pairs, dealt, QUICK, "oranges")
+    assert len(data_in(text)["sheets"]) == 2
     path = tmp_path / "two.html"
     path.write_text(text, "utf-8")
     assert data_in(text)["practice"] == []
@@ -211,7 +226,31 @@ def test_two_runs_are_shown_beside_examples(tab, tmp_path):
     tab.wait(player.ASKED)
     told = tab.run("document.getElementById('question').textContent")
     assert told == "Which one looks more real?"
+    expected = sorted(float(imgs[1, :, :, 0].mean()) for imgs in (pairs.scored, pairs.other))
+    levels = [player.level(tab, side) for side in ("left", "right")]
+    assert sorted(levels) == pytest.approx(expected, abs=1)
+    assert tab.run("document.getElementById('image-left').height") == 288
     player.finish(tab)
+
+
+def test_sides_and_orders_are_random(tab, tmp_path):
+    pairs = material(24)
+    dealt = Deal([*range(0, 48, 2)], [*range(1, 48, 2)], [], [*range(24)])
+    quick = Timing(before=0, exposure=10, between=0, answer=0)
+    path = tmp_path / "study.html"
+    path.write_text(page.render("name", pairs, dealt, quick, None), "utf-8")
+    tab.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    player.begin(tab, path)
+    tab.run(
+        """setInterval(() => document.dispatchEvent(
+            new KeyboardEvent("keydown", { key: "ArrowLeft" })), 5), 0"""
+    )
+    tab.wait(player.DONE)
+    trials = json.loads(player.saved(tmp_path, set()).read_text("utf-8"))["trials"]
+    assert len(trials) == 24
+    # By chance, either would be wrong once in eight million times.
+    assert {trial["left"] < trial["right"] for trial in trials} == {True, False}
+    assert trials != sorted(trials, key=lambda trial: min(trial["left"], trial["right"]))
 
 
 def test_a_page_that_cannot_be_shown_says_so(tab, quick_study, tmp_path):
