@@ -43,7 +43,7 @@ def read(path: PathLike, wanted: str, version: int, noun: str) -> dict[str, Any]
         ) from None
     found = content.get("format") if isinstance(content, dict) else None
     if found != wanted:
-        told = f"a {found}" if isinstance(found, str) and len(found) < 40 else "something else"
+        told = f"a {found!r}" if isinstance(found, str) and len(found) < 40 else "something else"
         raise ValueError(f"{name} must be a {wanted}, but it is {told}. Give another file.")
     if content.get("version") != version:
         raise ValueError(

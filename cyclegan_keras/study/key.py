@@ -172,6 +172,6 @@ def find(study: str, folders: Iterable[PathLike]) -> pathlib.Path:
                 continue  # Of another study, or damaged: then it is not found, and asked for.
     where = " and ".join(repr(str(folder)) for folder in looked)
     raise FileNotFoundError(
-        f"The key of study {study} is not in {where}. Give the file that `cyclegan study make` has "
-        "written beside the page, with --key."
+        f"The key of study {study!r} is not in {where}. Give the file that `cyclegan study make` "
+        "has written beside the page, with --key."
     )

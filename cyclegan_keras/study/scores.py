@@ -10,7 +10,7 @@ from cyclegan_keras.study.results import MAX_DEVIATION, Person
 from cyclegan_keras.study.statistics import Rate, binomial_test, bootstrapped_rate
 
 FEW_PEOPLE = 10
-# Of 40 trials, 32 on one side; among 100 people who toss coins, one in ten studies has such a one.
+# Of 40 trials, at least 31 on one side. Of a thousand people who toss coins, one does that at most.
 ONE_SIDED = 0.001
 
 
@@ -146,10 +146,10 @@ def warnings(scores: Scores) -> list[str]:
             f"{MAX_DEVIATION} ms too long or too short, or the page was left meanwhile."
         )
     if scores.without_trials:
-        names = ", ".join(scores.without_trials)
+        names = ", ".join(map(repr, scores.without_trials))
         found.append(f"No trial counts of {names}.")
     if scores.left_p_value < ONE_SIDED:
         found.append("The sides were not chosen equally often; see the single files.")
     for file, left in scores.one_sided:
-        found.append(f"{file} chose the left in {left:.0%} of the trials. It is counted.")
+        found.append(f"{file!r} chose the left in {left:.0%} of the trials. It is counted.")
     return found

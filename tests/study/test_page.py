@@ -215,7 +215,7 @@ def test_two_runs_are_shown_beside_examples(tab, tmp_path, monkeypatch):
     # In two sheets, of images that end within a block of JPEG.
     monkeypatch.setattr(sheets, "PER_SHEET", 4)
     monkeypatch.setattr(sheets, "COLUMNS", 2)
-    dealt = Deal([0, 4, 3], [1, 5, 2], [], [1])
+    dealt = Deal([0, 4, 3], [1, 2, 5], [], [1])
     levels = np.arange(0, 240, 40, np.uint8).reshape(2, 3, 1, 1, 1) * np.ones((15, 20, 3), np.uint8)
     pairs = dataclasses.replace(material(3, has_real=False), scored=levels[0], other=levels[1])
     text = page.render("name", pairs, dealt, QUICK, "oranges")

@@ -28,7 +28,7 @@ def test_one_who_knows_and_one_who_answers_left(key, result, saved):
     assert (found.left, found.left_p_value) == (1, 2 / 2**40)
     assert [(file.rpartition("/")[2], left) for file, left in found.one_sided] == [("p00.json", 1)]
     told = scores.warnings(found)
-    assert any("p00.json chose the left in 100%" in words for words in told)
+    assert any("p00.json' chose the left in 100%" in words for words in told)
 
 
 def test_several_people(key, result, saved):
