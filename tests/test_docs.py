@@ -137,9 +137,10 @@ def test_commands_are_understood(page, monkeypatch):
 def known_flags():
     """All flags that the command line shows, and those of benchmarks and fuzzers."""
     found = set(OTHERS)
-    for verb in cli.VERBS:
+    actions = [["data", "list"], ["data", "fetch"], ["study", "make"], ["study", "score"]]
+    for words in [[verb] for verb in cli.VERBS] + actions:
         with contextlib.redirect_stdout(io.StringIO()) as page, pytest.raises(SystemExit):
-            cli.main([verb, "--help"])
+            cli.main([*words, "--help"])
         found |= set(FLAG.findall(page.getvalue()))
     for path in [*ROOT.glob("benchmarks/*.py"), *ROOT.glob("fuzz/*.py")]:
         found |= set(re.findall(r"add_argument\(\s*\"(--[\w-]+)\"", path.read_text("utf-8")))

@@ -24,6 +24,7 @@ ORDER = (
     ("models",),
     ("runs",),
     ("reports",),
+    ("study",),
     ("cli",),
 )
 LEVELS = {name: level for level, names in enumerate(ORDER) for name in names}

@@ -23,6 +23,7 @@ VERBS = (
     "export",
     "serve",
     "convert",
+    "study",
     "data",
 )
 

@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError(f"--port must be in 0 to 65535. Received: {arguments.port}")
     run_dir = pathlib.Path(arguments.run_dir)
     config = evaluate.settings_of(run_dir)
-    files = evaluate.generator_files(run_dir, config, arguments.best)
+    files = evaluate.generator_files(run_dir, config.ways, arguments.best)
     print("Loading TensorFlow …", flush=True)
     with without_startup_notes():
         from cyclegan_keras.serving.server import Server
