@@ -2,11 +2,14 @@
 
 import argparse
 import contextlib
+import dataclasses
+import functools
 import pathlib
 import sys
 
 from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras._text import counted
+from cyclegan_keras.cli.generator_file import WAYS, generator_file
 from cyclegan_keras.config import scale, value_range
 from cyclegan_keras.config.train_config import TrainConfig
 
@@ -14,6 +17,8 @@ HELP = "translate images and videos with a saved generator"
 
 # As in `inference.files`, which cannot be imported without loading TensorFlow.
 BATCH_SIZE = 16
+# As in `inference.manner`, likewise.
+DETAILS = ("guided", "network", "plain")
 # As in `inference.formats`, likewise.
 FORMATS = ("png", "jpg", "webp", "tiff", "bmp", "gif", "avif", "jp2")
 
@@ -27,12 +32,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     Args:
         parser: The parser of this command.
     """
-    parser.add_argument("--model", required=True, metavar="FILE", help="such as g_AB.keras")
     parser.add_argument(
         "paths",
         nargs="+",
         metavar="PATH",
-        help="images, videos, or folders of them, with their subfolders",
+        help="first the generator: a .keras file or the folder of a run; then images, videos, "
+        "folders of them with their subfolders, and patterns such as 'photos/**/*.jpg'",
+    )
+    parser.add_argument(
+        "--model",
+        metavar="FILE",
+        help="the generator; then all of PATH are images or videos",
+    )
+    parser.add_argument(
+        "--way",
+        choices=WAYS,
+        help="which generator of a run translates (default: AB, or the only one there)",
     )
     parser.add_argument(
         "--output",
@@ -64,6 +79,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 else "as in the images)"
             ),
         )
+    parser.add_argument(
+        "--detail",
+        choices=DETAILS,
+        default=DETAILS[0],
+        help="guided gives the translation of a small copy the detail of a larger image; plain "
+        "enlarges that translation; network translates the image in its own size (default: "
+        "%(default)s)",
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        metavar="N",
+        help="the longer side of the small copy, in pixels (default: the generator's size or, if "
+        "it takes any size, the image's own)",
+    )
+    parser.add_argument(
+        "--tile",
+        default="auto",
+        metavar="N",
+        help="height and width of the tiles of --detail network, in pixels (default: auto, as "
+        "large as memory allows)",
+    )
+    parser.add_argument(
+        "--keep-colors",
+        action="store_true",
+        help="translate the brightness only, and keep the colors of the image",
+    )
+    parser.add_argument(
+        "--side-by-side",
+        action="store_true",
+        help="put the image on the left of its translation, into one file",
+    )
     there = parser.add_mutually_exclusive_group()
     there.add_argument("--overwrite", action="store_true", help="replace files that exist")
     there.add_argument(
@@ -108,22 +155,37 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1. Received: {arguments.batch_size}")
+    model, *paths = [arguments.model, *arguments.paths] if arguments.model else arguments.paths
+    if not paths:
+        raise ValueError(
+            f"Give the generator and then images or folders of images. Received: {model!r} only"
+        )
+    model = generator_file(model, arguments.way)
     with without_startup_notes():
         from cyclegan_keras.inference import files, planning, translate, video
 
+    manner = translate.Manner(
+        detail=arguments.detail,
+        size=arguments.size,
+        tile=_tile(arguments.tile),
+        keep_colors=arguments.keep_colors,
+        side_by_side=arguments.side_by_side,
+    )
     asked = {
         "output": arguments.output,
         "overwrite": arguments.overwrite,
         "skip_existing": arguments.skip_existing,
         "check": not arguments.continue_on_error,
     }
-    videos, paths = video.plan_videos(arguments.paths, **asked)
-    jobs = translate.plan(paths, file_format=arguments.format, **asked) if paths else []
-    ranges = files.Ranges(*_ranges(arguments))
-    generator = translate.load_generator(arguments.model)
-    if of_scale := _warning_of_scale(arguments.model):
+    videos, pictures = video.plan_videos(paths, **asked)
+    if videos and arguments.side_by_side:
+        raise ValueError("--side-by-side is for images. Received: a video")
+    jobs = translate.plan(pictures, file_format=arguments.format, **asked) if pictures else []
+    ranges = files.Ranges(*_ranges(arguments, model))
+    generator = translate.load_generator(model)
+    if of_scale := _warning_of_scale(model):
         print(f"Warning: {of_scale}", file=sys.stderr, flush=True)
-    if left_out := planning.left_out(arguments.paths, arguments.output, video.SUFFIXES):
+    if left_out := planning.left_out(paths, arguments.output, video.SUFFIXES):
         print(f"Not translated: {'; '.join(left_out)}.", flush=True)
     outcome = translate.translate_files(
         generator,
@@ -132,8 +194,9 @@ def run(arguments: argparse.Namespace) -> int:
         continue_on_error=arguments.continue_on_error,
         ranges=ranges,
         strip_metadata=arguments.strip_metadata,
+        manner=manner,
     )
-    if paths:
+    if pictures:
         print(f"Translated {counted(outcome.num_written, 'image')} into {arguments.output}")
     if outcome.left_out:
         parts = (counted(count, what) for what, count in sorted(outcome.left_out.items()))
@@ -141,7 +204,7 @@ def run(arguments: argparse.Namespace) -> int:
     failed = {**outcome.failed}
     if videos:
         translated = video.translate_videos(
-            generator,
+            functools.partial(translate.translate_image, generator, **dataclasses.asdict(manner)),
             videos,
             overwrite=arguments.overwrite,
             continue_on_error=arguments.continue_on_error,
@@ -160,8 +223,15 @@ def run(arguments: argparse.Namespace) -> int:
     return SOME_FAILED
 
 
+def _tile(text: str) -> int | None:
+    try:
+        return None if text == "auto" else int(text)
+    except ValueError:
+        raise ValueError(f"--tile must be auto or a number of pixels. Received: {text!r}") from None
+
+
 def _ranges(
-    arguments: argparse.Namespace,
+    arguments: argparse.Namespace, model: str
 ) -> tuple[value_range.ValueRange | None, value_range.ValueRange | None]:
     """Finds the values of black and white in images and translations, from flags or the run."""
     source, target = (
@@ -169,7 +239,7 @@ def _ranges(
         for numbers in (arguments.value_range, arguments.output_range)
     )
     if source is None:
-        own, of_target = value_range.of_translator(arguments.model)
+        own, of_target = value_range.of_translator(model)
         return own, target or of_target
     return source, target or source
 

@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import dataclasses
 import errno
 import functools
 import itertools
@@ -14,10 +15,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import images
 from cyclegan_keras.data.picture import Picture
 from cyclegan_keras.inference import formats, pictures
+from cyclegan_keras.inference.manner import Manner
+from cyclegan_keras.inference.pictures import Ranges
+from cyclegan_keras.inference.whole import AnySize
 
 # Source and target.
 Job = tuple[pathlib.Path, pathlib.Path]
@@ -29,6 +32,10 @@ BATCH_SIZE = 16
 # would suffice for images of equal size; the second one compensates for large images.
 BATCHES_READ_AHEAD = 2
 BATCHES_TO_WRITE = 2
+
+# Pixels of a source that its translation needs are held up to this size, of which there may be some
+# eighty; a larger one is read twice.
+HELD_BYTES = 1 << 22
 
 # Each holds one picture in its own size, which may be large.
 NUM_WORKERS = min(8, max(2, os.cpu_count() or 1))
@@ -45,9 +52,11 @@ class _Source(NamedTuple):
     Attributes:
         path: Its file.
         target: The file of its translation.
-        picture: Its properties, without its pixels.
+        picture: Its properties; without its pixels, if its translation does not need them, or if
+            they are so many that the file is read again.
         settings: Its compression settings.
         pixels: Its pixels in the generator's size, `(height, width, channels)`, float32 in [-1, 1].
+        needs_source: Whether its translation needs the pixels of the picture.
     """
 
     path: pathlib.Path
@@ -55,18 +64,7 @@ class _Source(NamedTuple):
     picture: Picture
     settings: dict[str, Any]
     pixels: np.ndarray
-
-
-class Ranges(NamedTuple):
-    """The values of black and white; `None` means the whole range of a file's type.
-
-    Attributes:
-        source: In the images that are translated.
-        target: In their translations.
-    """
-
-    source: ValueRange | None = None
-    target: ValueRange | None = None
+    needs_source: bool
 
 
 def translate(
@@ -74,9 +72,10 @@ def translate(
     jobs: Sequence[Job],
     batch_size: int,
     on_written: Callable[[], object],
-    ranges: "Ranges | None" = None,
+    ranges: Ranges | None = None,
     on_failed: OnFailed | None = None,
     strip_metadata: bool = False,
+    manner: Manner | None = None,
 ) -> collections.Counter[str]:
     """Translates image files.
 
@@ -86,14 +85,15 @@ def translate(
     Args:
         generator: Maps images to images of the same size.
         jobs: Sources and targets; all targets must differ.
-        batch_size: Maximum number of images in a batch. A generator for images of any size gets
-            them one by one.
+        batch_size: Maximum number of images in a batch. What is translated in sizes of its own,
+            or by a generator for images of any size, is translated one by one.
         on_written: Called after each image that was written, on the caller's thread.
         ranges: The values of black and white; `None` means the whole range of a file's type.
         on_failed: Called on the caller's thread with each image that cannot be read or written, and
             the reason; the others are translated. If it is `None`, the first such error is raised.
             Errors that would recur with the next image, such as a full disk, are always raised.
         strip_metadata: Whether what the files say beside pixels and colors is left out.
+        manner: How they are translated; `None` means the default.
 
     Returns:
         The number of parts of the files that were ignored, such as later frames of an animation, or
@@ -108,12 +108,14 @@ def translate(
     if not jobs:
         return left_out
     ranges = ranges or Ranges()
-    if None in generator.input_shape[1:3]:
+    manner = manner or Manner()
+    whole = AnySize(generator, manner.tile) if manner.rebuilds(generator) else None
+    if whole is not None:
         batch_size = 1
     # Batches of equal size: 17 images are split into 9 and 8, not into 16 and 1.
     num_batches = -(-len(jobs) // batch_size)
     batch_size = -(-len(jobs) // num_batches)
-    run = _traced(generator, batch_size)
+    run = _traced(generator, batch_size) if whole is None else _one_by_one(whole)
     pool = concurrent.futures.ThreadPoolExecutor(NUM_WORKERS, "translate")
     writing: collections.deque[
         tuple[pathlib.Path, concurrent.futures.Future[collections.Counter[str]]]
@@ -137,13 +139,13 @@ def translate(
                 on_written()
 
     try:
-        read = functools.partial(_read, generator, ranges.source, strip_metadata)
+        read = functools.partial(_read, generator, whole, ranges, strip_metadata, manner)
         for batch in _read_ahead(pool, read, jobs, batch_size, failed):
             translations = run(np.stack([source.pixels for source in batch]))
             wait_until_at_most(BATCHES_TO_WRITE * batch_size - len(batch))
             for source, translation in zip(batch, translations, strict=True):
                 left_out.update(source.picture.left_out)
-                future = pool.submit(_write, source, translation, ranges.target)
+                future = pool.submit(_write, source, translation, ranges, manner)
                 writing.append((source.path, future))
         wait_until_at_most(0)
     except Exception:
@@ -166,6 +168,13 @@ def _traced(generator: keras.Model, batch_size: int) -> Callable[[np.ndarray], n
         missing = batch_size - len(imgs)
         padded = np.concatenate([imgs, np.repeat(imgs[-1:], missing, axis=0)])
         return translate_batch(padded).numpy()[: len(imgs)]
+
+    return run
+
+
+def _one_by_one(whole: AnySize) -> Callable[[np.ndarray], np.ndarray]:
+    def run(imgs: np.ndarray) -> np.ndarray:
+        return np.stack([whole(img) for img in imgs])
 
     return run
 
@@ -209,8 +218,10 @@ def _read_ahead(
 
 def _read(
     generator: keras.Model,
-    value_range: ValueRange | None,
+    whole: AnySize | None,
+    ranges: Ranges,
     strip_metadata: bool,
+    manner: Manner,
     path: pathlib.Path,
     target: pathlib.Path,
 ) -> _Source:
@@ -218,21 +229,43 @@ def _read(
     if strip_metadata:
         picture = picture.without_metadata()
     try:
-        pixels = pictures.pixels_for(generator, picture, value_range)
+        size = manner.size_for(generator, picture.size)
+        if whole is not None:
+            whole.check(size)
+        channels = generator.input_shape[3]
+        pixels = pictures.pixels_for(channels, picture, size, ranges.source)
     except ValueError as error:
         raise ValueError(f"Cannot translate the image {str(path)!r}: {error}.") from None
     settings = formats.settings_of(path)
-    return _Source(path, target, pictures.without_pixels(picture), settings, pixels)
+    is_guided = manner.is_guided(picture.size, size)
+    needs_source = is_guided or manner.keep_colors or manner.side_by_side
+    if not needs_source or picture.pixels.nbytes > HELD_BYTES:
+        picture = pictures.without_pixels(picture)
+    return _Source(path, target, picture, settings, pixels, needs_source)
 
 
 def _write(
-    source: _Source, translation: np.ndarray, value_range: ValueRange | None
+    source: _Source, translation: np.ndarray, ranges: Ranges, manner: Manner
 ) -> collections.Counter[str]:
-    target = source.target
+    target, picture = source.target, source.picture
+    if source.needs_source and picture.pixels.nbytes > HELD_BYTES:
+        pixels = images.read_picture(source.path).pixels
+        if (pixels.shape, pixels.dtype) != (picture.pixels.shape, picture.pixels.dtype):
+            raise ValueError(f"The image {str(source.path)!r} changed while it was translated.")
+        picture = dataclasses.replace(picture, pixels=pixels)
     file_format = formats.format_of(target)
-    dtype = formats.dtype_for(file_format, source.picture.pixels.dtype)
-    if file_format == "TIFF" or (file_format, dtype) == ("JPEG2000", source.picture.pixels.dtype):
+    dtype = formats.dtype_for(file_format, picture.pixels.dtype)
+    if file_format == "TIFF" or (file_format, dtype) == ("JPEG2000", picture.pixels.dtype):
         dtype = None  # Type and bits of the source.
-    picture = pictures.picture_of(translation, source.picture, value_range, dtype)
+    size = (source.pixels.shape[0], source.pixels.shape[1])
+    finished = pictures.finished(
+        translation,
+        picture,
+        ranges,
+        dtype,
+        small=source.pixels if manner.is_guided(picture.size, size) else None,
+        keep_colors=manner.keep_colors,
+        side_by_side=manner.side_by_side,
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
-    return formats.write(target, picture, source.settings)
+    return formats.write(target, finished, source.settings)

@@ -1,49 +1,42 @@
 """Converts pictures to the inputs of a generator, and its outputs to pictures."""
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 from PIL import Image
 
 from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import images
 from cyclegan_keras.data.picture import Picture
+from cyclegan_keras.inference import guided
+from cyclegan_keras.inference.guided import Size
 
 # Weights of red, green and blue in gray, as in Pillow: ITU-R 601.
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
-# The sizes that generators for images of any size can take: multiples of 16, at least 32.
-FACTOR, LEAST = 16, 32
 
+class Ranges(NamedTuple):
+    """The values of black and white; `None` means the whole range of a file's type.
 
-def size_for(generator: keras.Model, size: tuple[int, int]) -> tuple[int, int]:
-    """Finds the size in which a generator takes a picture.
-
-    Args:
-        generator: The generator.
-        size: The picture's own `(height, width)`, in pixels.
-
-    Returns:
-        `(height, width)` of the generator or, if it takes any size, of the picture, rounded to a
-        multiple of 16.
+    Attributes:
+        source: In the images that are translated.
+        target: In their translations.
     """
-    height, width = (
-        max(LEAST, round(own / FACTOR) * FACTOR) if fixed is None else fixed
-        for fixed, own in zip(generator.input_shape[1:3], size, strict=True)
-    )
-    return height, width
+
+    source: ValueRange | None = None
+    target: ValueRange | None = None
 
 
 def pixels_for(
-    generator: keras.Model, picture: Picture, value_range: ValueRange | None = None
+    channels: int, picture: Picture, size: Size, value_range: ValueRange | None = None
 ) -> np.ndarray:
     """Converts a picture to the input of a generator.
 
     Args:
-        generator: The generator.
+        channels: Those of the generator, 1 or 3.
         picture: Of any size, gray or RGB.
+        size: `(height, width)` of the input, in pixels.
         value_range: The values of black and white in it; `None` means the whole range of its type.
 
     Returns:
@@ -52,7 +45,6 @@ def pixels_for(
     Raises:
         ValueError: If the values of black and white are not known.
     """
-    size, channels = size_for(generator, picture.size), generator.input_shape[3]
     if picture.pixels.dtype == np.uint8 and value_range is None:
         image = images.resize(_in_8_bits(picture), size)
         return images.normalize(images.as_pixels(image, channels))
@@ -84,12 +76,7 @@ def picture_of(
     Returns:
         The picture; gray if the source or the generator is.
     """
-    is_packed = 8 < source.depth < 8 * source.pixels.itemsize
-    if dtype is not None and (dtype != source.pixels.dtype or is_packed):
-        source = _in_type(source, dtype)
-        value_range = None
-    if value_range is not None and not _holds(source.pixels.dtype, value_range):
-        value_range = ValueRange(0, np.iinfo(source.pixels.dtype).max)
+    source, value_range = _as_target(source, value_range, dtype)
     if source.pixels.dtype == np.uint8 and value_range is None:
         image = images.resize(images.as_image(images.denormalize(translation)), source.size)
         channels = 1 if source.is_gray or image.mode == "L" else 3
@@ -99,6 +86,94 @@ def picture_of(
         shares = (shares @ LUMA)[..., None]
     numbers = (value_range or source.own_range).numbers(shares, source.pixels.dtype)
     return dataclasses.replace(source, pixels=numbers)
+
+
+def finished(
+    translation: np.ndarray,
+    source: Picture,
+    ranges: Ranges,
+    dtype: Any = None,
+    *,
+    small: np.ndarray | None = None,
+    keep_colors: bool = False,
+    side_by_side: bool = False,
+) -> Picture:
+    """Converts the output of a generator to a picture, with what only its source knows.
+
+    Computes in strips, so that hardly more memory is taken than by source and result.
+
+    Args:
+        translation: As for `picture_of`.
+        source: The picture that was translated, with its pixels.
+        ranges: The values of black and white.
+        dtype: As for `picture_of`.
+        small: The input of the generator, if the translation gets the detail of the source.
+        keep_colors: Whether the result has the chroma of the source.
+        side_by_side: Whether the source stands on the left of the result.
+
+    Returns:
+        The picture, of twice the width with `side_by_side`; gray if the source is, or if the
+        generator is and colors are not kept.
+    """
+    if small is None and not keep_colors and not side_by_side:
+        return picture_of(translation, source, ranges.target, dtype)
+    black_and_white = ranges.source or source.own_range
+    target, value_range = _as_target(source, ranges.target, dtype)
+    value_range = value_range or target.own_range
+    translation = np.asarray(translation, np.float32)
+    if source.is_gray:
+        translation = _gray(translation)
+    maps = whole = None
+    if small is None:
+        whole = np.clip(_resized((translation + 1) / 2, source.size), 0, 1)
+    else:
+        guide = _gray(small) if 1 in (source.pixels.shape[2], translation.shape[2]) else small
+        maps = guided.fit_maps(guide, translation)
+    height, width = source.size
+    has_color = not source.is_gray and (translation.shape[2] == 3 or keep_colors or side_by_side)
+    shape = (height, width * (1 + side_by_side), 3 if has_color else 1)
+    pixels = np.empty(shape, target.pixels.dtype)
+    for rows in guided.strips(source.size):
+        shares = _rows_of(source, rows).shares(black_and_white)
+        if maps is None:
+            assert whole is not None
+            changed = whole[rows]
+        else:
+            seen = shares if maps.shape[3] > 2 or source.is_gray else _gray(shares)
+            changed = (guided.apply_maps(maps, seen * 2 - 1, rows, height) + 1) / 2
+            np.clip(changed, 0, 1, out=changed)
+        if keep_colors:
+            changed = np.clip(shares + (_gray(changed) - _gray(shares)), 0, 1)
+        pixels[rows, shape[1] - width :] = value_range.numbers(changed, pixels.dtype)
+        if side_by_side:
+            pixels[rows, :width] = value_range.numbers(shares, pixels.dtype)
+    alpha = target.alpha
+    if side_by_side and alpha is not None:
+        alpha = np.concatenate([alpha, alpha], axis=1)
+    return dataclasses.replace(target, pixels=pixels, alpha=alpha)
+
+
+def _gray(shares: np.ndarray) -> np.ndarray:
+    """Gives the luma, `(height, width, 1)`, also of numbers in [-1, 1]."""
+    return shares if shares.shape[2] == 1 else (shares @ LUMA)[..., None]
+
+
+def _rows_of(picture: Picture, rows: slice) -> Picture:
+    alpha = None if picture.alpha is None else picture.alpha[rows]
+    return dataclasses.replace(picture, pixels=picture.pixels[rows], alpha=alpha)
+
+
+def _as_target(
+    source: Picture, value_range: ValueRange | None, dtype: Any
+) -> tuple[Picture, ValueRange | None]:
+    """Finds the type and the values of black and white of a translation, as of `picture_of`."""
+    is_packed = 8 < source.depth < 8 * source.pixels.itemsize
+    if dtype is not None and (dtype != source.pixels.dtype or is_packed):
+        source = _in_type(source, dtype)
+        value_range = None
+    if value_range is not None and not _holds(source.pixels.dtype, value_range):
+        value_range = ValueRange(0, np.iinfo(source.pixels.dtype).max)
+    return source, value_range
 
 
 def without_pixels(picture: Picture) -> Picture:

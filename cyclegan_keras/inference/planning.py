@@ -1,10 +1,12 @@
 """Plans which images are translated, and where the translations go, before anything is written."""
 
 import collections
+import glob
+import itertools
 import os
 import pathlib
 import warnings
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from PIL import Image, UnidentifiedImageError
 
@@ -35,6 +37,9 @@ def plan(
 
     Args:
         paths: Images, and folders of images, with their subfolders except hidden ones and `output`.
+            What does not exist and has `*`, `?` or `[` in it is a pattern, in which `**` stands for
+            any folders. A translation is then in the same subfolder as its source is, seen from the
+            part of the pattern before such a letter.
         output: The folder for the translations; or, for one image, a file, if the name has the
             suffix of an image and is not a folder.
         overwrite: Whether existing files may be replaced.
@@ -62,15 +67,15 @@ def plan(
         )
     folder = pathlib.Path(output)
     sources: dict[pathlib.Path, pathlib.Path] = {}
-    for path in map(pathlib.Path, paths):
+    for path, root in expanded(paths, folder):
         if check and not path.exists():
             # Also for a broken link; without the check, reading it tells where it leads.
             raise FileNotFoundError(f"No image or folder {str(path)!r}.")
         if path.is_dir():
             found = listing.some(listing.listed(path, without=folder), path).paths
-            sources |= {source: source.relative_to(path) for source in found}
+            sources |= {source: source.relative_to(root or path) for source in found}
         else:
-            sources[path] = pathlib.Path(path.name)
+            sources[path] = path.relative_to(root) if root else pathlib.Path(path.name)
     if _is_file(output):
         jobs = [(_only(sources, output, file_format), folder)]
     else:
@@ -102,10 +107,43 @@ def left_out(
     """
     return [
         f"{phrase} in {str(path)!r}"
-        for path in dict.fromkeys(map(pathlib.Path, paths))
+        for path, _ in dict.fromkeys(expanded(paths, pathlib.Path(output)))
         if path.is_dir()
         for phrase in listing.listed(path, without=output).in_words(without)
     ]
+
+
+def expanded(
+    paths: Iterable[images.PathLike], output: pathlib.Path
+) -> Iterator[tuple[pathlib.Path, pathlib.Path | None]]:
+    """Finds the files and folders that paths and patterns name.
+
+    Args:
+        paths: Files, folders and patterns such as "photos/**/*.jpg". What has such a name itself is
+            no pattern.
+        output: The folder for the translations, which no pattern matches.
+
+    Yields:
+        Each of them; and for what matches a pattern, the folder at which its name begins, else
+        `None`.
+
+    Raises:
+        FileNotFoundError: If nothing matches a pattern.
+    """
+    for path in map(pathlib.Path, paths):
+        if path.exists() or path.is_symlink() or not glob.has_magic(str(path)):
+            yield path, None
+            continue
+        parts = list(itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
+        root = pathlib.Path(*parts)
+        matching = [pathlib.Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
+        outside = [found for found in matching if output not in (found, *found.parents)]
+        # A folder that matches is taken with all that is in it.
+        folders = {found for found in outside if found.is_dir()}
+        chosen = [found for found in outside if not folders.intersection(found.parents)]
+        if not chosen:
+            raise FileNotFoundError(f"No image or folder matches {str(path)!r}.")
+        yield from ((found, root) for found in chosen)
 
 
 def _is_file(output: images.PathLike) -> bool:

@@ -46,6 +46,58 @@ def rebuilt(model: keras.Model, form_of: Callable[[Any], Call | None]) -> keras.
     return _rebuilt(model, form_of, {}) if is_rebuildable(model) else model
 
 
+def with_size(model: keras.Model, size: tuple[int, int]) -> keras.Model:
+    """Copies a network for images of another size.
+
+    Args:
+        model: A functional or sequential model from images to images.
+        size: `(height, width)`, in pixels.
+
+    Returns:
+        A functional model with the same weights, not compiled.
+
+    Raises:
+        ValueError: If the network is of another kind, or its layers do not take this size.
+    """
+    try:
+        if not is_rebuildable(model):
+            raise ValueError(f"a {type(model).__name__} of its own is not made of known layers")
+        copies: dict[int, tuple[Any, Any]] = {}
+        copy = _with_size(model, size, copies)
+        for original, own in copies.values():
+            if getattr(original, "weights", None):  # Operations have none.
+                own.set_weights(original.get_weights())
+    except (ValueError, TypeError, AttributeError, NotImplementedError, RuntimeError) as error:
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise ValueError(
+            f"The network does not take images of {size[0]} × {size[1]} pixels: {reason}."
+        ) from error
+    if copy.output_shape != copy.input_shape:
+        raise ValueError(
+            f"The network does not take images of {size[0]} × {size[1]} pixels: it makes "
+            f"{copy.output_shape[1]} × {copy.output_shape[2]} of them."
+        )
+    return copy
+
+
+def _with_size(
+    model: keras.Model, size: tuple[int, int], copies: dict[int, tuple[Any, Any]]
+) -> keras.Model:
+    model = as_functional(model)
+
+    def form(op: Any) -> Call:
+        if is_rebuildable(op):  # Its size is that of what it is called on.
+            return lambda x: _with_size(op, x.shape[1:3], copies)(x)
+        if id(op) not in copies:
+            copies[id(op)] = (op, _copy(op))
+        return copies[id(op)][1]
+
+    img = keras.Input((*size, model.input_shape[3]), dtype=model.inputs[0].dtype)
+    return keras.models.clone_model(
+        model, input_tensors=img, clone_function=form, call_function=_call
+    )
+
+
 def _rebuilt(
     model: keras.Model, form_of: Callable[[Any], Call | None], made: dict[int, Call]
 ) -> keras.Model:

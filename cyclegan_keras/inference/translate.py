@@ -16,10 +16,12 @@ from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import decoding, images
 from cyclegan_keras.data.picture import Picture
 from cyclegan_keras.inference import files, pictures
+from cyclegan_keras.inference.manner import Detail, Manner
 from cyclegan_keras.inference.planning import plan
 from cyclegan_keras.inference.safe_loading.model_files import load_generator
+from cyclegan_keras.inference.whole import AnySize
 
-__all__ = ["Outcome", "load_generator", "plan", "translate_files", "translate_image"]
+__all__ = ["Manner", "Outcome", "load_generator", "plan", "translate_files", "translate_image"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,56 +41,96 @@ class Outcome:
 
 
 def translate_image(
-    generator: keras.Model, image: Any, value_range: tuple[float, float] | None = None
+    generator: keras.Model,
+    image: Any,
+    value_range: tuple[float, float] | None = None,
+    *,
+    detail: Detail = "guided",
+    size: int | None = None,
+    tile: int | None = None,
+    keep_colors: bool = False,
+    side_by_side: bool = False,
 ) -> Any:
     """Translates one picture.
 
     Args:
         generator: From `load_generator`, or of a model in training.
-        image: A picture of any size, which is resized to that of the generator and back. Either a
-            PIL image of any mode; or the path of a file; or an array, uint8 in [0, 255], uint16 in
-            [0, 65535] or float in [0, 1], of shape `(height, width)` or `(height, width, 1)` for
-            gray, `(height, width, 2)` for gray with transparency, `(height, width, 3)` for RGB, or
-            `(height, width, 4)` for RGB with transparency. Its orientation is corrected,
-            transparency is replaced by white, and its channels are converted to those of the
-            generator.
+        image: A picture of any size. Either a PIL image of any mode; or the path of a file; or an
+            array, uint8 in [0, 255], uint16 in [0, 65535] or float in [0, 1], of shape `(height,
+            width)` or `(height, width, 1)` for gray, `(height, width, 2)` for gray with
+            transparency, `(height, width, 3)` for RGB, or `(height, width, 4)` for RGB with
+            transparency. Its orientation is corrected, transparency is replaced by white, and its
+            channels are converted to those of the generator.
         value_range: The values of black and white, in `image` and in the result, if they differ
             from these: `(-1, 1)` for an array from a `DataLoader`.
+        detail: How a picture is translated that is larger than the generator's size: `"guided"`
+            gives the translation of a small copy the detail of the picture, and `"plain"` enlarges
+            that translation. `"network"` translates the picture in its own size, whatever it is.
+        size: The longer side of the small copy, in pixels, which then keeps the proportions of the
+            picture; `None` means the generator's size or, if it takes any size, the picture's own.
+        tile: Height and width in pixels of the tiles in which `"network"` translates; `None` means
+            that memory decides.
+        keep_colors: Whether the result has the colors of `image`, and only its brightness (luma) is
+            translated.
+        side_by_side: Whether `image` stands on the left of its translation in the result.
 
     Returns:
-        The translation with the size, depth and transparency of `image`, gray if `image` or the
-        generator is gray. For a PIL image or a path, a PIL image (RGB, L, RGBA, LA, I;16, I or F;
-        files with 16-bit colors are reduced to 8 bits); for an array, an array of the same shape
-        and type.
+        The translation with the size, depth and transparency of `image` (twice its width if
+        `side_by_side`), gray if `image` or the generator is gray. For a PIL image or a path, a PIL
+        image (RGB, L, RGBA, LA, I;16, I or F; files with 16-bit colors are reduced to 8 bits); for
+        an array, an array of the same shape and type.
 
     Raises:
         FileNotFoundError: If the file does not exist.
         ValueError: If `image` is not such a picture, or its values of black and white are not
-            known.
+            known; if a setting has no such value, or the generator cannot work in that way.
     """
+    manner = Manner(detail, size, tile, keep_colors, side_by_side)
     wanted = None if value_range is None else ValueRange(*value_range)
     if isinstance(image, str | bytes | os.PathLike):
         picture = images.read_picture(os.fsdecode(image))
-        return _as_image(_translated(generator, picture, wanted), wanted)
+        return _as_image(_translated(generator, picture, wanted, manner), wanted)
     if isinstance(image, Image.Image):
         upright = decoding.in_srgb(ImageOps.exif_transpose(image), decoding.LeftOut())
-        return _as_image(_translated(generator, decoding.picture_of(upright), wanted), wanted)
+        return _as_image(
+            _translated(generator, decoding.picture_of(upright), wanted, manner), wanted
+        )
     array = np.asarray(image)
-    translation = _translated(generator, _from_array(array, wanted), wanted)
+    translation = _translated(generator, _from_array(array, wanted), wanted, manner)
     pixels = translation.pixels
     if array.ndim == 3 and array.shape[2] > 2 and translation.is_gray:
         pixels = np.repeat(pixels, 3, axis=2)
     if translation.alpha is not None:
         pixels = np.concatenate([pixels, translation.alpha[..., None]], axis=2)
-    return pixels.reshape(array.shape)
+    if not side_by_side:
+        return pixels.reshape(array.shape)
+    return pixels[..., 0] if array.ndim == 2 else pixels
 
 
 def _translated(
-    generator: keras.Model, picture: Picture, value_range: ValueRange | None
+    generator: keras.Model, picture: Picture, value_range: ValueRange | None, manner: Manner
 ) -> Picture:
-    batch = pictures.pixels_for(generator, picture, value_range)[np.newaxis]
-    translation = generator.predict_on_batch(batch)[0]
-    return pictures.picture_of(translation, picture, value_range)
+    whole = AnySize(generator, manner.tile) if manner.rebuilds(generator) else None
+    size = manner.size_for(generator, picture.size)
+    if whole is not None:
+        try:
+            whole.check(size)
+        except ValueError as error:
+            raise ValueError(f"Cannot translate the image: {error}.") from None
+    small = pictures.pixels_for(generator.input_shape[3], picture, size, value_range)
+    if whole is not None:
+        translation = whole(small)
+    else:
+        translation = generator.predict_on_batch(small[np.newaxis])[0]
+    is_guided = manner.is_guided(picture.size, size)
+    return pictures.finished(
+        translation,
+        picture,
+        pictures.Ranges(value_range, value_range),
+        small=small if is_guided else None,
+        keep_colors=manner.keep_colors,
+        side_by_side=manner.side_by_side,
+    )
 
 
 def _from_array(array: np.ndarray, value_range: ValueRange | None) -> Picture:
@@ -146,6 +188,7 @@ def translate_files(
     continue_on_error: bool = False,
     ranges: files.Ranges | None = None,
     strip_metadata: bool = False,
+    manner: Manner | None = None,
 ) -> Outcome:
     """Translates image files, and keeps the size, bit depth and format of each.
 
@@ -161,6 +204,7 @@ def translate_files(
             means the whole range of a file's type.
         strip_metadata: Whether EXIF, XMP, IPTC, texts, comments and resolutions are left out of the
             translations. Color profiles are kept, for they belong to the pixels.
+        manner: How they are translated; `None` means `Manner()`, the default.
 
     Returns:
         The outcome.
@@ -177,6 +221,6 @@ def translate_files(
     on_failed = failed.__setitem__ if continue_on_error else None
     with tqdm.tqdm(total=len(jobs), unit="image", disable=len(jobs) < 2) as progress:
         left_out = files.translate(
-            generator, jobs, batch_size, progress.update, ranges, on_failed, strip_metadata
+            generator, jobs, batch_size, progress.update, ranges, on_failed, strip_metadata, manner
         )
     return Outcome(len(jobs) - len(failed), failed, left_out)

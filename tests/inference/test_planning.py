@@ -167,3 +167,29 @@ def test_a_name_that_becomes_too_long_is_told(pictures, tmp_path):
     assert len(plan([folder], tmp_path / "out")) == 1
     with pytest.raises(ValueError, match="too long"):
         plan([pictures("x" * 255) / ("x" * 255)], tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("*.png", ["a.png"]),
+        ("**/*.png", ["a.png", "x/b.png", "x/y/c.png"]),
+        ("**", ["a.png", "x/b.png", "x/d.jpg", "x/y/c.png"]),
+        ("x*", ["x/b.png", "x/d.jpg", "x/y/c.png"]),
+        ("*/[bd].*", ["x/b.png", "x/d.jpg"]),
+        ("x/?.jpg", ["d.jpg"]),
+    ],
+)
+def test_a_pattern_is_expanded_and_folders_are_kept(pattern, names, pictures):
+    folder = pictures("a.png", "x/b.png", "x/d.jpg", "x/y/c.png", "out/e.png")
+    (folder / "x" / "notes.txt").write_text("no image")
+    jobs = plan([str(folder / pattern)], folder / "out", overwrite=True)
+    assert [str(target.relative_to(folder / "out")) for _, target in jobs] == names
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_itself(pictures, targets, tmp_path):
+    folder = pictures("a[1].png", "a1.png")
+    jobs = plan([str(folder / "a[1].png")], tmp_path / "out")
+    assert targets(jobs) == ["a[1].png"]
+    with pytest.raises(FileNotFoundError, match=r"matches.*b\[1\]\.png"):
+        plan([str(folder / "b[1].png")], tmp_path / "out")

@@ -80,16 +80,21 @@ def plan_videos(
     sources: dict[pathlib.Path, pathlib.Path] = {}
     others: list[str] = []
     for name in map(os.fsdecode, paths):
-        path = pathlib.Path(name)
-        if path.is_dir():
-            found = listing.listed(path, without=output, suffixes=SUFFIXES).paths
-            sources |= {source: source.relative_to(path) for source in found}
-            if not found or listing.listed(path, without=output).paths:
-                others.append(name)
-        elif is_video(path):
-            sources[path] = pathlib.Path(path.name)
-        else:
-            others.append(name)
+        matching = list(planning.expanded([name], pathlib.Path(output)))
+        has_videos = any(is_video(path) and not path.is_dir() for path, _ in matching)
+        if len(matching) > 1 and not has_videos and not any(path.is_dir() for path, _ in matching):
+            others.append(name)  # A pattern of pictures.
+            continue
+        for path, root in matching:
+            if path.is_dir():
+                found = listing.listed(path, without=output, suffixes=SUFFIXES).paths
+                sources |= {source: source.relative_to(root or path) for source in found}
+                if not found or listing.listed(path, without=output).paths:
+                    others.append(os.fspath(path))
+            elif is_video(path):
+                sources[path] = path.relative_to(root) if root else pathlib.Path(path.name)
+            else:
+                others.append(os.fspath(path))
     if not sources:
         return Plan([], others)
     libav.load()

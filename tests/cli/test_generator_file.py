@@ -1,0 +1,68 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from cyclegan_keras.cli.generator_file import generator_file
+from cyclegan_keras.cli.main import main
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    """A run whose AB makes negatives and whose BA changes nothing, and one gray picture."""
+    (tmp_path / "run").mkdir()
+    for way, factor in (("AB", -1.0), ("BA", 1.0)):
+        model = keras.Sequential([keras.Input((6, 8, 3)), keras.layers.Rescaling(factor)])
+        model.save(tmp_path / "run" / f"g_{way}.keras")
+    (tmp_path / "run" / "config.json").write_text(json.dumps({}))
+    Image.new("RGB", (8, 6), (250, 250, 250)).save(tmp_path / "x.png")
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize(
+    ("words", "level"),
+    [
+        (["run", "x.png"], 5),
+        (["run", "x.png", "--way", "AB"], 5),
+        (["run", "x.png", "--way", "BA"], 250),
+        (["run/g_BA.keras", "x.png"], 250),
+        (["--model", "run/g_BA.keras", "x.png"], 250),
+        (["x.png", "--model", "run", "--way", "BA"], 250),
+        (["run", "*.png"], 5),
+    ],
+)
+def test_the_first_name_is_the_generator(words, level, run_folder, monkeypatch):
+    monkeypatch.chdir(run_folder.parent)
+    assert main(["translate", *words, "--output", "out"]) == 0
+    with Image.open("out/x.png") as image:
+        assert np.unique(image) == [level]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["run"], "Give the generator and then images"),
+        (["run/g_AB.keras", "x.png", "--way", "BA"], "--way chooses from the folder of a run"),
+        (["empty", "x.png"], "No generator 'g_AB.keras' in the folder 'empty'"),
+        (["nowhere", "x.png"], "No model 'nowhere'"),
+        (["x.png", "x.png"], "x.png"),
+        (["run", "y*.png"], "matches 'y*.png'"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(words, told, run_folder, monkeypatch, capsys):
+    monkeypatch.chdir(run_folder.parent)
+    (run_folder.parent / "empty").mkdir()
+    assert main(["translate", *words, "--output", "out"]) == 2
+    err = capsys.readouterr().err
+    assert told in err
+    assert err.startswith("cyclegan: error: ")
+    assert err.count("\n") == 1
+
+
+def test_the_only_generator_there_is_taken_and_no_other(run_folder):
+    (run_folder / "g_AB.keras").unlink()
+    assert generator_file(str(run_folder)) == str(run_folder / "g_BA.keras")
+    with pytest.raises(FileNotFoundError, match=r"g_AB\.keras.*There is g_BA\.keras"):
+        generator_file(str(run_folder), "AB")
