@@ -10,6 +10,9 @@ from keras import ops
 from cyclegan_keras.export.onnx_activations import operator, silu
 from cyclegan_keras.export.onnx_builder import Builder, Input, Value
 
+# Behind all there is.
+_END = np.iinfo(np.int64).max
+
 
 def written(graph: Builder, op: Any, *args: Any, **kwargs: Any) -> str:
     """Adds an operation to a graph.
@@ -90,6 +93,25 @@ def _concatenate(graph: Builder, op: Any, values: list[Value]) -> str:
     return graph.add("Concat", *values, axis=values[0].axis(op.axis))
 
 
+def _get_item(graph: Builder, op: Any, x: Value, key: Any) -> str:
+    parts = list(key) if isinstance(key, tuple | list) else [key]
+    if Ellipsis in parts:
+        place = parts.index(Ellipsis)
+        parts[place : place + 1] = [slice(None)] * (x.rank - len(parts) + 1)
+    if not all(isinstance(part, slice) and part.step in (None, 1) for part in parts):
+        raise ValueError(
+            f"The model takes the part {key} of a tensor, which cannot be written as ONNX here. "
+            "Take slices without steps."
+        )
+    cut = [(i, part) for i, part in enumerate(parts) if part not in (slice(None), slice(0, None))]
+    if not cut:
+        return graph.add("Identity", x)
+    axes = [x.axis(i) for i, _ in cut]
+    starts = [part.start or 0 for _, part in cut]
+    ends = [_END if part.stop is None else part.stop for _, part in cut]
+    return graph.add("Slice", x, *(graph.integers(*n) for n in (starts, ends, axes)))
+
+
 def _pad(graph: Builder, op: Any, x: Value, constant_values: Any = None) -> str:
     from cyclegan_keras.export.onnx_layers import padded
 
@@ -119,6 +141,7 @@ _OPERATIONS: dict[str, Callable[..., str]] = {
     "Concatenate": _concatenate,
     "Divide": _elementwise("Div"),
     "Exp": _elementwise("Exp"),
+    "GetItem": _get_item,
     "Greater": _elementwise("Greater"),
     "LeakyRelu": _leaky_relu,
     "Less": _elementwise("Less"),

@@ -19,7 +19,7 @@ GENERATORS = {
         "padding": "reflect",
         "norm": "pixel",
         "skips": True,
-        "residual": True,
+        "blended_output": True,
     },
     "resnet_resize": {"kind": "resnet", "num_blocks": 1, "upsampling": "resize", "norm": "none"},
 }

@@ -77,6 +77,19 @@ def test_graphs_stay_small(name, most):
     assert "InstanceNormalization" not in kinds  # It loses digits in large pictures.
 
 
+def test_parts_of_tensors(random_images):
+    img = keras.Input((16, 16, 6))
+    parts = [img[..., :2], img[..., -2:], img[:, :, :, 2:4], img[:, 1:-1, 2:][..., :2]]
+    parts[3] = keras.ops.pad(parts[3], [(0, 0), (1, 1), (0, 2), (0, 0)])
+    model = keras.Model(img, keras.ops.concatenate(parts, axis=-1))
+    proto = to_onnx(model)
+    images = random_images(1, 16, 16, 6)
+    wanted = keras.ops.convert_to_numpy(model(images))
+    np.testing.assert_array_equal(run(proto, images), wanted)
+    with pytest.raises(ValueError, match="Take slices without steps"):
+        to_onnx(keras.Model(img, img[..., ::2]))
+
+
 def test_layers_of_others_compute_the_same_at_odd_sizes(random_images):
     img = keras.Input((None, None, 3))
     x = layers.Rescaling([0.5, 1, 2], offset=0.1)(img)

@@ -38,7 +38,10 @@ def test_litert_computes_the_same_in_every_size(name, random_images, tmp_path: p
     assert_equal(runtimes.litert(file), model, random_images)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(
+    "name",
+    [n if n == "resnet_fast" else pytest.param(n, marks=pytest.mark.slow) for n in EVERY_DAY],
+)
 def test_a_saved_model_computes_the_same_in_every_size(name, random_images, tmp_path: pathlib.Path):
     model = networks.generator(name)
     tensorflow_formats.write_saved_model(model, tmp_path / "g")

@@ -1,6 +1,6 @@
 // Gives a translation of a small copy the detail of the picture: fits, around each small pixel, an
 // affine map of colors from the small copy to its translation, and applies the maps, interpolated,
-// to the whole picture. The same as `inference/detail/guided.py`.
+// to the whole picture. The same as `inference/guided.py`.
 
 const RADIUS = 2; // Windows of 5 × 5 small pixels.
 const RIDGE = 0.01; // Shrinks the maps towards identity where a window has hardly any contrast.
