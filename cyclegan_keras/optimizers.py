@@ -25,26 +25,58 @@ class FusedAdam(keras.optimizers.Adam):
         [Kingma & Ba, 2014](https://arxiv.org/abs/1412.6980).
     """
 
+    # What is the same for all variables in a step, by type; a step has a hundred of them.
+    _powers: dict[str, tuple[Any, Any]] | None = None
+
+    def _backend_update_step(self, *args: Any) -> None:
+        self._powers = {}
+        try:
+            super()._backend_update_step(*args)
+        finally:
+            self._powers = None
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Moves one variable by one step."""
         if self.amsgrad:
             super().update_step(gradient, variable, learning_rate)
             return
         dtype = variable.dtype
-        step = ops.cast(self.iterations + 1, dtype)
+        powers = {} if self._powers is None else self._powers
+        if dtype not in powers:
+            step = ops.cast(self.iterations + 1, dtype)
+            betas = self.beta_1, self.beta_2
+            powers[dtype] = tuple(ops.power(ops.cast(beta, dtype), step) for beta in betas)
         index = self._get_variable_index(variable)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].handle,
             v=self._velocities[index].handle,
-            beta1_power=ops.power(ops.cast(self.beta_1, dtype), step),
-            beta2_power=ops.power(ops.cast(self.beta_2, dtype), step),
+            beta1_power=powers[dtype][0],
+            beta2_power=powers[dtype][1],
             lr=ops.cast(learning_rate, dtype),
             beta1=tf.constant(self.beta_1, dtype),
             beta2=tf.constant(self.beta_2, dtype),
             epsilon=tf.constant(self.epsilon, dtype),
             grad=ops.cast(gradient, dtype),
         )
+
+    def _update_model_variables_moving_average(self, trainable_variables: Any) -> None:
+        """As Keras does, with the momentum computed once."""
+        if not self.use_ema:
+            return
+        momenta: dict[str, tuple[Any, Any]] = {}
+        averages = self._model_variables_moving_average
+        for variable, average in zip(trainable_variables, averages, strict=True):
+            if average is None:
+                continue
+            dtype = variable.dtype
+            if dtype not in momenta:
+                # The first average is the variable itself.
+                not_first = ops.cast(ops.not_equal(self.iterations, 0), dtype)
+                momentum = ops.multiply(not_first, self.ema_momentum)
+                momenta[dtype] = momentum, ops.subtract(1, momentum)
+            momentum, rest = momenta[dtype]
+            average.assign(ops.add(ops.multiply(momentum, average), ops.multiply(rest, variable)))
 
 
 def keep_optimizers_apart(model: keras.Model) -> None:

@@ -19,6 +19,7 @@ import shlex
 import shutil
 import types
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
@@ -40,8 +41,8 @@ SHELL = re.compile(r"^```sh\n(.*?)^```$", re.S | re.M)
 NAMED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[\w-]*)?\)")
-# Of other programs.
-OTHERS = {"--check", "--logdir"}  # sha256sum, tensorboard
+# Of other programs: sha256sum, curl, pix2pix, tensorboard.
+OTHERS = {"--check", "--data-binary", "--eval", "--logdir"}
 
 
 def of(pages, pattern):
@@ -58,12 +59,25 @@ def two_images(tmp_path_factory):
     return write_fruit(tmp_path_factory.mktemp("data") / "fruit", num_train=2, num_test=2, size=32)
 
 
+def write_video(path):
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", 25, width=32, height=32)
+        for level in (0, 99):
+            image = np.full((32, 32, 3), level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+        container.mux(stream.encode())
+
+
 @pytest.fixture
 def place(tmp_path, monkeypatch, two_images):
     """A folder with all the files that examples speak of, which are few and small."""
     for name in ("data/fruit", "data/apple2orange", "my/pictures"):
         shutil.copytree(two_images, tmp_path / name)
     Image.new("RGB", (40, 30), "green").save(tmp_path / "apple.jpg")
+    with contextlib.suppress(ImportError):  # Pages on videos need PyAV, and skip without it.
+        write_video(tmp_path / "walk.mp4")
     build_unet_generator((32, 32, 3), gf=2).save(tmp_path / "g_AB.keras")
     monkeypatch.chdir(tmp_path)
     # What is traced elsewhere is only run here, which is quicker for a step or two.
@@ -76,6 +90,8 @@ def place(tmp_path, monkeypatch, two_images):
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly")
 @by_name(of(PAGES, BLOCK))
 def test_code_runs(page, place, monkeypatch, capsys):
+    if page.name == "video.md":
+        pytest.importorskip("av", reason="videos need PyAV")
     # Pickling and registering look a class up in its module.
     module = types.ModuleType(f"page_{page.stem}")
     monkeypatch.setitem(importlib.sys.modules, module.__name__, module)
@@ -121,9 +137,10 @@ def test_commands_are_understood(page, monkeypatch):
 def known_flags():
     """All flags that the command line shows, and those of benchmarks and fuzzers."""
     found = set(OTHERS)
-    for verb in cli.VERBS:
+    actions = [["data", "list"], ["data", "fetch"], ["study", "make"], ["study", "score"]]
+    for words in [[verb] for verb in cli.VERBS] + actions:
         with contextlib.redirect_stdout(io.StringIO()) as page, pytest.raises(SystemExit):
-            cli.main([verb, "--help"])
+            cli.main([*words, "--help"])
         found |= set(FLAG.findall(page.getvalue()))
     for path in [*ROOT.glob("benchmarks/*.py"), *ROOT.glob("fuzz/*.py")]:
         found |= set(re.findall(r"add_argument\(\s*\"(--[\w-]+)\"", path.read_text("utf-8")))
@@ -179,7 +196,7 @@ def test_the_table_of_flags_has_every_setting(hooks):
 def test_the_table_of_recipes_has_their_values(hooks):
     page = hooks.on_page_markdown("<!-- recipes -->")
     assert "| `--lambda-id` | 9 | 5 | 0 | – |" in page
-    assert "| `--residual-output` | off | off | on | off |" in page
+    assert "| `--blended-output` | off | off | on | off |" in page
     assert "--seed" not in page
 
 

@@ -15,12 +15,16 @@ ORDER = (
     ("losses", "optimizers", "layers"),
     ("networks", "data", "network_drawing"),
     ("inference",),
+    ("export",),
+    ("serving",),
     ("plotting",),
     ("metrics",),
+    ("convert",),
     ("training",),
     ("models",),
     ("runs",),
     ("reports",),
+    ("study",),
     ("cli",),
 )
 LEVELS = {name: level for level, names in enumerate(ORDER) for name in names}

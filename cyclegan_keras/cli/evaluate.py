@@ -3,6 +3,7 @@
 import argparse
 import json
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 from cyclegan_keras._files import check_can_be_folder
@@ -81,10 +82,10 @@ def run(arguments: argparse.Namespace) -> int:
     """
     run_dir = pathlib.Path(arguments.run_dir)
     output = run_dir if arguments.output is None else pathlib.Path(arguments.output)
-    config = _settings(run_dir)
+    config = settings_of(run_dir)
     if arguments.skip_bad_images:
         config = config.replace(skip_bad_images=True)
-    files = _generator_files(run_dir, config, arguments.best)
+    files = generator_files(run_dir, config.ways, arguments.best)
     _check_output(output, run_dir)
     _kept(run_dir)  # Reports damage at once; it is read again at the end.
     labels = None if arguments.labels is None else _read_labels(arguments.labels)
@@ -134,7 +135,19 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(run_dir: pathlib.Path) -> TrainConfig:
+def settings_of(run_dir: pathlib.Path) -> TrainConfig:
+    """Reads the settings of a run.
+
+    Args:
+        run_dir: Its folder.
+
+    Returns:
+        The settings, with the folder as `run_dir`.
+
+    Raises:
+        FileNotFoundError: If there is no run.
+        ValueError: If its settings file is damaged.
+    """
     if not (run_dir / run_folder.CONFIG).is_file():
         raise FileNotFoundError(
             f"There is no run in {str(run_dir)!r}: it has no {run_folder.CONFIG}. Give a folder "
@@ -143,11 +156,23 @@ def _settings(run_dir: pathlib.Path) -> TrainConfig:
     return run_folder.settings_in(run_dir)
 
 
-def _generator_files(
-    run_dir: pathlib.Path, config: TrainConfig, best: bool
+def generator_files(
+    run_dir: pathlib.Path, ways: Iterable[str], best: bool
 ) -> dict[str, pathlib.Path]:
-    """Finds the files of all generators of a run."""
-    names = [f"g_{way}" for way in config.ways]
+    """Finds the files of generators of a run.
+
+    Args:
+        run_dir: The folder of the run.
+        ways: Which generators: "AB", "BA" or both.
+        best: Whether to take the best ones, instead of the last ones.
+
+    Returns:
+        The files by the names of the generators.
+
+    Raises:
+        FileNotFoundError: If one is missing.
+    """
+    names = [f"g_{way}" for way in ways]
     files = {name: run_dir / f"{name}{'.best' if best else ''}.keras" for name in names}
     for path in files.values():
         if not path.is_file():
@@ -214,19 +239,8 @@ def load_generator(path: pathlib.Path, img_shape: tuple[int, int, int]) -> Any:
 def _data(
     config: TrainConfig, data_dir: str | None, labels: dict[str, palettes.Palette] | None
 ) -> Any:
-    """Finds the data set of a run, which may have moved since the training."""
+    loader = find_data(config, data_dir)
     targets = {way[1] for way in config.ways}
-    if data_dir is not None:
-        config = config.replace(data_dir=data_dir)
-    loader = run_data.make_loader(config)
-    is_drawn = config.data_dir is None and config.dataset in ("fruit", "fruit_pairs")
-    if is_drawn and not loader.directory.exists():
-        print(f"Drawing the data set {config.dataset} into {loader.directory} …", flush=True)
-    elif not loader.directory.is_dir():
-        raise FileNotFoundError(
-            f"The run's data set is not in {str(loader.directory)!r}. Change to the folder in "
-            "which the training was started, or give the data set's folder with --data-dir."
-        )
     if odd := set(labels or {}) - targets:
         raise ValueError(
             f"--labels has colors of {' and '.join(sorted(odd))}, but the run translates to "
@@ -237,6 +251,33 @@ def _data(
             "--labels needs the ground truth, which is not known: the test images of "
             f"{str(loader.directory)!r} are not pairs. Leave it out, or add "
             '"test_pairs": true to its dataset.json if they are.'
+        )
+    return loader
+
+
+def find_data(config: TrainConfig, data_dir: str | None) -> Any:
+    """Finds the data set of a run, which may have moved since the training.
+
+    Args:
+        config: The run's settings.
+        data_dir: Another folder, if it has moved.
+
+    Returns:
+        The `DataLoader`.
+
+    Raises:
+        FileNotFoundError: If the folder does not exist.
+    """
+    if data_dir is not None:
+        config = config.replace(data_dir=data_dir)
+    loader = run_data.make_loader(config)
+    is_drawn = config.data_dir is None and config.dataset in ("fruit", "fruit_pairs")
+    if is_drawn and not loader.directory.exists():
+        print(f"Drawing the data set {config.dataset} into {loader.directory} …", flush=True)
+    elif not loader.directory.is_dir():
+        raise FileNotFoundError(
+            f"The run's data set is not in {str(loader.directory)!r}. Change to the folder in "
+            "which the training was started, or give the data set's folder with --data-dir."
         )
     return loader
 

@@ -14,7 +14,18 @@ import cyclegan_keras
 from cyclegan_keras._backend import SetupError
 from cyclegan_keras.cli import log
 
-VERBS = ("train", "ablate", "evaluate", "compare", "translate", "data")
+VERBS = (
+    "train",
+    "ablate",
+    "evaluate",
+    "compare",
+    "translate",
+    "export",
+    "serve",
+    "convert",
+    "study",
+    "data",
+)
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | None = None) -> int:

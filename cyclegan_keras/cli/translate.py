@@ -1,7 +1,9 @@
-"""Translate images with a saved generator, keeping their size, bit depth and format."""
+"""Translate images and videos with a saved generator, keeping their size, depth and format."""
 
 import argparse
 import contextlib
+import dataclasses
+import functools
 import pathlib
 import sys
 
@@ -11,7 +13,7 @@ from cyclegan_keras.cli.generator_file import WAYS, generator_file
 from cyclegan_keras.config import scale, value_range
 from cyclegan_keras.config.train_config import TrainConfig
 
-HELP = "translate images with a saved generator"
+HELP = "translate images and videos with a saved generator"
 
 # As in `inference.files`, which cannot be imported without loading TensorFlow.
 BATCH_SIZE = 16
@@ -34,13 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "paths",
         nargs="+",
         metavar="PATH",
-        help="first the generator: a .keras file or the folder of a run; then images, folders of "
-        "images with their subfolders, and patterns such as 'photos/**/*.jpg'",
+        help="first the generator: a .keras file or the folder of a run; then images, videos, "
+        "folders of them with their subfolders, and patterns such as 'photos/**/*.jpg'",
     )
     parser.add_argument(
         "--model",
         metavar="FILE",
-        help="the generator; then all of PATH are images",
+        help="the generator; then all of PATH are images or videos",
     )
     parser.add_argument(
         "--way",
@@ -52,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="DIR",
         help="folder for the translations, created if it does not exist, where each gets the name "
-        "of its source; or a file for one image, such as out.png",
+        "of its source; or a file for one image or video, such as out.png",
     )
     parser.add_argument(
         "--format",
@@ -160,7 +162,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     model = generator_file(model, arguments.way)
     with without_startup_notes():
-        from cyclegan_keras.inference import files, planning, translate
+        from cyclegan_keras.inference import files, planning, translate, video
 
     manner = translate.Manner(
         detail=arguments.detail,
@@ -169,19 +171,21 @@ def run(arguments: argparse.Namespace) -> int:
         keep_colors=arguments.keep_colors,
         side_by_side=arguments.side_by_side,
     )
-    jobs = translate.plan(
-        paths,
-        arguments.output,
-        arguments.overwrite,
-        skip_existing=arguments.skip_existing,
-        file_format=arguments.format,
-        check=not arguments.continue_on_error,
-    )
+    asked = {
+        "output": arguments.output,
+        "overwrite": arguments.overwrite,
+        "skip_existing": arguments.skip_existing,
+        "check": not arguments.continue_on_error,
+    }
+    videos, pictures = video.plan_videos(paths, **asked)
+    if videos and arguments.side_by_side:
+        raise ValueError("--side-by-side is for images. Received: a video")
+    jobs = translate.plan(pictures, file_format=arguments.format, **asked) if pictures else []
     ranges = files.Ranges(*_ranges(arguments, model))
     generator = translate.load_generator(model)
     if of_scale := _warning_of_scale(model):
         print(f"Warning: {of_scale}", file=sys.stderr, flush=True)
-    if left_out := planning.left_out(paths, arguments.output):
+    if left_out := planning.left_out(paths, arguments.output, video.SUFFIXES):
         print(f"Not translated: {'; '.join(left_out)}.", flush=True)
     outcome = translate.translate_files(
         generator,
@@ -192,15 +196,29 @@ def run(arguments: argparse.Namespace) -> int:
         strip_metadata=arguments.strip_metadata,
         manner=manner,
     )
-    print(f"Translated {counted(outcome.num_written, 'image')} into {arguments.output}")
+    if pictures:
+        print(f"Translated {counted(outcome.num_written, 'image')} into {arguments.output}")
     if outcome.left_out:
         parts = (counted(count, what) for what, count in sorted(outcome.left_out.items()))
-        print(f"Ignored: {', '.join(parts)}.")
-    if not outcome.failed:
+        print(f"Ignored: {', '.join(parts)}.", flush=True)
+    failed = {**outcome.failed}
+    if videos:
+        translated = video.translate_videos(
+            functools.partial(translate.translate_image, generator, **dataclasses.asdict(manner)),
+            videos,
+            overwrite=arguments.overwrite,
+            continue_on_error=arguments.continue_on_error,
+        )
+        failed |= translated.failed
+        print(f"Translated {counted(len(translated.written), 'video')} into {arguments.output}")
+        for path, one in translated.written.items():
+            print(f"  {path}: {video.in_words(one)}")
+    if not failed:
         return 0
     sys.stdout.flush()
-    print(f"{counted(len(outcome.failed), 'image')} could not be translated:", file=sys.stderr)
-    for path, reason in outcome.failed.items():
+    what = "file" if failed.keys() - outcome.failed.keys() else "image"
+    print(f"{counted(len(failed), what)} could not be translated:", file=sys.stderr)
+    for path, reason in failed.items():
         print(f"  {path}: {' '.join(reason.split())}", file=sys.stderr)
     return SOME_FAILED
 

@@ -57,6 +57,7 @@ def setting(
     may_change: bool = False,
     data: str | None = None,
     needs: Needs | None = None,
+    excludes: str | None = None,
     off: tuple[Any, ...] = (None, 0),
     words: str | None = None,
     parse: Callable[[Any], Any] | None = None,
@@ -84,6 +85,8 @@ def setting(
         may_change: Whether a run may be resumed with another value.
         data: The kind of data that a model must want for it, "unpaired" or "paired".
         needs: What else must be so for it to have an effect.
+        excludes: The name of another setting of the same dataclass, which takes its default where
+            this one is given and true.
         off: Values that are true without that; 0, for one, turns off what is not there anyway.
         words: If its flag takes several words, how `--help` shows them.
         parse: Checks a value and returns it in its one form, where types do not say it all.

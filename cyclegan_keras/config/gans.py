@@ -151,6 +151,9 @@ class StepConfig(Part):
         discriminator_update: "separate" (one update on real images, then one on translations) or
             "joint" (one on the mean of both losses).
         ema: Decay of the moving average of the generators' weights, in [0, 1); 0 takes no average.
+        exact_convolutions: Whether all convolutions of a step are computed as they are written,
+            rather than in the form that is the fastest; see `layers.forms`. That changes rounding.
+        jit: Whether XLA compiles the step.
     """
 
     discriminator_update: Literal["separate", "joint"] = setting(
@@ -167,6 +170,13 @@ class StepConfig(Part):
         least=0,
         below=1,
     )
+    exact_convolutions: bool = setting(
+        "training",
+        False,
+        "computes convolutions just as they are written, rather than by what gives the same but "
+        "for rounding and is faster",
+    )
+    jit: bool = setting("training", False, "compiles the step with XLA")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

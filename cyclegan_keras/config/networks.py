@@ -22,6 +22,11 @@ class GeneratorConfig(NetworkConfig):
         residual: Whether the output is a change of the input, which has values of its own where
             black and white are; see `layers.residual_output`.
         exact_residual: Whether black and white pass through such an output unchanged.
+        blend: Whether the output is a blend of the input and a new image; see
+            `layers.blended_output`.
+
+    Raises:
+        ValueError: If both `residual` and `blend` are wanted.
     """
 
     gf: int = setting("networks", 64, "filters of the generators' first layer", least=1)
@@ -31,6 +36,7 @@ class GeneratorConfig(NetworkConfig):
         "residual output: generators predict a change of their input instead of a new image",
         name="residual_output",
         was=["residual"],
+        excludes="blended_output",
     )
     exact_residual: bool = setting(
         "networks",
@@ -40,6 +46,22 @@ class GeneratorConfig(NetworkConfig):
         needs=Needs("residual_output"),
         off=(None, True),
     )
+    blend: bool = setting(
+        "networks",
+        False,
+        "blended output: generators predict a new image, and a mask by which it is blended with "
+        "their input",
+        name="blended_output",
+        excludes="residual_output",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.residual and self.blend:
+            raise ValueError(
+                "A generator's output is either residual or blended. Give one of "
+                "`residual_output` and `blended_output`. Received: both"
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -104,7 +104,7 @@ def put(part: P, values: Mapping[str, Any]) -> P:
     Raises:
         ValueError: If a value is wrong.
     """
-    changes = {}
+    changes: dict[str, Any] = {}
     own = {setting.field.name: setting for setting in own_settings(type(part))}
     for field in dataclasses.fields(part):
         value, setting = getattr(part, field.name), own.get(field.name)
@@ -115,6 +115,10 @@ def put(part: P, values: Mapping[str, Any]) -> P:
         elif setting is not None and setting.name in values:
             of = part.kind if isinstance(part, NetworkConfig) else ""
             changes[field.name] = setting.checked(values[setting.name], of)
+    excluded = {own[n].about["excludes"] for n, value in changes.items() if n in own and value}
+    for name, setting in own.items():
+        if setting.name in excluded - values.keys():
+            changes[name] = setting.field.default  # The one takes the other's place.
     return dataclasses.replace(part, **changes)
 
 

@@ -59,6 +59,7 @@ class RunConfig(Part):
         "how long the run may take, instead of --epochs: the number of steps is decided once their "
         "rate is measured, and stays if the run is resumed",
         above=0,
+        may_change=True,
     )
     steps: int | None = setting(
         "training",

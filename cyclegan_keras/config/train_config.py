@@ -99,8 +99,13 @@ class TrainConfig:
             kept.pop("data_dir", None)  # The one takes the other's place.
         elif given.get("data_dir") is not None and "dataset" not in given:
             kept.pop("dataset", None)
-        values = {**kept, **given, "recipe": recipe}
+        if given.keys() & {"epochs", "minutes"}:  # Each decides what the others decided.
+            kept = {n: v for n, v in kept.items() if n not in ("epochs", "minutes", "steps")}
         known = known_settings()
+        for name in given.keys() & known.keys():
+            if given[name]:
+                kept.pop(known[name].about["excludes"], None)
+        values = {**kept, **given, "recipe": recipe}
         if unknown := sorted(values.keys() - known.keys()):
             raise TypeError(f"TrainConfig has no such setting. Received: {', '.join(unknown)}")
         of_kinds = parts.put(

@@ -34,8 +34,8 @@ UNSPECIFIED = 2
 SPACES = {b"GRAY": ("gray", 1), b"RGB ": ("rgb", 3), b"CMYK": ("cmyk", 4)}
 
 
-# Of Little CMS: 16-bit colors are computed and not looked up. Its table of 33 steps is wrong by up
-# to 15 of 255 levels in dark, saturated colors, and a fifth as slow.
+# Of Little CMS: 16-bit colors are computed. Its table of 33 steps is five times as fast, and wrong
+# by up to 15 of 255 levels in dark, saturated colors.
 NO_TABLES = 0x0100
 
 WRONG = "its color profile is damaged or of another kind of picture"

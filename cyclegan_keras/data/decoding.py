@@ -249,11 +249,10 @@ def _picture_of_png(
     file: IO[bytes], image: Image.Image, wanted: Wanted, left_out: LeftOut
 ) -> Picture:
     """Reads 16-bit color, of which Pillow keeps 8 bits."""
-    file.seek(0)
-    pixels = imagecodecs.png_decode(file.read())
     image.load()  # What comes after the pixels, the orientation for one.
-    exif = image.getexif()
-    parts = _parted(_turned(pixels, exif.get(ORIENTATION, 1)))
+    orientation = image.getexif().get(ORIENTATION, 1)
+    file.seek(0)
+    parts = _parted(_turned(imagecodecs.png_decode(file.read()), orientation))
     beside = metadata.of_image(image, left_out) if wanted.whole else Metadata()
     picture = _finished(parts, Found(16, "PNG", image.info, beside), wanted, left_out)
     _count_frames(image, left_out)

@@ -74,7 +74,8 @@ def read_image(
     """
     counts = LeftOut()
     with opened(path) as file:
-        wanted = decoding.Wanted(at_least, exact=value_range is not None)
+        # In its profile: strip by strip, turning colors takes less memory.
+        wanted = decoding.Wanted(at_least, exact=value_range is not None, in_profile=True)
         decoded = decoding.decode(file, wanted, counts)
         if left_out is not None:
             left_out.update(counts)

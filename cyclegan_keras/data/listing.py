@@ -5,6 +5,7 @@ import dataclasses
 import os
 import pathlib
 import stat
+from collections.abc import Collection
 
 from cyclegan_keras._files import PathLike
 from cyclegan_keras._text import counted
@@ -42,16 +43,29 @@ class Listing:
     paths: list[pathlib.Path]
     left_out: dict[str, tuple[int, pathlib.Path]]
 
-    def in_words(self) -> list[str]:
-        """Says what else there is, one phrase for each kind."""
+    def in_words(self, without: Collection[str] = ()) -> list[str]:
+        """Says what else there is, one phrase for each kind.
+
+        Args:
+            without: Suffixes of files of which nothing is said.
+
+        Returns:
+            The phrases.
+        """
         return [
             (counted(count, what) + BEHIND[what] if what in BEHIND else f"{count:,} {what}")
             + f", such as {path.name!r}"
             for what, (count, path) in self.left_out.items()
+            if path.suffix.lower() not in without
         ]
 
 
-def listed(directory: PathLike, recursive: bool = True, without: PathLike | None = None) -> Listing:
+def listed(
+    directory: PathLike,
+    recursive: bool = True,
+    without: PathLike | None = None,
+    suffixes: Collection[str] = SUFFIXES,
+) -> Listing:
     """Lists the pictures in a folder and in those in it.
 
     Hidden files and what systems leave behind are passed over; so are files about pictures, such
@@ -62,6 +76,7 @@ def listed(directory: PathLike, recursive: bool = True, without: PathLike | None
         directory: The folder.
         recursive: Whether folders in it are looked into.
         without: A folder in it that is passed over.
+        suffixes: Of other files, in lower case, if it is those that are wanted.
 
     Returns:
         What is in it. The order depends on names only: files in the folder itself are sorted by
@@ -86,11 +101,15 @@ def listed(directory: PathLike, recursive: bool = True, without: PathLike | None
                 continue
             if path.is_dir():
                 inner.append(path)
-            elif path.suffix.lower() in SUFFIXES:
+            elif path.suffix.lower() in suffixes:
                 paths.append(path)
             elif what := _what(path):
                 others[what].append(path)
-            elif path.suffix.lower() not in ABOUT and _begins_like_a_picture(path):
+            elif (
+                suffixes is SUFFIXES
+                and path.suffix.lower() not in ABOUT
+                and _begins_like_a_picture(path)
+            ):
                 paths.append(path)
             elif path.suffix.lower() not in ABOUT:
                 others[OTHER_FILE].append(path)

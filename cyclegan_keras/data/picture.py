@@ -13,6 +13,9 @@ from cyclegan_keras.data.metadata import BLOCKS, Metadata
 # A type of numbers that reaches less of a value range is that of other data.
 LEAST_SHARE = 0.25
 
+# Pixels that are made shares at a time.
+AT_ONCE = 2**20
+
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
@@ -155,11 +158,12 @@ class Picture:
             ValueError: As `own_range` says; or if most of `value_range` lies beyond what the type
                 of its numbers can hold.
         """
-        if self.in_profile and self._has_colors:
-            return self.to_srgb().shares(value_range)
         if value_range is not None:
             self._check_reaches(value_range)
-        shares = (value_range or self.own_range).shares(self.pixels)
+        return self._shares(value_range or self.own_range)
+
+    def _shares(self, value_range: ValueRange) -> np.ndarray:
+        shares = value_range.shares(self.to_srgb().pixels)
         if self.alpha is None:
             return shares
         seen = self.alpha[..., None].astype(np.float32) / np.float32(self.opaque)
@@ -189,13 +193,15 @@ class Picture:
         Raises:
             ValueError: As `own_range` says.
         """
-        levels = self._levels(value_range)
+        if value_range is not None:
+            self._check_reaches(value_range)
+        known = value_range or self.own_range
+        levels = np.empty(self.pixels.shape, np.uint8)
+        # In strips, because shares take up to 16 times the memory of levels.
+        num_rows = max(1, AT_ONCE // self.size[1])
+        for top in range(0, self.size[0], num_rows):
+            rows = slice(top, top + num_rows)
+            alpha = None if self.alpha is None else self.alpha[rows]
+            strip = dataclasses.replace(self, pixels=self.pixels[rows], alpha=alpha)
+            levels[rows] = np.rint(strip._shares(known) * 255)
         return Image.fromarray(np.repeat(levels, 3, axis=2) if self.is_gray else levels)
-
-    def _levels(self, value_range: ValueRange | None) -> np.ndarray:
-        is_full = self.pixels.dtype == np.uint16 and self._largest == 65535
-        if is_full and self.alpha is None and value_range is None:
-            # Rounded as by `shares`, with a fraction of the memory.
-            pixels = self.to_srgb().pixels.astype(np.uint32)
-            return ((pixels * 255 + 32895) >> 16).astype(np.uint8)
-        return np.rint(self.shares(value_range) * 255).astype(np.uint8)

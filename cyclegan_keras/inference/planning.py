@@ -6,7 +6,7 @@ import itertools
 import os
 import pathlib
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from PIL import Image, UnidentifiedImageError
 
@@ -67,7 +67,7 @@ def plan(
         )
     folder = pathlib.Path(output)
     sources: dict[pathlib.Path, pathlib.Path] = {}
-    for path, root in _expanded(paths, folder):
+    for path, root in expanded(paths, folder):
         if check and not path.exists():
             # Also for a broken link; without the check, reading it tells where it leads.
             raise FileNotFoundError(f"No image or folder {str(path)!r}.")
@@ -80,7 +80,7 @@ def plan(
         jobs = [(_only(sources, output, file_format), folder)]
     else:
         jobs = [(source, folder / name) for source, name in _named(sources, file_format).items()]
-    _check_targets(jobs, overwrite or skip_existing)
+    check_targets(jobs, overwrite or skip_existing)
     if skip_existing:
         jobs = [job for job in jobs if not job[1].exists()]
     _check_output(folder.parent if _is_file(output) else folder)
@@ -90,28 +90,46 @@ def plan(
     return jobs
 
 
-def left_out(paths: Iterable[images.PathLike], output: images.PathLike) -> list[str]:
+def left_out(
+    paths: Iterable[images.PathLike],
+    output: images.PathLike,
+    without: Collection[str] = (),
+) -> list[str]:
     """Lists the files in folders of images that are not translated.
 
     Args:
         paths: As for `plan`.
         output: As for `plan`.
+        without: Suffixes of files that are translated in another way.
 
     Returns:
         For each kind of file, the number and the folder, in words.
     """
     return [
         f"{phrase} in {str(path)!r}"
-        for path, _ in dict.fromkeys(_expanded(paths, pathlib.Path(output)))
+        for path, _ in dict.fromkeys(expanded(paths, pathlib.Path(output)))
         if path.is_dir()
-        for phrase in listing.listed(path, without=output).in_words()
+        for phrase in listing.listed(path, without=output).in_words(without)
     ]
 
 
-def _expanded(
+def expanded(
     paths: Iterable[images.PathLike], output: pathlib.Path
 ) -> Iterator[tuple[pathlib.Path, pathlib.Path | None]]:
-    """Yields what is named, and for what matches a pattern the folder that its name begins at."""
+    """Finds the files and folders that paths and patterns name.
+
+    Args:
+        paths: Files, folders and patterns such as "photos/**/*.jpg". What has such a name itself is
+            no pattern.
+        output: The folder for the translations, which no pattern matches.
+
+    Yields:
+        Each of them; and for what matches a pattern, the folder at which its name begins, else
+        `None`.
+
+    Raises:
+        FileNotFoundError: If nothing matches a pattern.
+    """
     for path in map(pathlib.Path, paths):
         if path.exists() or path.is_symlink() or not glob.has_magic(str(path)):
             yield path, None
@@ -189,7 +207,17 @@ def _named(
     }
 
 
-def _check_targets(jobs: list[Job], may_exist: bool) -> None:
+def check_targets(jobs: list[Job], may_exist: bool) -> None:
+    """Checks that no file would be replaced that must not be, and that each has its own name.
+
+    Args:
+        jobs: Sources and targets.
+        may_exist: Whether a target may exist already.
+
+    Raises:
+        FileExistsError: If a target exists.
+        ValueError: If two targets are the same, or one is a source.
+    """
     first: dict[pathlib.Path, pathlib.Path] = {}
     inputs = {listing.identity(source): source for source, _ in jobs if source.exists()}
     for source, target in jobs:

@@ -7,7 +7,13 @@ import keras
 import numpy as np
 
 from cyclegan_keras.inference.frozen import FrozenNormalization
-from cyclegan_keras.layers import LeanConv2D, ReflectionPadding2D, TransposedConv2D, UpsampleConv2D
+from cyclegan_keras.layers import (
+    BlendImages,
+    LeanConv2D,
+    ReflectionPadding2D,
+    TransposedConv2D,
+    UpsampleConv2D,
+)
 from cyclegan_keras.layers.residual_output import ChangeImage
 
 layers = keras.layers
@@ -17,7 +23,7 @@ _POINTWISE = (
     layers.Activation, layers.Add, layers.Average, layers.Concatenate, layers.Dropout, layers.ELU,
     layers.LeakyReLU, layers.Maximum, layers.Minimum, layers.Multiply, layers.PReLU, layers.ReLU,
     layers.RMSNormalization, layers.Rescaling, layers.Subtract, ChangeImage,
-    layers.BatchNormalization, FrozenNormalization,
+    layers.BatchNormalization, BlendImages, FrozenNormalization,
 )  # fmt: skip
 _POINTWISE_OPERATIONS = frozenset(
     "Abs Absolute Add Arctanh Cast Clip Divide Exp Less LeakyRelu Maximum Minimum Multiply "
@@ -77,16 +83,18 @@ def reach_of(network: keras.Model) -> int | None:
                 continue
             for node in operation._inbound_nodes:
                 before = [places[id(tensor)] for tensor in node.input_tensors]
-                for tensor in node.output_tensors:
-                    places[id(tensor)] = _behind(operation, before)
+                place = _behind(operation, before, node.arguments.args)
+                places |= {id(tensor): place for tensor in node.output_tensors}
         last = places[id(network.outputs[0])]
     except (_NotLocalError, KeyError):
         return None
     return int(max(0, last.before, last.behind) + 0.999)
 
 
-def _behind(operation: Any, before: list[_Place]) -> _Place:
+def _behind(operation: Any, before: list[_Place], arguments: Any) -> _Place:
     first = before[0]
+    if type(operation).__name__ == "GetItem" and _takes_channels(arguments[1]):
+        return first
     if any(place.scale != first.scale for place in before):
         raise _NotLocalError
     is_known = type(operation) in _POINTWISE or (
@@ -102,6 +110,15 @@ def _behind(operation: Any, before: list[_Place]) -> _Place:
             max(place.behind for place in before),
         )
     return _of_layer(operation, first)
+
+
+def _takes_channels(key: Any) -> bool:
+    """Whether `tensor[key]` has all pixels, and perhaps not all channels."""
+    if not isinstance(key, tuple | list) or not key:
+        return False
+    whole, parts = (Ellipsis, slice(None)), list(key)
+    is_last = len(parts) == 4 or Ellipsis in parts
+    return is_last and all(part in whole for part in parts[:-1]) and isinstance(parts[-1], slice)
 
 
 def _of_layer(layer: Any, place: _Place) -> _Place:

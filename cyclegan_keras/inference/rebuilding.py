@@ -24,7 +24,7 @@ def operations_of(model: keras.Model) -> Iterator[Any]:
     Yields:
         Each of them.
     """
-    for op in _as_functional(model).operations:
+    for op in as_functional(model).operations:
         if is_rebuildable(op):
             yield from operations_of(op)
         else:
@@ -83,7 +83,7 @@ def with_size(model: keras.Model, size: tuple[int, int]) -> keras.Model:
 def _with_size(
     model: keras.Model, size: tuple[int, int], copies: dict[int, tuple[Any, Any]]
 ) -> keras.Model:
-    model = _as_functional(model)
+    model = as_functional(model)
 
     def form(op: Any) -> Call:
         if is_rebuildable(op):  # Its size is that of what it is called on.
@@ -101,7 +101,7 @@ def _with_size(
 def _rebuilt(
     model: keras.Model, form_of: Callable[[Any], Call | None], made: dict[int, Call]
 ) -> keras.Model:
-    model = _as_functional(model)
+    model = as_functional(model)
 
     def form(op: Any) -> Call:
         if id(op) not in made:  # A layer that is called twice stays one layer.
@@ -122,8 +122,15 @@ def _rebuilt(
     return copy
 
 
-def _as_functional(model: keras.Model) -> keras.Model:
-    """Makes a functional model of the same layers, without the losses that it is compiled with."""
+def as_functional(model: keras.Model) -> keras.Model:
+    """Makes a functional model of the same layers, without the losses that it is compiled with.
+
+    Args:
+        model: A functional or sequential model.
+
+    Returns:
+        Another model; layers and weights are shared.
+    """
     if type(model).__name__ == "Sequential":
         return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     return keras.Model(model.input, model.output, name=model.name)

@@ -14,6 +14,7 @@ from keras import layers, ops
 from cyclegan_keras.inference import stock_contrib
 from cyclegan_keras.inference.rebuilding import Call, is_rebuildable, operations_of, rebuilt
 from cyclegan_keras.layers import (
+    BlendImages,
     ContribNormalization,
     InstanceNormalization,
     LeanConv2D,
@@ -108,7 +109,12 @@ def _change_image(op: Any) -> Call:
     return op.change  # Made of operations of Keras.
 
 
+def _blend_images(op: Any) -> Call:
+    return op.blend  # Likewise.
+
+
 _STOCK: dict[type, Callable[[Any], Call]] = {
+    BlendImages: _blend_images,
     ChangeImage: _change_image,
     ContribNormalization: stock_contrib.to_stock,
     InstanceNormalization: _group_norm,
@@ -139,7 +145,8 @@ def _fast_form(op: Any) -> Call | None:
             return UpsampleConv2D.from_config(
                 {**{name: config[name] for name in names}, "kernel_size": op.kernel_size[0]}
             )
-        is_lean = op.padding == "same" and op.data_format == "channels_last"
+        is_3x3 = (*op.kernel_size, *op.strides) == (3, 3, 1, 1)
+        is_lean = (op.padding == "same" or is_3x3) and op.data_format == "channels_last"
         return LeanConv2D.from_config(op.get_config()) if is_lean else None
     return None
 

@@ -1,13 +1,16 @@
 """Layers that Keras does not have, or not in this form."""
 
+from cyclegan_keras.layers.blended_output import BlendImages
 from cyclegan_keras.layers.contrib_norm import ContribNormalization
 from cyclegan_keras.layers.convolution import LeanConv2D, TransposedConv2D
 from cyclegan_keras.layers.instance_norm import InstanceNormalization
 from cyclegan_keras.layers.padding import ReflectionPadding2D
+from cyclegan_keras.layers.preparing import kernels_prepared_once
 from cyclegan_keras.layers.residual_output import ChangeImage
-from cyclegan_keras.layers.upsampling import UpsampleConv2D, kernels_regrouped_once
+from cyclegan_keras.layers.upsampling import UpsampleConv2D
 
 __all__ = [
+    "BlendImages",
     "ChangeImage",
     "ContribNormalization",
     "InstanceNormalization",
@@ -15,5 +18,5 @@ __all__ = [
     "ReflectionPadding2D",
     "TransposedConv2D",
     "UpsampleConv2D",
-    "kernels_regrouped_once",
+    "kernels_prepared_once",
 ]

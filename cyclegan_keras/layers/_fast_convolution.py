@@ -1,9 +1,9 @@
 """Convolutions computed by other means than they are written down: the same numbers, sooner.
 
-Two facts are behind this. A convolution library arranges the kernel anew at every call, so where
-few pixels meet many weights, a plain matrix product is faster on a CPU. And doubling an image
-before a convolution makes it multiply each pixel with up to four weights that could have been added
-up beforehand.
+A convolution library arranges the kernel anew at every call, so where few pixels meet many weights,
+a plain matrix product is faster on a CPU. It multiplies vectors of filters, which are nearly empty
+where there are few. And doubling an image before a convolution makes it multiply each pixel with up
+to four weights that could have been added up beforehand.
 """
 
 import functools
@@ -13,41 +13,19 @@ import numpy as np
 import tensorflow as tf
 
 
-def convolve(x: Any, kernel: Any, strides: int) -> Any:
-    """Convolves with "same" padding; gradients are matrix products where that pays.
+def convolve_by_patches(x: Any, kernel: Any, strides: int, *, of_images: bool) -> Any:
+    """Convolves with "same" padding, and takes gradients by matrix products.
 
     Args:
         x: `(batch, height, width, channels)`.
-        kernel: `(size, size, channels, filters)`.
+        kernel: `(size, size, channels, filters)`, with a size that the stride divides.
         strides: In both directions.
+        of_images: Whether the gradient of `x` is a matrix product as well.
 
     Returns:
         `(batch, ceil(height / strides), ceil(width / strides), filters)`.
     """
-    kernel = tf.convert_to_tensor(kernel)  # of a variable, its value
-    if kernel.shape[0] % strides or _num_results(x, strides) > _FEW_RESULTS:
-        return tf.nn.conv2d(x, kernel, strides, "SAME")
-    return _convolve_by_patches(x, kernel, strides)
-
-
-# Up to here, on two CPU cores, a matrix product gives the kernel's gradient sooner, and up to there
-# that of the images as well.
-_FEW_RESULTS = 256
-_VERY_FEW_RESULTS = 64
-
-
-def _num_results(x: Any, strides: int) -> float:
-    """How many pixels come out, over the whole batch; infinitely many if that is not known."""
-    batch, height, width, _ = x.shape
-    if None in (batch, height, width):
-        return float("inf")
-    return batch * -(-height // strides) * -(-width // strides)
-
-
-def _convolve_by_patches(x: Any, kernel: Any, strides: int) -> Any:
-    """Convolves as ever, but takes the gradients by way of `_Patches`."""
     patches = _Patches(_shape(x), kernel.shape[0], strides)
-    use_for_images = strides > 1 and _num_results(x, strides) <= _VERY_FEW_RESULTS
 
     @tf.custom_gradient
     def function(x: Any, kernel: Any) -> Any:
@@ -55,7 +33,7 @@ def _convolve_by_patches(x: Any, kernel: Any, strides: int) -> Any:
             dy_rows = tf.reshape(dy, (-1, dy.shape[-1]))
             dkernel = tf.matmul(patches.of(x), dy_rows, transpose_a=True)
             dkernel = tf.reshape(dkernel, kernel.shape)
-            if not use_for_images:
+            if not of_images:
                 return tf.nn.conv2d_transpose(dy, kernel, tf.shape(x), strides, "SAME"), dkernel
             weights = tf.reshape(kernel, (-1, kernel.shape[-1]))
             return patches.added_up(tf.matmul(dy_rows, weights, transpose_b=True)), dkernel
@@ -63,6 +41,30 @@ def _convolve_by_patches(x: Any, kernel: Any, strides: int) -> Any:
         return tf.nn.conv2d(x, kernel, strides, "SAME"), gradient
 
     return function(x, kernel)
+
+
+def convolve_by_rows(x: Any, kernel: Any, padding: str) -> Any:
+    """Convolves with each row of the kernel, and adds up the results, each shifted by its row.
+
+    Rows become filters of their own, since a convolution library leaves its vectors nearly empty
+    where there are only one or a few.
+
+    Args:
+        x: `(batch, height, width, channels)`.
+        kernel: `(size, size, channels, filters)`.
+        padding: "same" or "valid".
+
+    Returns:
+        The convolved images.
+    """
+    size, _, channels, filters = kernel.shape
+    if padding == "same":
+        sides = [(size - 1) // 2, size // 2]
+        x = tf.pad(x, [(0, 0), sides, sides, (0, 0)])
+    rows = tf.reshape(tf.transpose(kernel, (1, 2, 0, 3)), (1, size, channels, size * filters))
+    results = tf.split(tf.nn.conv2d(x, rows, 1, "VALID"), size, axis=-1)
+    height = _shape(x)[1] - size + 1
+    return tf.add_n([result[:, row : row + height] for row, result in enumerate(results)])
 
 
 class _Patches:
@@ -129,22 +131,20 @@ class DoublingKernel(NamedTuple):
         adjoint: `(size + 1, size + 1, filters, channels)`: all these taps in the order in which
             they make up the adjoint, a convolution of stride 2. Gradients go through this one.
         phases: The four small kernels `(·, ·, channels, filters)` for even and odd rows and
-            columns, or nothing where there are so few filters that the adjoint serves better.
+            columns, or nothing to convolve by the adjoint.
     """
 
     adjoint: Any
     phases: tuple[Any, ...]
 
 
-# Fewer filters than this leave a convolution library's vectors half empty.
-_FEW_FILTERS = 8
-
-
-def regroup(kernel: Any) -> DoublingKernel:
+def regroup(kernel: Any, with_phases: bool) -> DoublingKernel:
     """Prepares a kernel for `double_and_convolve`.
 
     Args:
         kernel: `(size, size, channels, filters)`, meant for the doubled image, "same" padding.
+        with_phases: Whether to convolve with small kernels, or else by the adjoint, which serves
+            better for few filters.
 
     Returns:
         The same kernel, regrouped.
@@ -154,7 +154,7 @@ def regroup(kernel: Any) -> DoublingKernel:
     turned = tf.cast(_sums(size)[::-1], kernel.dtype)
     adjoint = tf.matmul(turned, by_filter)
     adjoint = tf.reshape(adjoint, (size + 1, size + 1, filters, channels))
-    if filters < _FEW_FILTERS:
+    if not with_phases:
         return DoublingKernel(adjoint, ())
     by_channel = tf.reshape(tf.stop_gradient(kernel), (size * size, -1))
     phases = []

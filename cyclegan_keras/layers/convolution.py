@@ -7,28 +7,75 @@ import tensorflow as tf
 from keras import ops
 
 from cyclegan_keras._registration import PACKAGE
-from cyclegan_keras.layers._fast_convolution import convolve
+from cyclegan_keras.layers._fast_convolution import convolve_by_patches, convolve_by_rows
+from cyclegan_keras.layers._winograd import convolve_by_tiles, transformed
+from cyclegan_keras.layers.forms import ALL_PATCHES, PLAIN, ROWS, WINOGRAD, form_of
+
+
+def convolve(x: Any, kernel: Any, strides: int, padding: str, prepared: Any = None) -> Any:
+    """Convolves in the form that is the fastest for these sizes.
+
+    Args:
+        x: `(batch, height, width, channels)`.
+        kernel: `(size, size, channels, filters)`.
+        strides: In both directions.
+        padding: "same" or "valid".
+        prepared: The kernel for Winograd's form, if that has been prepared.
+
+    Returns:
+        The convolved images.
+    """
+    form = form_of(x, kernel.shape, strides, padding)
+    kernel = tf.convert_to_tensor(kernel)  # Of a variable, its value.
+    if form == WINOGRAD:
+        return convolve_by_tiles(x, transformed(kernel) if prepared is None else prepared, padding)
+    if form == ROWS:
+        return convolve_by_rows(x, kernel, padding)
+    if form == PLAIN:
+        return tf.nn.conv2d(x, kernel, strides, padding.upper())
+    return convolve_by_patches(x, kernel, strides, of_images=form == ALL_PATCHES)
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class LeanConv2D(keras.layers.Conv2D):
-    """Keras's `Conv2D`, with a faster gradient of the kernel where few pixels meet many weights.
+    """Keras's `Conv2D`, computed in the form that is the fastest for its sizes; see `forms`.
 
-    Outputs and gradients are those of `keras.layers.Conv2D`, but for the gradients' rounding.
+    Outputs and gradients are those of `keras.layers.Conv2D`, but for rounding.
 
     Args:
         *args: Of `keras.layers.Conv2D`.
         **kwargs: Of `keras.layers.Conv2D`.
     """
 
+    _prepared: Any = None
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates the weights."""
+        super().build(input_shape)
+        self._built_for = keras.KerasTensor(input_shape, self.compute_dtype)
+
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Returns the convolution, without bias and activation."""
-        settings = (self.padding, self.data_format, self.dilation_rate, self.groups)
-        is_plain = settings == ("same", "channels_last", (1, 1), 1)
-        is_square = len({*self.kernel_size}) == len({*self.strides}) == 1
-        if not (is_plain and is_square):
+        if not self._is_plain_enough():
             return super().convolution_op(inputs, kernel)
-        return convolve(inputs, kernel, self.strides[0])
+        return convolve(inputs, kernel, self.strides[0], self.padding, self._prepared)
+
+    def _is_plain_enough(self) -> bool:
+        settings = (self.data_format, self.dilation_rate, self.groups)
+        is_square = len({*self.kernel_size}) == len({*self.strides}) == 1
+        return is_square and settings == ("channels_last", (1, 1), 1)
+
+    def prepare(self) -> None:
+        """Prepares the kernel for several calls; see `kernels_prepared_once`."""
+        if not self._is_plain_enough():
+            return
+        shape, strides = self.kernel.shape, self.strides[0]
+        if form_of(self._built_for, shape, strides, self.padding) == WINOGRAD:
+            self._prepared = transformed(ops.convert_to_tensor(self.kernel))
+
+    def forget(self) -> None:
+        """Undoes `prepare`."""
+        self._prepared = None
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

@@ -1,19 +1,18 @@
 """Doubling by repeated pixels and a convolution."""
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 from keras import ops
 
 from cyclegan_keras._registration import PACKAGE
+from cyclegan_keras.layers import forms
 from cyclegan_keras.layers._fast_convolution import (
     DoublingKernel,
-    convolve,
     double_and_convolve,
     regroup,
 )
+from cyclegan_keras.layers.convolution import convolve
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -21,9 +20,9 @@ class UpsampleConv2D(keras.layers.Layer):
     """Doubles height and width by repeating pixels, then convolves.
 
     The same function as `UpSampling2D(2)` followed by `Conv2D(filters, kernel_size,
-    padding="same")`, with the same weights: `kernel` and `bias`. Where images are large enough, it
-    is computed without the doubled image, with 25 instead of 64 multiplications for a 4×4 kernel;
-    that changes no more than the rounding, and files do not know of it.
+    padding="same")`, with the same weights: `kernel` and `bias`. Where images are large enough (see
+    `forms`), it is computed without the doubled image, with 25 instead of 64 multiplications for a
+    4×4 kernel; that changes no more than the rounding, and files do not know of it.
 
     Args:
         filters: Number of output channels.
@@ -44,9 +43,6 @@ class UpsampleConv2D(keras.layers.Layer):
         transposed convolution.
     """
 
-    # From here on, on two CPU cores, the work that is saved outweighs regrouping the kernel.
-    MANY_PIXELS = 64
-
     def __init__(
         self,
         filters: int,
@@ -60,7 +56,7 @@ class UpsampleConv2D(keras.layers.Layer):
         self.kernel_size = kernel_size
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self._regrouped: DoublingKernel | None = None
+        self._prepared: DoublingKernel | None = None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates `kernel` and `bias`, shaped as those of `keras.layers.Conv2D`."""
@@ -76,21 +72,34 @@ class UpsampleConv2D(keras.layers.Layer):
             name="kernel",
         )
         self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
+        self._built_for = keras.KerasTensor(input_shape, self.compute_dtype)
 
     def call(self, inputs: Any) -> Any:
         """Returns the doubled and convolved images."""
-        # Never by the batch: it is known or not as the tracing will have it, and a loaded model
-        # must give the same bits as the one that was saved.
-        _, height, width, _ = inputs.shape
-        if (height or 1) * (width or 1) < self.MANY_PIXELS:
+        form = self._form(inputs)
+        if form == forms.PLAIN:
             doubled = ops.repeat(ops.repeat(inputs, 2, axis=1), 2, axis=2)
-            y = convolve(doubled, ops.convert_to_tensor(self.kernel), 1)
+            y = convolve(doubled, ops.cast(self.kernel, self.compute_dtype), 1, "same")
         else:
-            y = double_and_convolve(inputs, self._regrouped or self._regroup())
+            y = double_and_convolve(inputs, self._prepared or self._regrouped(form))
         return self.activation(y + self.bias)
 
-    def _regroup(self) -> DoublingKernel:
-        return regroup(ops.cast(self.kernel, self.compute_dtype))
+    def _form(self, inputs: Any) -> str:
+        return forms.form_of(inputs, self.kernel.shape, doubles=True)
+
+    def _regrouped(self, form: str) -> DoublingKernel:
+        kernel = ops.cast(self.kernel, self.compute_dtype)
+        return regroup(kernel, with_phases=form == forms.REGROUPED)
+
+    def prepare(self) -> None:
+        """Prepares the kernel for several calls; see `kernels_prepared_once`."""
+        form = self._form(self._built_for)
+        if form != forms.PLAIN:
+            self._prepared = self._regrouped(form)
+
+    def forget(self) -> None:
+        """Undoes `prepare`."""
+        self._prepared = None
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns the shape with height and width doubled and `filters` channels."""
@@ -106,28 +115,3 @@ class UpsampleConv2D(keras.layers.Layer):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
         return {**super().get_config(), **config}
-
-
-@contextlib.contextmanager
-def kernels_regrouped_once(*models: keras.Model) -> Iterator[None]:
-    """Lets each `UpsampleConv2D` regroup its kernel once, however often it is called inside.
-
-    Args:
-        *models: Models with such layers in them, or without. Their weights must not change inside.
-
-    Yields:
-        Nothing; call the models inside, in the same function or gradient tape.
-    """
-    upsampling = [
-        layer
-        for model in models
-        for layer in model._flatten_layers()
-        if isinstance(layer, UpsampleConv2D) and layer.built
-    ]
-    try:
-        for layer in upsampling:
-            layer._regrouped = layer._regroup()
-        yield
-    finally:
-        for layer in upsampling:
-            layer._regrouped = None

@@ -12,6 +12,7 @@ from PIL import Image
 from cyclegan_keras._seeds import checked_seed, derived_seed
 from cyclegan_keras.config.gans import GANConfig
 from cyclegan_keras.data.loader import DataLoader
+from cyclegan_keras.layers.forms import plain_convolutions
 from cyclegan_keras.layers.random_stream import RandomStream
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.models.checks import (
@@ -60,7 +61,6 @@ class GAN(SeveralNetworks):
 
     config: GANConfig
     shown_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    # Of the discriminators' penalties; see `update_separately`.
 
     def __init__(
         self,
@@ -279,7 +279,7 @@ class GAN(SeveralNetworks):
         if any(model.run_eagerly for model in (self, *models)):
             for model in models:
                 build_optimizer(model)
-            return self._step
+            return self._step_in_its_forms
         # `compile` makes a new loss each time, whatever it is given.
         compiled = [part for model in models for part in (model.optimizer, model._compile_loss)]
         if self._traced is None or not self._traced.is_for(compiled):
@@ -288,9 +288,15 @@ class GAN(SeveralNetworks):
             # Each batch size gets a graph of its own, so that it computes the same bits whichever
             # size came first. As in Keras, without autograph: there is nothing to convert, and
             # looking takes time.
-            function = tf.function(self._step, autograph=False)
+            function = tf.function(
+                self._step_in_its_forms, autograph=False, jit_compile=self.config.step.jit
+            )
             self._traced = _TracedStep(function, compiled)
         return self._traced.function
+
+    def _step_in_its_forms(self, imgs_A: Any, imgs_B: Any) -> dict[str, Any]:
+        with plain_convolutions(self.config.step.exact_convolutions):
+            return self._step(imgs_A, imgs_B)
 
     def _step(self, imgs_A: Any, imgs_B: Any) -> dict[str, Any]:
         raise NotImplementedError

@@ -9,7 +9,7 @@ from keras import ops
 
 from cyclegan_keras.config.gans import CycleGANConfig
 from cyclegan_keras.data.loader import DataLoader
-from cyclegan_keras.layers import kernels_regrouped_once
+from cyclegan_keras.layers import kernels_prepared_once
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.models.base import GAN
 from cyclegan_keras.models.calls import Calls
@@ -163,7 +163,7 @@ class CycleGAN(GAN):
         so here the same translations serve for both.
         """
         g_AB, g_BA, combined, calls = self.g_AB, self.g_BA, self.combined, Calls()
-        with tf.GradientTape() as tape, kernels_regrouped_once(g_AB, g_BA):
+        with tf.GradientTape() as tape, kernels_prepared_once(g_AB, g_BA):
             outputs = {}
             if combined.wants("img_A_id", "img_B_id"):
                 fake_B, outputs["img_B_id"] = calls.on_each(g_AB, imgs_A, imgs_B)

@@ -9,7 +9,7 @@ from keras import ops
 
 from cyclegan_keras.config.gans import Pix2PixConfig
 from cyclegan_keras.data.loader import DataLoader
-from cyclegan_keras.layers import kernels_regrouped_once
+from cyclegan_keras.layers import kernels_prepared_once
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.models.base import GAN
 from cyclegan_keras.models.calls import Calls
@@ -115,7 +115,7 @@ class Pix2Pix(GAN):
         a_to_b = self.direction == "A-to-B"
         source, target = (imgs_A, imgs_B) if a_to_b else (imgs_B, imgs_A)
         calls = Calls()
-        with tf.GradientTape() as tape, kernels_regrouped_once(self.g):
+        with tf.GradientTape() as tape, kernels_prepared_once(self.g):
             fake = calls(self.g, source)
             pair = ops.concatenate([source, fake], axis=-1)
             with tape.stop_recording():

@@ -17,6 +17,7 @@ from cyclegan_keras.layers import (
     TransposedConv2D,
     UpsampleConv2D,
 )
+from cyclegan_keras.layers.blended_output import BlendImages
 from cyclegan_keras.layers.contrib_norm import ContribNormalization
 from cyclegan_keras.layers.residual_output import ChangeImage
 
@@ -25,6 +26,7 @@ ImgShape = tuple[int | None, int | None, int]
 
 # Layers whose result for one image does not depend on which others are in the batch.
 _PER_IMAGE_LAYERS = (
+    BlendImages,
     ChangeImage,
     ContribNormalization,
     InstanceNormalization,
@@ -190,11 +192,27 @@ def norm_of(norm: str, affine: bool = False) -> keras.layers.Layer:
     return layers.RMSNormalization() if norm == "pixel" else paper_norm(affine)
 
 
+def num_features(img_shape: ImgShape, config: GeneratorConfig) -> int:
+    """How many channels a generator's last convolution has: an image's, and perhaps a mask's."""
+    return (2 if config.blend else 1) * img_shape[2]
+
+
 def translation(x: Any, img: Any, config: GeneratorConfig) -> Any:
-    """A generator's last activation: to an image, or to a change of the one that came in."""
+    """A generator's last activation.
+
+    Args:
+        x: The features, of as many channels as `num_features` says.
+        img: What came in.
+        config: Of the generator.
+
+    Returns:
+        An image, a change of the one that came in, or a blend of it and a new one.
+    """
+    dtype = keras.config.dtype_policy().variable_dtype
+    if config.blend:
+        return BlendImages(dtype=dtype, name="translation")([x, img])
     if not config.residual:
         return full_precision("tanh", "translation")(x)
-    dtype = keras.config.dtype_policy().variable_dtype
     return ChangeImage(exact=config.exact_residual, dtype=dtype, name="translation")([x, img])
 
 

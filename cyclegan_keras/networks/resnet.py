@@ -8,13 +8,19 @@ import keras
 from keras import layers
 
 from cyclegan_keras.config.networks import ResNetConfig
-from cyclegan_keras.layers import ReflectionPadding2D, TransposedConv2D, UpsampleConv2D
+from cyclegan_keras.layers import (
+    LeanConv2D,
+    ReflectionPadding2D,
+    TransposedConv2D,
+    UpsampleConv2D,
+)
 from cyclegan_keras.networks.common import (
     ImgShape,
     by_name,
     check_img_shape,
     norm_of,
     normal_initializers,
+    num_features,
     translation,
 )
 
@@ -90,7 +96,7 @@ def resnet(
         x = parts.double(x, filters)
         if config.skips:
             x = layers.Concatenate()([x, before_halving.pop()])
-    x = parts.convolve(x, img_shape[2], 7)  # c7s1-3
+    x = parts.convolve(x, num_features(img_shape, config), 7)  # c7s1-3
     return keras.Model(img, translation(x, img, config), name=name)
 
 
@@ -113,7 +119,7 @@ class _Parts:
 
     def convolve(self, x: Any, filters: int, size: int) -> Any:
         x = ReflectionPadding2D(size // 2)(x)
-        return layers.Conv2D(filters, size, kernel_initializer=next(self.kernels))(x)
+        return LeanConv2D(filters, size, kernel_initializer=next(self.kernels))(x)
 
     def halve(self, x: Any, filters: int) -> Any:
         # PyTorch pads all sides, and then the first row and column are used. "same" would pad the

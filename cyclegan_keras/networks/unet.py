@@ -16,6 +16,7 @@ from cyclegan_keras.networks.common import (
     dropouts,
     glorot_initializers,
     normal_initializers,
+    num_features,
     paper_norm,
     translation,
 )
@@ -104,7 +105,9 @@ def unet(
     u2 = _double(u1, d2, 2 * gf, next(initializer), next(drop), norm)
     u3 = _double(u2, d1, gf, next(initializer), next(drop), norm)
 
-    output = UpsampleConv2D(img_shape[2], 4, kernel_initializer=next(initializer))(u3)
+    output = UpsampleConv2D(
+        num_features(img_shape, config), 4, kernel_initializer=next(initializer)
+    )(u3)
     return keras.Model(img, translation(output, img, config), name=name)
 
 
@@ -179,7 +182,9 @@ def deep_unet(
             x = next(drop)(x)
         x = layers.Concatenate()([skip, x])
 
-    x = _double_bare(layers.ReLU()(x), img_shape[2], next(kernels), use_bias=True)
+    x = _double_bare(
+        layers.ReLU()(x), num_features(img_shape, config), next(kernels), use_bias=True
+    )
     return keras.Model(img, translation(x, img, config), name=name)
 
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import datetime
+import pathlib
+import shlex
 from typing import Any
 
 import markupsafe
@@ -18,6 +20,8 @@ from cyclegan_keras.reports.curves import RATE, Curve, Curves
 from cyclegan_keras.reports.pictures import Evaluated
 
 FILE = "report.html"
+# What `cyclegan export --format page` writes; linked if it is beside the report.
+PAGE = "page.html"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +52,7 @@ def write(
     """Writes the report atomically.
 
     Args:
-        path: The file; an existing one is replaced.
+        path: The file; an existing one is replaced. A `page.html` beside it is linked.
         name: The name of the run.
         config: The settings of the run.
         evaluated: The generators and the results of their evaluation.
@@ -59,6 +63,7 @@ def write(
         OSError: If it cannot be written.
     """
     metrics, ways = evaluated.results.metrics, metric_table.ways(evaluated.results.metrics)
+    page = pathlib.Path(path).with_name(PAGE)
     pages.write(
         path,
         "report.html.j2",
@@ -93,6 +98,9 @@ def write(
         recipe=config.recipe,
         is_own_data=is_own_data,
         shrunk_to=pictures.shrunk_to(evaluated.loader),
+        page=PAGE if page.is_file() else None,
+        page_path=shlex.quote(str(page)),
+        run_dir=shlex.quote(config.run_dir or "RUN"),
     )
 
 

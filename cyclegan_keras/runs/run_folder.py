@@ -131,18 +131,18 @@ def _unfinished_folder(
 def _differing(config: TrainConfig, theirs: TrainConfig) -> str:
     """Lists the settings in which a command differs from the one that began a run."""
     differences = config.differences(theirs)
-    if config.minutes is not None and config.steps is None:
-        config = config.replace(minutes=None, epochs=theirs.epochs, steps=theirs.steps)
+    if config.minutes is not None and config.minutes == theirs.minutes:
+        config = config.replace(minutes=config.minutes, epochs=theirs.epochs, steps=theirs.steps)
     differences |= {
         name: (getattr(config, name), getattr(theirs, name))
-        for name in ("epochs", "decay_epochs", "patience", "steps")
+        for name in ("minutes", "epochs", "decay_epochs", "patience", "steps")
         if getattr(config, name) != getattr(theirs, name)
     }
     return ", ".join(f"{name}={other!r}" for name, (_, other) in differences.items())
 
 
 def with_decided(config: TrainConfig, folder: PathLike) -> TrainConfig:
-    """Takes what a run has decided by the time that it may take, if it was begun with the same.
+    """Takes what a run has decided by the time that it may take.
 
     Args:
         config: The settings of a command.
@@ -150,13 +150,20 @@ def with_decided(config: TrainConfig, folder: PathLike) -> TrainConfig:
 
     Returns:
         The settings, with `epochs` and `steps` of the run if it has decided them.
+
+    Raises:
+        ValueError: If the run was begun with another time, or with none.
     """
     path = pathlib.Path(folder) / CONFIG
-    if config.minutes is None or config.steps is not None or not path.exists():
+    if config.minutes is None or not path.exists() or not has_checkpoints(folder):
         return config
     theirs = TrainConfig.from_json(path)
-    if theirs.minutes != config.minutes or theirs.steps is None or not has_checkpoints(folder):
-        return config
+    if theirs.minutes != config.minutes:
+        raise ValueError(
+            f"The run in {str(folder)!r} was begun with minutes={theirs.minutes}, by which its "
+            "length is decided. Leave --minutes out, or give --epochs to train it further. "
+            f"Received: minutes={config.minutes}"
+        )
     return config.replace(minutes=theirs.minutes, epochs=theirs.epochs, steps=theirs.steps)
 
 

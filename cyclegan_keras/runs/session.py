@@ -119,8 +119,19 @@ class Session:
         self._about["start_digest"] = digest
 
     def _check_epochs(self, progress: Progress) -> None:
-        """Refuses fewer epochs than were trained already."""
-        epochs = self.config.epochs
+        """Refuses fewer epochs or steps than were trained already."""
+        epochs, steps = self.config.epochs, self.config.steps
+        in_epoch = self._loader.num_batches(self.config.batch_size)
+        if steps is not None and (
+            progress.epoch > -(-steps // in_epoch)
+            # The epoch in which the last step was counts as completed.
+            or (progress.step and progress.epoch * in_epoch + progress.step > steps)
+        ):
+            raise ValueError(
+                f"The run in {str(self._run_dir)!r} has trained longer than `steps` already: it "
+                f"is {_in_words(progress)} of {counted(in_epoch, 'step')}. Leave --steps out, or "
+                f"give more. Received: steps={steps}"
+            )
         if (progress.epoch, progress.step) > (epochs, 0):
             raise ValueError(
                 f"The run in {str(self._run_dir)!r} has trained longer than `epochs` already: it "

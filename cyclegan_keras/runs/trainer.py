@@ -88,7 +88,7 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
         config = run_folder.with_decided(config, run_dir)
         length = counted(config.epochs, "epoch")
         if config.minutes is not None and config.steps is None:
-            length = f"{config.minutes:g} minutes, epochs"
+            length = f"{config.minutes:g} min, in epochs"
         _log.info(
             f"Data    {loader.directory}: {counted(len(loader.paths('A')), 'image')} of A, "
             f"{len(loader.paths('B')):,} of B; {_size_in_words(config)}"

@@ -156,8 +156,9 @@ OF_GOLDEN = {
     "book": {**SMALL, "recipe": "book", "gf": 8, "df": 8, "batch_size": 2},
     "paper": {**SMALL, "recipe": "paper", "gf": 8, "df": 8, "num_blocks": 2}
     | {"epoch_length": "shorter"},
-    # The recipe had larger patches and no penalty then.
-    "fast": {**SMALL, "recipe": "fast", "discriminator": "patch70", "r1": 0},
+    # The recipe had larger patches, no penalty, and a residual output then.
+    "fast": {**SMALL, "recipe": "fast", "discriminator": "patch70", "r1": 0}
+    | {"residual_output": True},
     "pix2pix": {"model": "pix2pix", "gf": 8, "df": 8, "batch_size": 8}
     | {"epochs": 1, "sample_interval": 20},
 }
@@ -173,6 +174,8 @@ def test_files_of_before_settings_were_nested(name, settings, tmp_path):
     flat, written = old.flat(), {today(name): value for name, value in written.items()}
     later = {name: value for name, value in flat.items() if name not in written}
     assert later.pop("d_affine", False) == (name == "pix2pix")
+    for new in ("blended_output", "exact_convolutions", "jit"):
+        assert later.pop(new) is False
     assert later.pop("fit") == "stretch"
     assert later == {"r1": 0, "r2": 0, "r1_every": 1, "minutes": None, "steps": None} | (
         {} if name == "pix2pix" else {"diffaugment_cutout": 0}
@@ -328,12 +331,12 @@ def test_the_fast_recipe_is_small():
     """By hand: kernels of 3×3, at the ends 7×7, twice the channels behind a skip, and norms."""
     config = TrainConfig.make(recipe="fast")
     gan = CycleGAN(**config.model_settings())
-    ends = (49 * 3 * 8 + 8) + (49 * 16 * 3 + 3)
+    ends = (49 * 3 * 8 + 8) + (49 * 16 * 6 + 6)  # A new image and a mask come out.
     halvings = (9 * 8 * 16 + 16) + (9 * 16 * 32 + 32)
     blocks = 4 * 2 * (9 * 32 * 32 + 32)
     doublings = (9 * 32 * 16 + 16) + (9 * 32 * 8 + 8)
     norms = (8 + 16 + 32) + 4 * 2 * 32 + (16 + 8)
-    assert gan.g_AB.count_params() == ends + halvings + blocks + doublings + norms == 90_603
+    assert gan.g_AB.count_params() == ends + halvings + blocks + doublings + norms == 92_958
     kernels = sum(16 * i * o + o for i, o in ((3, 24), (24, 48), (48, 1)))
     assert gan.d_A.count_params() == kernels + 48 == 20_473
     assert gan.r1 == 10.0

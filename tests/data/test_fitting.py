@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.data import fitting, images
 from cyclegan_keras.data.loader import DataLoader
+from cyclegan_keras.runs import run_data
 
 RNG = np.random.default_rng(0)
 
@@ -129,3 +131,12 @@ def test_far_from_the_training_size_is_told_once(wide):
 def test_a_fit_that_is_none(wide):
     with pytest.raises(ValueError, match=r"`fit` must be one of stretch, crop, pad\. .*'squash'"):
         make(wide, fit="squash")
+
+
+def test_the_setting_of_a_run_reaches_its_images_and_its_record(wide):
+    config = TrainConfig(data_dir=str(wide / "wide"), fit="crop", image_size=32, enlarge=1.0)
+    assert run_data.make_loader(config).fit == "crop"
+    (wide / "config.json").write_text(config.to_json())
+    assert TrainConfig.from_json(wide / "config.json").fit == "crop"
+    with pytest.raises(ValueError, match="`fit` must be one of"):
+        TrainConfig(fit="squash")

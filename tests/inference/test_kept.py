@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
+from cyclegan_keras.cli.main import main
 from cyclegan_keras.data import color, images, jpeg2000
 from cyclegan_keras.inference import formats, translate
 
@@ -499,3 +500,13 @@ def test_odd_pictures_come_out_as_promised_and_a_cut_one_is_named(changeless, tm
         assert (after.profile, after.format) == (before.profile, before.format)
         if before.alpha is not None:
             np.testing.assert_array_equal(after.alpha, before.alpha)
+
+
+def test_the_command_line_names_what_it_left_out_and_can_strip(changeless, tmp_path, capsys):
+    changeless.save(model := tmp_path / "g_AB.keras")
+    source = save(tmp_path / "a.jpg", smooth(), exif=exif_of_a_phone(), xmp=XMP)
+    words = ["translate", "--model", str(model), str(source), "--format", "bmp", "--output"]
+    assert main([*words, str(tmp_path / "kept")]) == 0
+    assert "1 EXIF block, 1 XMP block" in capsys.readouterr().out
+    assert main([*words, str(tmp_path / "stripped"), "--strip-metadata"]) == 0
+    assert "EXIF" not in capsys.readouterr().out

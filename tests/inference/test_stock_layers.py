@@ -35,6 +35,9 @@ NETWORKS = {
     "fast": lambda: build_resnet_generator(
         (16, 16, 3), 2, 1, "resize", "reflect", "pixel", skips=True, residual=True, seed=0
     ),
+    "blended": lambda: build_resnet_generator(
+        (16, 16, 3), 2, 1, "resize", norm="pixel", blend=True, seed=0
+    ),
     "resize": lambda: build_resnet_generator((16, 16, 3), 2, 1, "resize", residual=True, seed=0),
 }
 # Loads each file as a program that has never heard of this package would. The outputs are compared
@@ -80,8 +83,12 @@ def test_there_and_back(name, random_images, float64):
     assert not own_layers(stock)
     np.testing.assert_allclose(np.asarray(stock(x)), np.asarray(model(x)), atol=1e-12)
     fast = to_fast_layers(stock)
-    # Padding and the change of the input are operations of Keras, and as fast.
-    assert own_layers(fast) == own_layers(model) - {"ReflectionPadding2D", "ChangeImage"}
+    # Padding and the change or the blend of the input are operations of Keras, and as fast.
+    assert own_layers(fast) == own_layers(model) - {
+        "ReflectionPadding2D",
+        "BlendImages",
+        "ChangeImage",
+    }
     np.testing.assert_array_equal(np.asarray(fast(x)), np.asarray(model(x)))
     assert [w.path.split("/")[-2:] for w in fast.weights] == [
         w.path.split("/")[-2:] for w in model.weights

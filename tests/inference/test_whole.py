@@ -36,9 +36,19 @@ def local():
             False,
         ),
         (lambda *size: build_resnet_generator((*size, 3), **PIXEL), 4, True),
-        (lambda *size: build_unet_generator((*size, 3), gf=2, seed=0), 16, False),
         (lambda *size: build_unet_generator((*size, 1), gf=2, norm="contrib"), 16, False),
-        (lambda *size: build_deep_unet_generator((*size, 3), gf=2, seed=0), 32, False),
+        pytest.param(
+            lambda *size: build_unet_generator((*size, 3), gf=2, seed=0),
+            16,
+            False,
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            lambda *size: build_deep_unet_generator((*size, 3), gf=2, seed=0),
+            32,
+            False,
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_every_network_takes_another_size_with_the_same_weights(
@@ -220,7 +230,7 @@ def test_tiles_that_cannot_be_are_told(local):
         AnySize(local, 32)
 
 
-@pytest.mark.parametrize("kwargs", [{}, {"detail": "network"}, {"detail": "plain"}, {"size": 48}])
+@pytest.mark.parametrize("kwargs", [{}, {"detail": "network"}])
 def test_networks_of_unknown_size_translate(kwargs, tmp_path):
     generator = build_unet_generator((None, None, 3), gf=2, residual=True, seed=0)
     save_generator(generator, tmp_path / "g.keras")

@@ -1,9 +1,16 @@
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_keras.layers import _fast_convolution
-from cyclegan_keras.layers._fast_convolution import double_and_convolve, regroup
+from cyclegan_keras.layers._fast_convolution import (
+    convolve_by_patches,
+    convolve_by_rows,
+    double_and_convolve,
+    regroup,
+)
+from cyclegan_keras.layers._winograd import convolve_by_tiles, transformed
 
 
 def results_of(function, x, kernel):
@@ -42,16 +49,16 @@ PRECISIONS = [("float32", 5e-6), ("float64", 1e-14)]
 def test_doubling_kernel(shape, size, filters, dtype, tolerance, random_images):
     x = random_images(*shape, dtype=dtype)
     kernel = random_images(size, size, shape[-1], filters, seed=1, dtype=dtype)
-    ours = results_of(lambda x, k: double_and_convolve(x, regroup(k)), x, kernel)
+    ours = results_of(lambda x, k: double_and_convolve(x, regroup(k, filters == 9)), x, kernel)
     assert_equal(ours, results_of(doubled, x, kernel), tolerance)
-    assert bool(regroup(tf.constant(kernel)).phases) == (filters == 9)
+    assert bool(regroup(tf.constant(kernel), filters == 9).phases) == (filters == 9)
 
 
 def test_doubling_kernel_by_hand():
     # One pixel of value 1: "same" padding is one before and two after, so row 0 of the result meets
     # kernel rows 1 and 2, row 1 meets rows 0 and 1; columns alike.
     kernel = np.arange(16, dtype="float32").reshape(4, 4, 1, 1)
-    y = double_and_convolve(tf.ones((1, 1, 1, 1)), regroup(tf.constant(kernel)))
+    y = double_and_convolve(tf.ones((1, 1, 1, 1)), regroup(tf.constant(kernel), with_phases=False))
     expected = [[5 + 6 + 9 + 10, 4 + 5 + 8 + 9], [1 + 2 + 5 + 6, 0 + 1 + 4 + 5]]
     np.testing.assert_array_equal(y[0, :, :, 0], expected)
 
@@ -59,7 +66,9 @@ def test_doubling_kernel_by_hand():
 def test_doubling_kernel_takes_any_number_of_images(random_images):
     kernel = tf.constant(random_images(4, 4, 3, 9))
     spec = tf.TensorSpec((None, None, None, 3))
-    function = tf.function(lambda x: double_and_convolve(x, regroup(kernel)), [spec])
+    function = tf.function(
+        lambda x: double_and_convolve(x, regroup(kernel, with_phases=True)), [spec]
+    )
     for shape in ((1, 4, 6, 3), (5, 3, 2, 3)):
         x = tf.constant(random_images(*shape))
         np.testing.assert_allclose(function(x), doubled(x, kernel), rtol=0, atol=1e-5)
@@ -72,55 +81,58 @@ def test_gradients_by_patches(shape, size, strides, dtype, tolerance, random_ima
     x = random_images(*shape, dtype=dtype)
     kernel = random_images(size, size, shape[-1], 5, seed=1, dtype=dtype)
     plain = results_of(lambda x, k: tf.nn.conv2d(x, k, strides, "SAME"), x, kernel)
-    for limit in (0, 1000):  # The images' gradient as ever, and by patches.
-        monkeypatch.setattr(_fast_convolution, "_VERY_FEW_RESULTS", limit)
-        by_patches = lambda x, k: _fast_convolution._convolve_by_patches(x, k, strides)  # noqa: E731
+    for of_images in (False, True):
+        by_patches = functools.partial(convolve_by_patches, strides=strides, of_images=of_images)
         ours = results_of(by_patches, x, kernel)
         assert_equal(ours, plain, tolerance)
         np.testing.assert_array_equal(ours[0], plain[0])
 
 
-def test_patches_are_taken_where_few_pixels_come_out(random_images, monkeypatch):
-    taken = []
-    way = _fast_convolution._convolve_by_patches
-    monkeypatch.setattr(
-        _fast_convolution, "_convolve_by_patches", lambda x, *a: taken.append(x.shape) or way(x, *a)
-    )
-    for shape, size in (
-        ((4, 16, 16, 2), 4),  # 4 × 8 × 8 results: 256
-        ((5, 16, 16, 2), 4),  # 320
-        ((1, 30, 34, 2), 4),  # 255
-        ((1, 8, 8, 2), 3),  # a kernel that its stride does not divide
-    ):
-        x, kernel = random_images(*shape), tf.constant(random_images(size, size, 2, 3))
-        y = _fast_convolution.convolve(tf.constant(x), kernel, 2)
-        np.testing.assert_array_equal(y, tf.nn.conv2d(x, kernel, 2, "SAME"))
-    assert taken == [(4, 16, 16, 2), (1, 30, 34, 2)]
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("size", [1, 2, 4, 7])
+def test_rows(size, padding, dtype, tolerance, random_images):
+    for shape in ((2, 7, 9, 4), (1, 8, 7, 1)):
+        x = random_images(*shape, dtype=dtype)
+        kernel = random_images(size, size, shape[-1], 3, seed=1, dtype=dtype)
+        ours = results_of(functools.partial(convolve_by_rows, padding=padding), x, kernel)
+        plain = lambda x, k: tf.nn.conv2d(x, k, 1, padding.upper())  # noqa: E731
+        assert_equal(ours, results_of(plain, x, kernel), tolerance)
 
 
-@pytest.mark.parametrize("filters", [3, 9])
-@pytest.mark.parametrize("what", ["convolve", "double_and_convolve"])
-def test_second_derivatives(what, filters, random_images):
+WAYS = {
+    "rows": (
+        lambda x, k: convolve_by_rows(x, k, "same"),
+        lambda x, k: tf.nn.conv2d(x, k, 1, "SAME"),
+    ),
+    "patches": (
+        lambda x, k: convolve_by_patches(x, k, 2, of_images=True),
+        lambda x, k: tf.nn.conv2d(x, k, 2, "SAME"),
+    ),
+    "adjoint": (lambda x, k: double_and_convolve(x, regroup(k, with_phases=False)), doubled),
+    "regrouped": (lambda x, k: double_and_convolve(x, regroup(k, with_phases=True)), doubled),
+    "winograd": (
+        lambda x, k: convolve_by_tiles(x, transformed(k[:3, :3]), "same"),
+        lambda x, k: tf.nn.conv2d(x, k[:3, :3], 1, "SAME"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_second_derivatives(name, random_images):
     # A gradient penalty differentiates a gradient.
     x = tf.constant(random_images(1, 4, 4, 2, dtype="float64"))
-    kernel = tf.constant(random_images(4, 4, 2, filters, seed=1, dtype="float64"))
-    ours, plain = {
-        "convolve": (
-            lambda x, k: _fast_convolution.convolve(x, k, 2),
-            lambda x, k: tf.nn.conv2d(x, k, 2, "SAME"),
-        ),
-        "double_and_convolve": (lambda x, k: double_and_convolve(x, regroup(k)), doubled),
-    }[what]
+    kernel = tf.constant(random_images(4, 4, 2, 5, seed=1, dtype="float64"))
 
     def penalty_gradient(function):
         with tf.GradientTape() as outer:
-            outer.watch(kernel)
+            outer.watch([x, kernel])
             with tf.GradientTape() as inner:
                 inner.watch(x)
                 y = tf.reduce_sum(tf.tanh(function(x, kernel)))
             penalty = tf.reduce_sum(inner.gradient(y, x) ** 2)
-        return outer.gradient(penalty, kernel)
+        return outer.gradient(penalty, [x, kernel])
 
-    np.testing.assert_allclose(
-        penalty_gradient(ours), penalty_gradient(plain), rtol=1e-10, atol=1e-12
-    )
+    ours, plain = map(penalty_gradient, WAYS[name])
+    for one, other in zip(ours, plain, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)

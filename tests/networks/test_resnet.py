@@ -6,6 +6,7 @@ from matplotlib.patches import Rectangle
 from cyclegan_keras import plotting
 from cyclegan_keras.layers import (
     InstanceNormalization,
+    LeanConv2D,
     ReflectionPadding2D,
     TransposedConv2D,
     UpsampleConv2D,
@@ -29,7 +30,7 @@ def test_sizes_are_those_of_the_literature(num_blocks, expected, upsampling):
 def test_the_layers_are_the_papers():
     network = build_resnet_generator((16, 16, 3), gf=2, num_blocks=1)
     norm_relu = [InstanceNormalization, layers.ReLU]
-    conv = [ReflectionPadding2D, layers.Conv2D]
+    conv = [ReflectionPadding2D, LeanConv2D]
     block = [*conv, *norm_relu, *conv, InstanceNormalization, layers.Add]
     down = [layers.ZeroPadding2D, layers.Conv2D, *norm_relu]
     up = [TransposedConv2D, *norm_relu]

@@ -68,6 +68,14 @@ def whole(fruit_dir, tmp_path_factory):
     return folder
 
 
+def test_it_links_the_page_that_translates_or_says_how_to_write_it(loader, tmp_path):
+    text = page_of(tmp_path, loader, g_AB=same, g_BA=same)
+    assert 'href="page.html"' not in text
+    assert f"--format page --output {tmp_path / 'page.html'}" in words(text)
+    (tmp_path / "page.html").write_text("page")
+    assert '<a href="page.html">' in page_of(tmp_path, loader, g_AB=same, g_BA=same)
+
+
 def words(page):
     """The text that a reader sees, without marks."""
     text = re.sub(r"<(style|title).*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)

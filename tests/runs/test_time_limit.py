@@ -10,7 +10,7 @@ import pytest
 
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.models.base import GAN
-from cyclegan_keras.runs import time_limit
+from cyclegan_keras.runs import run_folder, time_limit
 from cyclegan_keras.runs.run_data import make_loader
 from cyclegan_keras.runs.trainer import make_model, train_run
 from cyclegan_keras.training.callbacks.checkpointing import variables_of
@@ -30,6 +30,7 @@ def five_steps(monkeypatch, tiny_networks):
     """A clock that stands still, and a rate of which five steps fit into a minute."""
     monkeypatch.setattr(time_limit, "seconds_per_step", lambda *_: 10.0)
     monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(time_limit, "BESIDE_STEP", 0.0)
     monkeypatch.setattr(time_limit, "SECONDS_TO_SAVE", 5.0)
     monkeypatch.setattr(time_limit, "STEPS_TO_EVALUATE", 0.0)
 
@@ -83,6 +84,20 @@ def test_a_run_that_is_broken_off_keeps_what_was_decided(
     assert_same_run(tmp_path / "whole", tmp_path / "broken")
     train_run(config(tmp_path / "broken", fruit_dir, minutes=1))
     assert len(taken) == 5
+
+
+def test_a_run_of_a_minute_is_trained_further_by_epochs(five_steps, fruit_dir, tmp_path):
+    train_run(config(tmp_path / "r", fruit_dir, minutes=1))
+    with pytest.raises(ValueError, match=r"begun with minutes=1\.0.*--epochs.*minutes=2\.0"):
+        train_run(config(tmp_path / "r", fruit_dir, minutes=2))
+    before = run_folder.settings_in(tmp_path / "r")
+    with pytest.raises(ValueError, match=r"longer than `steps`.*Received: steps=3"):
+        train_run(before.replace(epochs=3, steps=3))
+    more = before.replace(epochs=3)
+    assert (more.minutes, more.steps) == (None, None)
+    assert train_run(more)["epochs"] == 3
+    with (tmp_path / "r" / "history.csv").open() as file:
+        assert [int(row["step"]) for row in csv.DictReader(file)][-2:] == [8, 9]
 
 
 def test_measuring_leaves_no_trace(tiny_networks, fruit_dir, tmp_path):

@@ -118,7 +118,7 @@ def test_models_made_by_hand_take_them_too(trained):
     assert_same(gan.d_B, model.d_B)
     settings = {**config.flat(), "img_shape": config.img_shape}
     networks = ("img_shape", "gf", "generator", "num_blocks", "upsampling", "padding", "norm")
-    networks += ("skips", "residual_output")
+    networks += ("skips", "blended_output")
     pix2pix = Pix2Pix(**{name: settings[name] for name in networks}, df=2)
     taken = cyclegan_keras.start_from(pix2pix, folder / "g_AB.keras")
     assert (taken.networks, taken.anew) == (["g_AB"], ["d"])

@@ -100,7 +100,7 @@ def _load(path: images.PathLike) -> keras.Model:
 
 def _build(path: pathlib.Path, num_weights: int) -> keras.Model:
     try:
-        with _no_more_weights_than(num_weights), warnings.catch_warnings():
+        with no_more_weights_than(num_weights), warnings.catch_warnings():
             # Keras goes on with random weights then, or with numbers that are too large.
             warnings.filterwarnings("error", "Skipping nested container")
             warnings.filterwarnings("error", category=RuntimeWarning)
@@ -125,7 +125,7 @@ def _in_words(said: object) -> str:
 
 
 @contextlib.contextmanager
-def _no_more_weights_than(num_weights: int) -> Iterator[None]:
+def no_more_weights_than(num_weights: int) -> Iterator[None]:
     """Allows only as many weights to be created as the file has, plus a few temporary ones.
 
     Otherwise, a single large number in a description could exhaust the memory.

@@ -679,7 +679,7 @@ def test_numbers_that_overflow_are_an_error_and_no_warning(good, tmp_path, recwa
 
 
 def test_the_limit_of_weights_is_twice_the_files_and_a_thousand():
-    with model_files._no_more_weights_than(12):
+    with model_files.no_more_weights_than(12):
         keras.Variable(np.zeros(1024, "float32"))
         with pytest.raises(ValueError, match="asks for 1025 weights or more, and it has 12"):
             keras.Variable(np.zeros(1, "float32"))

@@ -1,0 +1,1 @@
+"""Converts generators that other programs have trained."""
