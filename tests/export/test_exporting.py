@@ -88,6 +88,7 @@ def test_int8_leaves_the_first_and_the_last_convolution_as_they_are(model, tmp_p
     assert {entry.key: entry.value for entry in written.metadata_props}["way"] == "BA"
 
 
+@pytest.mark.slow
 def test_a_saved_model_is_replaced_whole_and_only_if_it_may_be(
     model, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ):
