@@ -11,17 +11,7 @@ from cyclegan_keras.layers._fast_convolution import (
     regroup,
 )
 from cyclegan_keras.layers._winograd import convolve_by_tiles, transformed
-
-
-def results_of(function, x, kernel):
-    """Its value, and its gradients with some weights for each number of it."""
-    x, kernel = tf.constant(x), tf.constant(kernel)
-    with tf.GradientTape() as tape:
-        tape.watch([x, kernel])
-        y = function(x, kernel)
-        cotangent = np.random.default_rng(2).uniform(-1, 1, y.shape)
-        loss = tf.reduce_sum(y * tf.cast(cotangent, y.dtype))
-    return [y, *tape.gradient(loss, [x, kernel])]
+from tests.layers.gradients import results_of
 
 
 def assert_equal(ours, plain, tolerance):

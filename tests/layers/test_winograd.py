@@ -3,18 +3,7 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_keras.layers._winograd import convolve_by_tiles, transformed
-
-
-def results_of(function, x, kernel):
-    """Its value, and its gradients with some weights for each number of it."""
-    x, kernel = tf.constant(x), tf.constant(kernel)
-    with tf.GradientTape() as tape:
-        tape.watch([x, kernel])
-        y = function(x, kernel)
-        cotangent = np.random.default_rng(2).uniform(-1, 1, y.shape)
-        loss = tf.reduce_sum(y * tf.cast(cotangent, y.dtype))
-    return [y, *tape.gradient(loss, [x, kernel])]
-
+from tests.layers.gradients import results_of
 
 # Of one result, of less than a tile, of several and some left over, and of many channels.
 SHAPES = [(1, 3, 3, 1, 1), (2, 4, 7, 3, 2), (3, 6, 6, 2, 5), (1, 13, 18, 4, 3), (2, 18, 18, 96, 96)]
