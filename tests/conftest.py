@@ -1,5 +1,6 @@
 """Small models and data shared by the whole session: building and tracing is what takes time."""
 
+import gc
 import os
 import pathlib
 import signal
@@ -28,6 +29,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 SIZE = 32
 REAL_IMAGES = pathlib.Path(__file__).parents[2] / "shared" / "data"
+
+
+# What a test makes is mostly graphs, of very many small objects that live as long as it does:
+# looking for garbage among them as often as Python does by default takes a tenth of the whole time.
+gc.set_threshold(100_000, 50, 100)
+
+
+def pytest_collection_finish() -> None:
+    """Leaves out, whenever garbage is looked for, what all tests use and nobody throws away."""
+    gc.collect()
+    gc.freeze()
 
 
 # What the library logs is shown as `cyclegan` shows it, where a test calls the library itself.

@@ -68,11 +68,13 @@ def apart(gan):
     ("kind", "update", "first", "given"),
     [
         (CycleGAN, "separate", "discriminators", shared),
-        (CycleGAN, "joint", "discriminators", shared_and_scaled),
+        pytest.param(
+            CycleGAN, "joint", "discriminators", shared_and_scaled, marks=pytest.mark.slow
+        ),
         (CycleGAN, "separate", "generators", shared_and_scaled),
         (CycleGAN, "joint", "generators", shared),
         (Pix2Pix, "separate", None, shared),
-        (Pix2Pix, "joint", None, shared),
+        pytest.param(Pix2Pix, "joint", None, shared, marks=pytest.mark.slow),
         (Pix2Pix, "joint", None, shared_and_scaled),
     ],
 )

@@ -76,16 +76,18 @@ def network_files(tmp_path_factory):
     ("order", "load"),
     [
         ("import cyclegan_keras, tensorflow, keras", "keras.models.load_model"),
-        (
+        pytest.param(
             "import importlib.util, cyclegan_keras; importlib.util.find_spec('keras')\n"
             "from cyclegan_keras import DataLoader; import tensorflow",
             "cyclegan_keras.load_generator",
+            marks=pytest.mark.slow,
         ),
         ("import tensorflow as tf, numpy, cyclegan_keras", "tf.keras.models.load_model"),
-        (
+        pytest.param(
             "from cyclegan_keras.layers.residual_output import ChangeImage\n"
             "from cyclegan_keras import UpsampleConv2D, CycleGAN; import keras",
             "keras.models.load_model",
+            marks=pytest.mark.slow,
         ),
     ],
 )

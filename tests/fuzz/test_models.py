@@ -75,6 +75,7 @@ def test_nothing_but_clear_errors_comes_of_damaged_and_hostile_files(rows_of):
         assert rows[kind] == {"files": 1, "refused": 1}
 
 
+@pytest.mark.slow
 def test_what_a_bad_loader_does_is_noticed(rows_of, tmp_path):
     (tmp_path / "bad.py").write_text(BAD)
     done = run(str(tmp_path / "bad.py"), str(tmp_path / "kept"), cwd=FUZZ)

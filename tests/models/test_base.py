@@ -101,9 +101,14 @@ def test_a_resumed_run_goes_on_in_its_place_in_the_lazy_form(update, data, tmp_p
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("update", ["separate", "joint"])
 @pytest.mark.parametrize(
-    ("precision", "tolerance"), [("mixed_bfloat16", 0.1), ("mixed_float16", 0.01)]
+    ("update", "precision", "tolerance"),
+    [
+        ("separate", "mixed_bfloat16", 0.1),
+        ("joint", "mixed_float16", 0.01),
+        pytest.param("joint", "mixed_bfloat16", 0.1, marks=pytest.mark.slow),
+        pytest.param("separate", "mixed_float16", 0.01, marks=pytest.mark.slow),
+    ],
 )
 def test_r1_moves_weights_in_16_bits_as_in_32(
     update, precision, tolerance, dtype_policy, data, untraced
