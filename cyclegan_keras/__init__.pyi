@@ -12,9 +12,11 @@ from .export.exporting import export_generator as export_generator
 from .export.onnx_graph import to_onnx as to_onnx
 from .export.page import write_page as write_page
 from .export.page_exporting import export_page as export_page
+from .inference.manner import Manner as Manner
 from .inference.safe_loading.model_files import load_generator as load_generator
 from .inference.saving import save_generator as save_generator
 from .inference.translate import translate_image as translate_image
+from .inference.translator import Translator as Translator
 from .inference.video import FlickerMeter as FlickerMeter
 from .inference.video import VideoOutcome as VideoOutcome
 from .inference.video import translate_video as translate_video

@@ -6,7 +6,7 @@ from typing import Any
 
 from cyclegan_keras._files import check_can_be_folder
 from cyclegan_keras._quiet import without_startup_notes
-from cyclegan_keras.cli import evaluate
+from cyclegan_keras.cli.generator_file import GeneratorFile
 from cyclegan_keras.runs import run_data
 
 HELP = "compare the settings and metrics of runs"
@@ -112,10 +112,7 @@ def _pictures(runs: list[Any]) -> tuple[list[Any], str | None]:
     if absent := [str(path) for path in files if not path.is_file()]:
         return [], f"No pictures are shown, because a generator is missing: {absent[0]}."
     generators = [
-        {
-            name: evaluate.load_generator(path, run.config.img_shape)
-            for name, path in run.translators.items()
-        }
+        {name: GeneratorFile(path, run.config).load() for name, path in run.translators.items()}
         for run in runs
     ]
     return comparison_page.sheets(runs, generators, found), None

@@ -1,10 +1,10 @@
-"""Convert a generator of an older Keras or of PyTorch to a .keras file; none of its code runs."""
+"""Convert a generator of Keras 2, PyTorch or TensorFlow to a .keras file; none of its code runs."""
 
 import argparse
 
 from cyclegan_keras._quiet import without_startup_notes
 
-HELP = "convert a generator of an older Keras or of PyTorch"
+HELP = "convert a generator of an older Keras, of PyTorch, or in a TensorFlow checkpoint"
 
 # As in `convert`, which cannot be imported without loading TensorFlow.
 NORMS = ("instance", "contrib", "contrib-channel", "batch")
@@ -17,7 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser: The parser of this command.
     """
     parser.add_argument(
-        "file", metavar="FILE", help=".h5 of Keras 2, or a state dict of PyTorch (.pth, .pt)"
+        "file",
+        metavar="FILE",
+        help=".h5 of Keras 2, a state dict of PyTorch (.pth, .pt), or the .index of a TensorFlow "
+        "checkpoint",
     )
     parser.add_argument("--output", required=True, metavar="FILE", help="such as g_AB.keras")
     parser.add_argument(

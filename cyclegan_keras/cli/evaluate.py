@@ -3,11 +3,11 @@
 import argparse
 import json
 import pathlib
-from collections.abc import Iterable
 from typing import Any
 
 from cyclegan_keras._files import check_can_be_folder
 from cyclegan_keras._quiet import without_startup_notes
+from cyclegan_keras.cli import generator_file
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.data import palettes
 from cyclegan_keras.runs import record, run_data, run_folder
@@ -82,10 +82,13 @@ def run(arguments: argparse.Namespace) -> int:
     """
     run_dir = pathlib.Path(arguments.run_dir)
     output = run_dir if arguments.output is None else pathlib.Path(arguments.output)
-    config = settings_of(run_dir)
+    config = generator_file.settings_of(run_dir)
     if arguments.skip_bad_images:
         config = config.replace(skip_bad_images=True)
-    files = generator_files(run_dir, config.ways, arguments.best)
+    files = {
+        f"g_{way}": file
+        for way, file in generator_file.of_run(run_dir, best=arguments.best).items()
+    }
     _check_output(output, run_dir)
     _kept(run_dir)  # Reports damage at once; it is read again at the end.
     labels = None if arguments.labels is None else _read_labels(arguments.labels)
@@ -102,18 +105,19 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"Device  {found}", flush=True)
     history = curves.read(run_dir / run_folder.HISTORY)
     # Before they are loaded, since a training may replace them meanwhile.
-    weights = record.weights_of(files.values())
-    generators = {name: load_generator(path, config.img_shape) for name, path in files.items()}
+    paths = [file.path for file in files.values()]
+    weights = record.weights_of(paths)
+    generators = {name: file.load() for name, file in files.items()}
     loader = _data(config, arguments.data_dir, labels)
     evaluator = Evaluator(loader, _extractor(arguments.extractor), labels)
     results = evaluator.evaluate(generators)
     # Not always the data set in config.json, since --data-dir may name another.
     results.metrics["data_set"] = loader.directory.name
-    results.metrics["translators"] = [path.name for path in files.values()]
+    results.metrics["translators"] = [path.name for path in paths]
     results.metrics["weights"] = weights
     evaluated = pictures.Evaluated(generators, loader, evaluator, results)
 
-    if record.weights_of(files.values()) != weights:
+    if record.weights_of(paths) != weights:
         raise ValueError(
             f"The generators in {str(run_dir)!r} were replaced during the evaluation, probably by "
             "a training. Nothing was written; evaluate again."
@@ -135,61 +139,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def settings_of(run_dir: pathlib.Path) -> TrainConfig:
-    """Reads the settings of a run.
-
-    Args:
-        run_dir: Its folder.
-
-    Returns:
-        The settings, with the folder as `run_dir`.
-
-    Raises:
-        FileNotFoundError: If there is no run.
-        ValueError: If its settings file is damaged.
-    """
-    if not (run_dir / run_folder.CONFIG).is_file():
-        raise FileNotFoundError(
-            f"There is no run in {str(run_dir)!r}: it has no {run_folder.CONFIG}. Give a folder "
-            "that `cyclegan train` has written, such as runs/fruit."
-        )
-    return run_folder.settings_in(run_dir)
-
-
-def generator_files(
-    run_dir: pathlib.Path, ways: Iterable[str], best: bool
-) -> dict[str, pathlib.Path]:
-    """Finds the files of generators of a run.
-
-    Args:
-        run_dir: The folder of the run.
-        ways: Which generators: "AB", "BA" or both.
-        best: Whether to take the best ones, instead of the last ones.
-
-    Returns:
-        The files by the names of the generators.
-
-    Raises:
-        FileNotFoundError: If one is missing.
-    """
-    names = [f"g_{way}" for way in ways]
-    files = {name: run_dir / f"{name}{'.best' if best else ''}.keras" for name in names}
-    for path in files.values():
-        if not path.is_file():
-            when = (
-                "Training with --evaluate-every saves the best ones; leave --best out to evaluate "
-                "the last ones."
-                if best
-                else "Training writes them when it ends or is interrupted; to continue it: "
-                "python train.py --resume --run-dir …"
-            )
-            raise FileNotFoundError(
-                f"The run in {str(run_dir)!r} has no saved generators yet: {path.name} is missing. "
-                f"{when}"
-            )
-    return files
-
-
 def _check_output(output: pathlib.Path, run_dir: pathlib.Path) -> None:
     is_run = (output / run_folder.CONFIG).exists()
     if is_run and not output.samefile(run_dir):
@@ -207,33 +156,6 @@ def _read_labels(path: str) -> dict[str, palettes.Palette]:
         raise FileNotFoundError(f"No file {path!r} for --labels.") from None
     except ValueError as error:
         raise ValueError(f"Cannot read labels from {path!r}: {error}") from None
-
-
-def load_generator(path: pathlib.Path, img_shape: tuple[int, int, int]) -> Any:
-    """Loads a generator of a run.
-
-    Args:
-        path: Its file.
-        img_shape: `(height, width, channels)` in the run's settings.
-
-    Returns:
-        The generator.
-
-    Raises:
-        FileNotFoundError: If the file does not exist.
-        ValueError: If it is damaged, or expects images of another shape.
-    """
-    from cyclegan_keras.inference.safe_loading import model_files
-
-    generator = model_files.load_generator(path)
-    taken = generator.input_shape[1:]
-    if any(have not in (None, want) for have, want in zip(taken, img_shape, strict=True)):
-        raise ValueError(
-            f"{str(path)!r} must take images of (height, width, channels) {img_shape}, as "
-            f"{run_folder.CONFIG} beside it says, but it belongs to another run. Put the run's own "
-            f"file there. Received: input shape {taken}"
-        )
-    return generator
 
 
 def _data(

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cyclegan_keras._quiet import without_startup_notes
-from cyclegan_keras.config import value_range
+from cyclegan_keras.cli import generator_file
+from cyclegan_keras.cli.generator_file import GeneratorFile
 from cyclegan_keras.config.train_config import TrainConfig
 
 HELP = "export generators to ONNX, LiteRT, a SavedModel or a web page"
@@ -89,77 +90,73 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: If the model cannot be written in this format, or the file does not compute what
             the model does.
     """
-    if arguments.format == "page":
-        return _run_page(arguments)
-    model_path = _model_path(arguments)
-    config = _settings(model_path)
-    ranges = value_range.of_translator(model_path)[0]
+    files = _files(arguments)
     with without_startup_notes():
-        from cyclegan_keras.export import exporting
+        from cyclegan_keras.export import exporting, page, page_exporting
         from cyclegan_keras.inference.safe_loading.model_files import load_generator
 
-    output = pathlib.Path(arguments.output)
+    output, first = pathlib.Path(arguments.output), next(iter(files.values()))
     settings: dict[str, Any] = {
         "float16": arguments.float16,
         "int8": arguments.int8,
         "bound": arguments.bound,
         "overwrite": arguments.overwrite,
     }
-    exporting.check(output, arguments.format, **settings)
-    pictures, whose = _pictures(arguments.check, config, model_path)
-    model = load_generator(model_path)
-    comparisons = exporting.export_generator(
-        model,
-        output,
-        arguments.format,
-        pictures=pictures,
-        size=None if config is None else config.img_res,
-        value_range=None if ranges is None else (ranges.low, ranges.high),
-        about=_about(model_path, config),
-        **settings,
-    )
-    _print_comparisons(comparisons, whose)
-    print(f"Wrote {output} ({_megabytes(output):.1f} MB)")
-    return 0
-
-
-def _run_page(arguments: argparse.Namespace) -> int:
-    """Exports all generators of a run, or one, as a page."""
-    first = _model_path(arguments)
-    config = _settings(first)
-    if arguments.model is not None:
-        paths = {_way(first) or "AB": first}
+    if arguments.format == "page":
+        page.check_page(output, arguments.overwrite)
     else:
-        ways = config.ways if config is not None and arguments.way is None else [first.stem[2:]]
-        paths = {way: first.with_name(f"g_{way}.keras") for way in ways}
-    with without_startup_notes():
-        from cyclegan_keras.export import page, page_exporting
-        from cyclegan_keras.inference.safe_loading.model_files import load_generator
-
-    output = pathlib.Path(arguments.output)
-    page.check_page(output, arguments.overwrite)
-    about = _about(first, config)
-    folder = first.resolve().parent.name if config is not None else first.stem
-    found = {way: _pictures(arguments.check, config, path) for way, path in paths.items()}
-    ranges = value_range.of_translator(first)[0]
-    comparisons = page_exporting.export_page(
-        {way: load_generator(path) for way, path in paths.items()},
-        output,
-        title=folder,
-        names=(about.get("domain_A", "A"), about.get("domain_B", "B")),
-        size=None if config is None else config.img_res,
-        pictures={way: pictures for way, (pictures, _) in found.items()},
-        overwrite=arguments.overwrite,
-        float16=arguments.float16,
-        int8=arguments.int8,
-        bound=arguments.bound,
-        value_range=None if ranges is None else (ranges.low, ranges.high),
-    )
+        exporting.check(output, arguments.format, **settings)
+    found = {way: _pictures(arguments.check, file) for way, file in files.items()}
+    ranges = {way: file.ranges for way, file in files.items()}
+    models = {way: load_generator(file.path) for way, file in files.items()}
+    about = _about(first)
+    if arguments.format == "page":
+        comparisons = page_exporting.export_page(
+            models,
+            output,
+            title=first.path.stem if first.config is None else first.path.resolve().parent.name,
+            names=(about.get("domain_A", "A"), about.get("domain_B", "B")),
+            size=first.size,
+            pictures={way: pictures for way, (pictures, _) in found.items()},
+            fit=first.fit,
+            ranges=ranges,
+            **settings,
+        )
+    else:
+        (way,) = files
+        source = ranges[way][0]
+        checked = exporting.export_generator(
+            models[way],
+            output,
+            arguments.format,
+            pictures=found[way][0],
+            size=first.size,
+            value_range=None if source is None else (source.low, source.high),
+            about=about,
+            **settings,
+        )
+        comparisons = {way: checked}
     for way, each in comparisons.items():
-        print(f"g_{way}:", end=" ")
+        if arguments.format == "page":
+            print(f"g_{way}:", end=" ")
         _print_comparisons(each, found[way][1])
-    print(f"Wrote {output} ({_megabytes(output):.1f} MB): open it in a browser")
+    opened = ": open it in a browser" if arguments.format == "page" else ""
+    print(f"Wrote {output} ({_megabytes(output):.1f} MB){opened}")
     return 0
+
+
+def _files(arguments: argparse.Namespace) -> dict[str, GeneratorFile]:
+    """Finds the generators to export, by their ways: all of a run for a page, else one."""
+    if arguments.model is not None:
+        if arguments.way is not None:
+            raise ValueError("--way is for --run-dir. Leave it out, or give the run's folder.")
+        file = generator_file.by_name(arguments.model)
+        return {file.way or "AB": file}
+    if arguments.way is not None:
+        return generator_file.of_run(arguments.run_dir, [arguments.way])
+    config = generator_file.settings_of(pathlib.Path(arguments.run_dir))
+    ways = config.ways if arguments.format == "page" else config.ways[:1]
+    return generator_file.of_run(arguments.run_dir, ways)
 
 
 def _print_comparisons(comparisons: Sequence[Any], whose: str) -> None:
@@ -173,36 +170,7 @@ def _print_comparisons(comparisons: Sequence[Any], whose: str) -> None:
         )
 
 
-def _model_path(arguments: argparse.Namespace) -> pathlib.Path:
-    if arguments.model is not None:
-        if arguments.way is not None:
-            raise ValueError("--way is for --run-dir. Leave it out, or give the run's folder.")
-        return pathlib.Path(arguments.model)
-    run_dir = pathlib.Path(arguments.run_dir)
-    config = _settings(run_dir / "config.json")
-    if config is None:
-        raise FileNotFoundError(
-            f"There is no run in {str(run_dir)!r}: it has no config.json that can be read. Give a "
-            "folder that `cyclegan train` has written, such as runs/fruit."
-        )
-    way = arguments.way or config.ways[0]
-    if way not in config.ways:
-        raise ValueError(f"The run translates {' and '.join(config.ways)} only. Received: {way}")
-    return run_dir / f"g_{way}.keras"
-
-
-def _settings(path: pathlib.Path) -> TrainConfig | None:
-    """Reads the settings beside a model, if it is in the folder of a run."""
-    with contextlib.suppress(OSError, ValueError):
-        return TrainConfig.from_json(path.with_name("config.json")).replace(
-            run_dir=str(path.parent)
-        )
-    return None
-
-
-def _pictures(
-    folder: str | None, config: TrainConfig | None, model_path: pathlib.Path
-) -> tuple[list[pathlib.Path] | None, str]:
+def _pictures(folder: str | None, file: GeneratorFile) -> tuple[list[pathlib.Path] | None, str]:
     """Finds the pictures to check on, and says what they are."""
     from cyclegan_keras.data import listing
 
@@ -211,8 +179,8 @@ def _pictures(
         for phrase in found.in_words():
             print(f"Not used: {phrase} in {folder!r}.")
         return found.paths, f"pictures of {folder}"
-    if config is not None and (data := _data_dir(config)) is not None:
-        domain = (_way(model_path) or "AB")[0]
+    if file.config is not None and (data := _data_dir(file.config)) is not None:
+        domain = (file.way or "AB")[0]
         for part in (f"test{domain}", f"train{domain}"):
             if (data / part).is_dir() and (paths := listing.listed(data / part).paths):
                 return paths, f"pictures of {data / part}"
@@ -232,16 +200,12 @@ def _data_dir(config: TrainConfig) -> pathlib.Path | None:
     return None
 
 
-def _way(model_path: pathlib.Path) -> str | None:
-    return {"g_AB": "AB", "g_BA": "BA"}.get(model_path.name.split(".")[0])
-
-
-def _about(model_path: pathlib.Path, config: TrainConfig | None) -> dict[str, Any]:
+def _about(file: GeneratorFile) -> dict[str, Any]:
     """Collects what a file says of itself: the way, what A and B are, and where it is from."""
     about: dict[str, Any] = {}
-    if way := _way(model_path):
-        about["way"] = way
-    if config is not None:
+    if file.way:
+        about["way"] = file.way
+    if (config := file.config) is not None:
         about["data_set"] = (
             pathlib.Path(config.data_dir).name if config.data_dir else config.dataset
         )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cyclegan_keras._quiet import without_startup_notes
-from cyclegan_keras.cli import evaluate
+from cyclegan_keras.cli import generator_file
 from cyclegan_keras.serving.hosts import is_loopback
 from cyclegan_keras.serving.limits import Limits
 
@@ -95,15 +95,17 @@ def run(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.port <= 65535:
         raise ValueError(f"--port must be in 0 to 65535. Received: {arguments.port}")
     run_dir = pathlib.Path(arguments.run_dir)
-    config = evaluate.settings_of(run_dir)
-    files = evaluate.generator_files(run_dir, config.ways, arguments.best)
+    files = generator_file.of_run(run_dir, best=arguments.best)
+    ranges = {way: file.ranges for way, file in files.items()}
     print("Loading TensorFlow …", flush=True)
     with without_startup_notes():
+        from cyclegan_keras.inference.pictures import Ranges
+        from cyclegan_keras.inference.translate import Manner, Translator
         from cyclegan_keras.serving.server import Server
 
     generators = {
-        name.removeprefix("g_"): evaluate.load_generator(path, config.img_shape)
-        for name, path in files.items()
+        way: Translator(file.load(), Manner(fit=file.fit), Ranges(*ranges[way]))
+        for way, file in files.items()
     }
     server = Server(
         generators,

@@ -9,7 +9,7 @@ from typing import Any
 from cyclegan_keras._files import check_can_be_folder, write_text
 from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras._text import counted
-from cyclegan_keras.cli import evaluate
+from cyclegan_keras.cli import evaluate, generator_file
 
 HELP = "ask people which images are real: make a page, or score their answers"
 
@@ -136,7 +136,7 @@ def make(arguments: argparse.Namespace) -> int:
     if arguments.against is not None:
         folders.append(pathlib.Path(arguments.against))
     output = _checked_output(arguments.output)
-    configs = [evaluate.settings_of(folder) for folder in folders]
+    configs = [generator_file.settings_of(folder) for folder in folders]
     if arguments.skip_bad_images:
         configs = [config.replace(skip_bad_images=True) for config in configs]
     way = arguments.way or ("AB" if "AB" in configs[0].ways else configs[0].ways[0])
@@ -146,9 +146,8 @@ def make(arguments: argparse.Namespace) -> int:
                 f"The run in {str(folder)!r} translates {' and '.join(config.ways)} only. Give "
                 f"another --way or run. Received: {way}"
             )
-    files = [
-        evaluate.generator_files(folder, [way], arguments.best)[f"g_{way}"] for folder in folders
-    ]
+    found = [generator_file.of_run(folder, [way], arguments.best)[way] for folder in folders]
+    files = [file.path for file in found]
     if len(files) == 2 and files[0].samefile(files[1]):
         raise ValueError(
             f"--against needs another run than --run-dir. Received: {str(folders[1])!r} for both"
@@ -158,14 +157,11 @@ def make(arguments: argparse.Namespace) -> int:
         from cyclegan_keras.study import making
         from cyclegan_keras.training import devices
 
-        found = devices.devices_in_words()
+        in_words = devices.devices_in_words()
 
-    print(f"Device  {found}", flush=True)
+    print(f"Device  {in_words}", flush=True)
     loaders = [evaluate.find_data(config, arguments.data_dir) for config in configs]
-    generators = [
-        evaluate.load_generator(path, config.img_shape)
-        for path, config in zip(files, configs, strict=True)
-    ]
+    generators = [file.load() for file in found]
     material, num_practice = _material(arguments, generators, loaders, way)
     output.parent.mkdir(parents=True, exist_ok=True)
     making.write(

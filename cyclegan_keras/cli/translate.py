@@ -1,17 +1,14 @@
 """Translate images and videos with a saved generator, keeping their size, depth and format."""
 
 import argparse
-import contextlib
-import dataclasses
-import functools
-import pathlib
 import sys
+from typing import Any
 
 from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras._text import counted
-from cyclegan_keras.cli.generator_file import WAYS, generator_file
+from cyclegan_keras.cli import generator_file
+from cyclegan_keras.cli.generator_file import GeneratorFile
 from cyclegan_keras.config import scale, value_range
-from cyclegan_keras.config.train_config import TrainConfig
 
 HELP = "translate images and videos with a saved generator"
 
@@ -19,6 +16,8 @@ HELP = "translate images and videos with a saved generator"
 BATCH_SIZE = 16
 # As in `inference.manner`, likewise.
 DETAILS = ("guided", "network", "plain")
+# As in `data.fitting`, likewise.
+FITS = ("stretch", "crop", "pad")
 # As in `inference.formats`, likewise.
 FORMATS = ("png", "jpg", "webp", "tiff", "bmp", "gif", "avif", "jp2")
 
@@ -46,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--way",
-        choices=WAYS,
+        choices=generator_file.WAYS,
         help="which generator of a run translates (default: AB, or the only one there)",
     )
     parser.add_argument(
@@ -86,6 +85,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="guided gives the translation of a small copy the detail of a larger image; plain "
         "enlarges that translation; network translates the image in its own size (default: "
         "%(default)s)",
+    )
+    parser.add_argument(
+        "--fit",
+        choices=FITS,
+        help="how the small copy of an image of other proportions is made: stretch it to the "
+        "generator's size; crop, scale it as in training by crop, and see all of it; or pad it "
+        "with mirrored margins, which are cut off again (default: as the run was trained in whose "
+        "folder the model is; else stretch)",
     )
     parser.add_argument(
         "--size",
@@ -160,7 +167,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError(
             f"Give the generator and then images or folders of images. Received: {model!r} only"
         )
-    model = generator_file(model, arguments.way)
+    model = generator_file.by_name(model, arguments.way)
     with without_startup_notes():
         from cyclegan_keras.inference import files, planning, translate, video
 
@@ -170,6 +177,7 @@ def run(arguments: argparse.Namespace) -> int:
         tile=_tile(arguments.tile),
         keep_colors=arguments.keep_colors,
         side_by_side=arguments.side_by_side,
+        fit=_fit(arguments, model),
     )
     asked = {
         "output": arguments.output,
@@ -182,8 +190,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError("--side-by-side is for images. Received: a video")
     jobs = translate.plan(pictures, file_format=arguments.format, **asked) if pictures else []
     ranges = files.Ranges(*_ranges(arguments, model))
-    generator = translate.load_generator(model)
-    if of_scale := _warning_of_scale(model):
+    generator = translate.load_generator(model.path)
+    config = model.config
+    if config is not None and (of_scale := scale.warning(config.enlarge, config.image_size)):
         print(f"Warning: {of_scale}", file=sys.stderr, flush=True)
     if left_out := planning.left_out(paths, arguments.output, video.SUFFIXES):
         print(f"Not translated: {'; '.join(left_out)}.", flush=True)
@@ -204,7 +213,7 @@ def run(arguments: argparse.Namespace) -> int:
     failed = {**outcome.failed}
     if videos:
         translated = video.translate_videos(
-            functools.partial(translate.translate_image, generator, **dataclasses.asdict(manner)),
+            translate.Translator(generator, manner, ranges),
             videos,
             overwrite=arguments.overwrite,
             continue_on_error=arguments.continue_on_error,
@@ -231,7 +240,7 @@ def _tile(text: str) -> int | None:
 
 
 def _ranges(
-    arguments: argparse.Namespace, model: str
+    arguments: argparse.Namespace, model: GeneratorFile
 ) -> tuple[value_range.ValueRange | None, value_range.ValueRange | None]:
     """Finds the values of black and white in images and translations, from flags or the run."""
     source, target = (
@@ -239,14 +248,14 @@ def _ranges(
         for numbers in (arguments.value_range, arguments.output_range)
     )
     if source is None:
-        own, of_target = value_range.of_translator(model)
+        own, of_target = model.ranges
         return own, target or of_target
     return source, target or source
 
 
-def _warning_of_scale(model: str) -> str | None:
-    """Checks the settings beside a saved generator, if it is still in the folder of its run."""
-    with contextlib.suppress(OSError, ValueError):
-        config = TrainConfig.from_json(pathlib.Path(model).with_name("config.json"))
-        return scale.warning(config.enlarge, config.image_size)
-    return None
+def _fit(arguments: argparse.Namespace, model: GeneratorFile) -> Any:
+    """Takes the flag or what the run was trained with, unless pictures keep their proportions."""
+    if arguments.fit is not None:
+        return arguments.fit
+    keeps = arguments.size is not None or arguments.detail == "network"
+    return FITS[0] if keeps else model.fit

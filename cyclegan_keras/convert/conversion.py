@@ -12,7 +12,12 @@ import tensorflow as tf
 
 from cyclegan_keras._files import PathLike, written_whole
 from cyclegan_keras._text import counted
-from cyclegan_keras.convert import keras_networks, keras_weights, torch_generators
+from cyclegan_keras.convert import (
+    keras_networks,
+    keras_weights,
+    tensorflow_checkpoints,
+    torch_generators,
+)
 from cyclegan_keras.inference.safe_loading.model_files import (
     load_generator,
     no_more_weights_than,
@@ -22,7 +27,7 @@ from cyclegan_keras.metrics.backbones.torch_weights import read_checkpoint
 
 # Between the converted network and its file, of values in [-1, 1].
 TOLERANCE = 1e-3
-SUPPORTED = ".h5 of Keras 2, or a state dict of PyTorch (.pth, .pt)"
+SUPPORTED = ".h5 of Keras 2, a state dict of PyTorch (.pth, .pt), or a checkpoint's .index"
 
 
 class Converted(NamedTuple):
@@ -49,12 +54,13 @@ def convert_generator(
     """Converts a generator to a `.keras` file, without running code from the file.
 
     Args:
-        path: An `.h5` file of Keras 2 or a state dict of PyTorch, which need not be trusted.
+        path: An `.h5` file of Keras 2, a state dict of PyTorch, or a TensorFlow checkpoint, by one
+            of its files or the name that they share. None need be trusted.
         output: Ends with `.keras`.
         config: A JSON file with the description of the model, where the file has weights alone.
         part: The name of the generator, if there are several.
         norm: The kind of norm, if the file does not tell: "instance", "contrib" or
-            "contrib-channel" for Keras, "instance" or "batch" for PyTorch.
+            "contrib-channel" for Keras, "instance" or "batch" for PyTorch and checkpoints.
         overwrite: Whether `output` may be replaced.
 
     Returns:
@@ -106,10 +112,14 @@ def read_generator(
         ValueError: As for `convert_generator`.
     """
     source = pathlib.Path(path)
-    for each in (source, *([pathlib.Path(config)] if config is not None else [])):
+    checkpoint = tensorflow_checkpoints.prefix_of(source)
+    sources = [source] if checkpoint is None else []
+    for each in (*sources, *([pathlib.Path(config)] if config is not None else [])):
         if not each.exists():
             raise FileNotFoundError(f"No file {str(each)!r} to convert.")
     try:
+        if checkpoint is not None:
+            return _from_checkpoint(checkpoint, config, part, norm)
         _check_kind(source)
         if h5py.is_hdf5(source):
             return _from_keras(source, config, part, norm)
@@ -130,7 +140,7 @@ def _check_kind(source: pathlib.Path) -> None:
         raise ValueError(f"it is a folder; give one file, {SUPPORTED}")
     if source.suffix == ".index" or ".data-0" in source.name or source.name == "checkpoint":
         raise ValueError(
-            f"it is a part of a TensorFlow checkpoint, which is not supported; give {SUPPORTED}"
+            "it is a part of a TensorFlow checkpoint; give its .index, with its data beside it"
         )
     if source.suffix in (".pb", ".onnx", ".tflite"):
         raise ValueError(f"a {source.suffix} file is not supported; give {SUPPORTED}")
@@ -138,6 +148,21 @@ def _check_kind(source: pathlib.Path) -> None:
         with zipfile.ZipFile(source) as archive:
             if "config.json" in archive.namelist():
                 raise ValueError("it is a .keras file already")
+
+
+def _from_checkpoint(
+    prefix: pathlib.Path, config: PathLike | None, part: str | None, norm: str | None
+) -> Converted:
+    if config is not None:
+        raise ValueError("--config is for .h5 files of Keras, and it is none")
+    networks = tensorflow_checkpoints.read(prefix)
+    names = [name for name, each in networks.items() if tensorflow_checkpoints.is_generator(each)]
+    if not names:
+        raise ValueError(
+            f"it has no generator that is known, as Keras 2 saves {tensorflow_checkpoints.KNOWN}"
+        )
+    weights = networks[_chosen(sorted(names), part)]
+    return Converted(*tensorflow_checkpoints.build(weights, norm))
 
 
 def _from_torch(source: pathlib.Path, part: str | None, norm: str | None) -> Converted:

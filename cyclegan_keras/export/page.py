@@ -19,6 +19,8 @@ import markupsafe
 import cyclegan_keras
 from cyclegan_keras._files import PathLike, write_text
 from cyclegan_keras.config.registry import WAYS
+from cyclegan_keras.config.value_range import ValueRange
+from cyclegan_keras.data.fitting import Fit, checked
 
 # What a browser can hold: the picture, its translation and a copy of each.
 MAX_PIXELS = 2**26
@@ -29,6 +31,53 @@ MAX_BYTES = 2**28
 _WEB = importlib.resources.files("cyclegan_keras.export") / "web"
 _RUNTIME = _WEB / "onnxruntime"
 _EXPORTS = re.compile(r"export\s*\{([^{}]*)\};?\s*(?://# sourceMappingURL=\S*\s*)?$")
+
+
+@dataclasses.dataclass(frozen=True)
+class Placing:
+    """How a page brings pictures into its networks, and their translations back.
+
+    Attributes:
+        fit: What is done to pictures of other proportions than the training size; see
+            `inference.manner.Manner`.
+        multiple: What height and width must be multiples of in other sizes than that of training,
+            for `"crop"`, in pixels.
+        least: The least height and width there.
+        ranges: By way, the values of black and white in pictures and in their translations, as the
+            numbers of a file have them; what is missing or `None` is the whole range of a file's
+            type.
+
+    Raises:
+        ValueError: If a value is none of these.
+    """
+
+    fit: Fit = "stretch"
+    multiple: int = 1
+    least: int = 1
+    ranges: Mapping[str, tuple[ValueRange | None, ValueRange | None]] = dataclasses.field(
+        default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        checked(self.fit)
+        if min(self.multiple, self.least) < 1:
+            raise ValueError(
+                "`multiple` and `least` must be 1 or more pixels. "
+                f"Received: {self.multiple} and {self.least}"
+            )
+
+    def as_json(self) -> dict[str, Any]:
+        """Gives it as the page's script takes it."""
+        ranges = {
+            way: [None if one is None else [one.low, one.high] for one in both]
+            for way, both in self.ranges.items()
+        }
+        return {
+            "fit": self.fit,
+            "multiple": self.multiple,
+            "least": self.least,
+            "ranges": ranges,
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +92,7 @@ class PageSettings:
         names: What the page calls the domains A and B.
         max_pixels: Largest picture that it accepts, in pixels.
         max_bytes: Largest file that it accepts.
+        placing: How pictures come into the networks.
 
     Raises:
         ValueError: If a value is none of these.
@@ -55,6 +105,7 @@ class PageSettings:
     names: tuple[str, str] = ("A", "B")
     max_pixels: int = MAX_PIXELS
     max_bytes: int = MAX_BYTES
+    placing: Placing = Placing()
 
     def __post_init__(self) -> None:
         if not self.ways or not set(self.ways) <= {*WAYS} or len({*self.ways}) != len(self.ways):
@@ -76,6 +127,7 @@ def write_page(
     title: str = "CycleGAN",
     channels: int = 3,
     names: tuple[str, str] = ("A", "B"),
+    placing: Placing = Placing(),
     overwrite: bool = False,
 ) -> pathlib.Path:
     """Writes a page that translates pictures by itself, in one HTML file.
@@ -93,6 +145,7 @@ def write_page(
         title: Of the page, such as the name of the run.
         channels: Of the networks: 3 for RGB, or 1 for gray.
         names: What the page calls the domains A and B.
+        placing: How pictures come into the networks.
         overwrite: Whether an existing file may be replaced.
 
     Returns:
@@ -107,7 +160,7 @@ def write_page(
     """
     path = pathlib.Path(path)
     check_page(path, overwrite)
-    settings = PageSettings(title, tuple(models), size, channels, names)
+    settings = PageSettings(title, tuple(models), size, channels, names, placing=placing)
     write_text(path, _local_page(models, settings))
     return path
 
@@ -166,7 +219,7 @@ def _local_page(models: Mapping[str, bytes], settings: PageSettings) -> str:
 
 def _rendered(settings: PageSettings, script: str, policy: str, **values: Any) -> str:
     page = _template().render(
-        **dataclasses.asdict(settings) | {"names": dict(zip("AB", settings.names, strict=True))},
+        **vars(settings) | {"names": dict(zip("AB", settings.names, strict=True))},
         version=cyclegan_keras.__version__,
         policy=policy,
         style=markupsafe.Markup(_style()),
@@ -180,6 +233,7 @@ def _rendered(settings: PageSettings, script: str, policy: str, **values: Any) -
             maxPixels=settings.max_pixels,
             maxSide=MAX_SIDE,
             maxBytes=settings.max_bytes,
+            **settings.placing.as_json(),
         ),
         **values,
     )
@@ -235,7 +289,7 @@ def _worker() -> str:
     # `import.meta`.
     source = runtime[: found.start()].replace("import.meta.url", "location.href")
     wrapped = f"const ort = (() => {{\n{source}\nreturn {{ {members} }};\n}})();\n"
-    return _inline(wrapped) + _scripts("resample.js", "guided.js", "worker.js")
+    return _inline(wrapped) + _scripts("resample.js", "guided.js", "placing.js", "worker.js")
 
 
 def _inline(script: str) -> str:

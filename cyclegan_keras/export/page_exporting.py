@@ -8,8 +8,11 @@ from typing import Any
 import keras
 
 from cyclegan_keras._files import PathLike
+from cyclegan_keras.config.value_range import ValueRange
+from cyclegan_keras.data.fitting import Fit
 from cyclegan_keras.export import checking, exporting
-from cyclegan_keras.export.page import PageSettings, check_page, write_page
+from cyclegan_keras.export.page import PageSettings, Placing, check_page, write_page
+from cyclegan_keras.inference.whole import AnySize
 
 
 def export_page(
@@ -20,6 +23,8 @@ def export_page(
     names: tuple[str, str] = ("A", "B"),
     size: tuple[int, int] | None = None,
     pictures: Mapping[str, Sequence[PathLike] | None] | None = None,
+    fit: Fit = "stretch",
+    ranges: Mapping[str, tuple[ValueRange | None, ValueRange | None]] | None = None,
     overwrite: bool = False,
     **settings: Any,
 ) -> dict[str, list[checking.Comparison]]:
@@ -35,8 +40,11 @@ def export_page(
         names: What the page calls the domains A and B.
         size: `(height, width)` of the training images, for models that take any size.
         pictures: Files of pictures to check each on, by way.
+        fit: What is done to pictures of other proportions, as in training; see `Manner`.
+        ranges: By way, the values of black and white in pictures and in translations; `None` means
+            the whole range of a file's type. Browsers show a page 8 bits of them.
         overwrite: Whether an existing file may be replaced.
-        **settings: `float16`, `int8`, `bound`, `value_range` and `about` of `export_generator`.
+        **settings: `float16`, `int8`, `bound` and `about` of `export_generator`.
 
     Returns:
         The comparisons with the Keras models, by way.
@@ -63,15 +71,41 @@ def export_page(
         )
     files, comparisons = {}, {}
     shape: dict[str, Any] = {"size": trained.pop() if trained else (1, 1)}
+    shape["placing"] = placing = _placing(models, fit, ranges or {})
     if channels:
         shape["channels"] = channels.pop()
     PageSettings(title, tuple(models), names=names, **shape)  # Before anything takes time.
+    sources = {way: both[0] for way, both in placing.ranges.items()}
     with tempfile.TemporaryDirectory(prefix="cyclegan-page-") as folder:
         for way, model in models.items():
             file = pathlib.Path(folder) / f"{way}.onnx"
+            source = sources.get(way)
             comparisons[way] = exporting.export_generator(
-                model, file, "onnx", pictures=(pictures or {}).get(way), size=size, **settings
+                model,
+                file,
+                "onnx",
+                pictures=(pictures or {}).get(way),
+                size=size,
+                value_range=None if source is None else (source.low, source.high),
+                **settings,
             )
             files[way] = file.read_bytes()
     write_page(files, target, title=title, names=names, overwrite=overwrite, **shape)
     return comparisons
+
+
+def _placing(
+    models: Mapping[str, keras.Model],
+    fit: Fit,
+    ranges: Mapping[str, tuple[ValueRange | None, ValueRange | None]],
+) -> Placing:
+    if fit != "crop":
+        return Placing(fit, ranges=ranges)
+    # Only there, pictures come in sizes of their own.
+    sizes = [AnySize(model) for model in models.values()]
+    return Placing(
+        fit,
+        max((size.multiple for size in sizes), default=1),
+        max((size.least for size in sizes), default=1),
+        ranges,
+    )

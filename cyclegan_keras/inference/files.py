@@ -18,7 +18,7 @@ import tensorflow as tf
 from cyclegan_keras.data import images
 from cyclegan_keras.data.picture import Picture
 from cyclegan_keras.inference import formats, pictures
-from cyclegan_keras.inference.manner import Manner
+from cyclegan_keras.inference.manner import Manner, Placement
 from cyclegan_keras.inference.pictures import Ranges
 from cyclegan_keras.inference.whole import AnySize
 
@@ -55,7 +55,8 @@ class _Source(NamedTuple):
         picture: Its properties; without its pixels, if its translation does not need them, or if
             they are so many that the file is read again.
         settings: Its compression settings.
-        pixels: Its pixels in the generator's size, `(height, width, channels)`, float32 in [-1, 1].
+        pixels: What the generator sees, `(height, width, channels)`, float32 in [-1, 1].
+        placement: Where in that the picture lies.
         needs_source: Whether its translation needs the pixels of the picture.
     """
 
@@ -64,6 +65,7 @@ class _Source(NamedTuple):
     picture: Picture
     settings: dict[str, Any]
     pixels: np.ndarray
+    placement: Placement
     needs_source: bool
 
 
@@ -229,19 +231,20 @@ def _read(
     if strip_metadata:
         picture = picture.without_metadata()
     try:
-        size = manner.size_for(generator, picture.size)
+        placement = manner.placement(generator, picture.size)
         if whole is not None:
-            whole.check(size)
+            whole.check(placement.size)
         channels = generator.input_shape[3]
-        pixels = pictures.pixels_for(channels, picture, size, ranges.source)
+        pixels = pictures.pixels_for(channels, picture, placement.size, ranges.source)
     except ValueError as error:
         raise ValueError(f"Cannot translate the image {str(path)!r}: {error}.") from None
     settings = formats.settings_of(path)
-    is_guided = manner.is_guided(picture.size, size)
+    is_guided = manner.is_guided(picture.size, placement.size)
     needs_source = is_guided or manner.keep_colors or manner.side_by_side
     if not needs_source or picture.pixels.nbytes > HELD_BYTES:
         picture = pictures.without_pixels(picture)
-    return _Source(path, target, picture, settings, pixels, needs_source)
+    pixels = placement.padded(pixels)
+    return _Source(path, target, picture, settings, pixels, placement, needs_source)
 
 
 def _write(
@@ -257,13 +260,14 @@ def _write(
     dtype = formats.dtype_for(file_format, picture.pixels.dtype)
     if file_format == "TIFF" or (file_format, dtype) == ("JPEG2000", picture.pixels.dtype):
         dtype = None  # Type and bits of the source.
-    size = (source.pixels.shape[0], source.pixels.shape[1])
+    placement = source.placement
+    is_guided = manner.is_guided(picture.size, placement.size)
     finished = pictures.finished(
-        translation,
+        placement.inner(translation),
         picture,
         ranges,
         dtype,
-        small=source.pixels if manner.is_guided(picture.size, size) else None,
+        small=placement.inner(source.pixels) if is_guided else None,
         keep_colors=manner.keep_colors,
         side_by_side=manner.side_by_side,
     )

@@ -80,7 +80,7 @@ class FrozenNormalization(keras.layers.Layer):
         return super().get_config()
 
 
-class _Norm(NamedTuple):
+class Norm(NamedTuple):
     """What a layer normalizes by.
 
     Attributes:
@@ -92,6 +92,12 @@ class _Norm(NamedTuple):
     groups: int
     epsilon: float
     is_of_deviation: bool = False
+
+    def square_of_divisor(self, variance: Any) -> Any:
+        """Gives the square of what a layer divides by."""
+        if self.is_of_deviation:
+            return (variance**0.5 + self.epsilon) ** 2
+        return variance + self.epsilon
 
 
 def can_be_frozen(network: keras.Model) -> bool:
@@ -105,7 +111,7 @@ def can_be_frozen(network: keras.Model) -> bool:
     """
     if not is_rebuildable(network):
         return False
-    norms = [op for op in operations_of(network) if _norm_of(op) is not None]
+    norms = [op for op in operations_of(network) if norm_of(op) is not None]
     is_used_once = len({id(op) for op in norms}) == len(norms) and all(
         len(op._inbound_nodes) == 1 for op in norms
     )
@@ -126,16 +132,34 @@ def frozen(network: keras.Model) -> keras.Model:
     count = iter(range(len([*operations_of(network)])))
 
     def replaced(op: Any, x: Any) -> Any:
-        if _norm_of(op) is None:
+        if norm_of(op) is None:
             return None
-        gamma, beta = (_of_each_channel(op, which, x.shape[-1]) for which in ("gamma", "beta"))
-        layer = FrozenNormalization(dtype=op.dtype_policy, name=f"{_NAME}{next(count)}")
-        y = layer(x)
-        layer.gamma.assign(gamma)
-        layer.beta.assign(beta)
-        return y
+        channels = x.shape[-1]
+        return fixed(op, np.zeros(channels), np.ones(channels), f"{_NAME}{next(count)}")(x)
 
     return _copied(network, replaced)
+
+
+def fixed(op: Any, mean: Any, square: Any, name: str | None = None) -> FrozenNormalization:
+    """Makes a layer of the same factors and offsets, with statistics that are set.
+
+    Args:
+        op: A layer of which `norm_of` knows what it normalizes by.
+        mean: What is subtracted from each channel.
+        square: The square of what it is divided by.
+        name: Of the layer.
+
+    Returns:
+        The layer.
+    """
+    layer = FrozenNormalization(dtype=op.dtype_policy, name=name)
+    channels = len(mean)
+    layer.build((None, None, None, channels))
+    layer.mean.assign(mean)
+    layer.square.assign(square)
+    for which in ("gamma", "beta"):
+        getattr(layer, which).assign(_of_each_channel(op, which, channels))
+    return layer
 
 
 def measuring(network: keras.Model) -> Callable[[np.ndarray], Statistics]:
@@ -150,7 +174,7 @@ def measuring(network: keras.Model) -> Callable[[np.ndarray], Statistics]:
     moments: list[Any] = []
 
     def recorded(op: Any, x: Any) -> Any:
-        norm = _norm_of(op)
+        norm = norm_of(op)
         if norm is not None:
             moments.append(_moments(x, norm))
         return None
@@ -224,17 +248,18 @@ def thumbnail(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.clip(np.stack(channels, axis=2), -1, 1)
 
 
-def _norm_of(op: Any) -> _Norm | None:
+def norm_of(op: Any) -> Norm | None:
+    """Tells what a layer normalizes by, if it is one that takes statistics of the whole image."""
     if type(op) is InstanceNormalization:
-        return _Norm(op.input.shape[-1], op.epsilon)
+        return Norm(op.input.shape[-1], op.epsilon)
     if type(op) is ContribNormalization:
-        return _Norm(1, op.epsilon, is_of_deviation=True)
+        return Norm(1, op.epsilon, is_of_deviation=True)
     if type(op) is layers.GroupNormalization and op.axis in (-1, 3) and len(op.input.shape) == 4:
-        return _Norm(op.input.shape[-1] if op.groups == -1 else op.groups, op.epsilon)
+        return Norm(op.input.shape[-1] if op.groups == -1 else op.groups, op.epsilon)
     return None
 
 
-def _moments(x: Any, norm: _Norm) -> tuple[Any, Any]:
+def _moments(x: Any, norm: Norm) -> tuple[Any, Any]:
     """The mean and the square of the divisor of each channel, `(1, channels)` each."""
     channels = x.shape[-1]
     x = ops.cast(x, "float32")
@@ -242,9 +267,7 @@ def _moments(x: Any, norm: _Norm) -> tuple[Any, Any]:
     mean = _of_groups(ops.mean(ops.mean(x, axis=2), axis=1), norm.groups)
     squares = ops.square(x - ops.reshape(mean, (-1, 1, 1, channels)))
     variance = _of_groups(ops.mean(ops.mean(squares, axis=2), axis=1), norm.groups)
-    if norm.is_of_deviation:
-        return mean, ops.square(ops.sqrt(variance) + norm.epsilon)
-    return mean, variance + norm.epsilon
+    return mean, norm.square_of_divisor(variance)
 
 
 def _of_groups(values: Any, groups: int) -> Any:

@@ -93,23 +93,35 @@ def reach_of(network: keras.Model) -> int | None:
 
 def _behind(operation: Any, before: list[_Place], arguments: Any) -> _Place:
     first = before[0]
-    if type(operation).__name__ == "GetItem" and _takes_channels(arguments[1]):
-        return first
     if any(place.scale != first.scale for place in before):
         raise _NotLocalError
-    is_known = type(operation) in _POINTWISE or (
-        type(operation).__name__ in _POINTWISE_OPERATIONS
-        and type(operation).__module__.startswith("keras.")
-    )
-    # Of one axis or a list of them.
-    is_of_channels = {*np.ravel(getattr(operation, "axis", -1)).tolist()} <= {-1, 3}
-    if is_known and is_of_channels:
+    if is_pointwise(operation, arguments):
         return _Place(
             first.scale,
             max(place.before for place in before),
             max(place.behind for place in before),
         )
     return _of_layer(operation, first)
+
+
+def is_pointwise(operation: Any, arguments: Any) -> bool:
+    """Tells whether a layer makes each pixel of what lies at its own place.
+
+    Args:
+        operation: A layer or operation.
+        arguments: The positional ones of its call.
+
+    Returns:
+        Whether it is known to.
+    """
+    if type(operation).__name__ == "GetItem":
+        return _takes_channels(arguments[1])
+    is_known = type(operation) in _POINTWISE or (
+        type(operation).__name__ in _POINTWISE_OPERATIONS
+        and type(operation).__module__.startswith("keras.")
+    )
+    # Of one axis or a list of them.
+    return is_known and {*np.ravel(getattr(operation, "axis", -1)).tolist()} <= {-1, 3}
 
 
 def _takes_channels(key: Any) -> bool:

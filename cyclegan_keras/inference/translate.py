@@ -2,26 +2,30 @@
 
 import collections
 import dataclasses
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tqdm
-from PIL import Image, ImageOps
 
 from cyclegan_keras.config.value_range import ValueRange
-from cyclegan_keras.data import decoding, images
-from cyclegan_keras.data.picture import Picture
-from cyclegan_keras.inference import files, pictures
+from cyclegan_keras.data.fitting import Fit
+from cyclegan_keras.inference import files
 from cyclegan_keras.inference.manner import Detail, Manner
 from cyclegan_keras.inference.planning import plan
 from cyclegan_keras.inference.safe_loading.model_files import load_generator
-from cyclegan_keras.inference.whole import AnySize
+from cyclegan_keras.inference.translator import Translator
 
-__all__ = ["Manner", "Outcome", "load_generator", "plan", "translate_files", "translate_image"]
+__all__ = [
+    "Manner",
+    "Outcome",
+    "Translator",
+    "load_generator",
+    "plan",
+    "translate_files",
+    "translate_image",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,8 +54,9 @@ def translate_image(
     tile: int | None = None,
     keep_colors: bool = False,
     side_by_side: bool = False,
+    fit: Fit = "stretch",
 ) -> Any:
-    """Translates one picture.
+    """Translates one picture; for many, make one `Translator`.
 
     Args:
         generator: From `load_generator`, or of a model in training.
@@ -73,6 +78,8 @@ def translate_image(
         keep_colors: Whether the result has the colors of `image`, and only its brightness (luma) is
             translated.
         side_by_side: Whether `image` stands on the left of its translation in the result.
+        fit: How a picture of other proportions is brought to the generator's size: as the run was
+            trained, by which it is `"stretch"`, `"crop"` or `"pad"`; see `Manner`.
 
     Returns:
         The translation with the size, depth and transparency of `image` (twice its width if
@@ -85,99 +92,9 @@ def translate_image(
         ValueError: If `image` is not such a picture, or its values of black and white are not
             known; if a setting has no such value, or the generator cannot work in that way.
     """
-    manner = Manner(detail, size, tile, keep_colors, side_by_side)
+    manner = Manner(detail, size, tile, keep_colors, side_by_side, fit)
     wanted = None if value_range is None else ValueRange(*value_range)
-    if isinstance(image, str | bytes | os.PathLike):
-        picture = images.read_picture(os.fsdecode(image))
-        return _as_image(_translated(generator, picture, wanted, manner), wanted)
-    if isinstance(image, Image.Image):
-        upright = decoding.in_srgb(ImageOps.exif_transpose(image), decoding.LeftOut())
-        return _as_image(
-            _translated(generator, decoding.picture_of(upright), wanted, manner), wanted
-        )
-    array = np.asarray(image)
-    translation = _translated(generator, _from_array(array, wanted), wanted, manner)
-    pixels = translation.pixels
-    if array.ndim == 3 and array.shape[2] > 2 and translation.is_gray:
-        pixels = np.repeat(pixels, 3, axis=2)
-    if translation.alpha is not None:
-        pixels = np.concatenate([pixels, translation.alpha[..., None]], axis=2)
-    if not side_by_side:
-        return pixels.reshape(array.shape)
-    return pixels[..., 0] if array.ndim == 2 else pixels
-
-
-def _translated(
-    generator: keras.Model, picture: Picture, value_range: ValueRange | None, manner: Manner
-) -> Picture:
-    whole = AnySize(generator, manner.tile) if manner.rebuilds(generator) else None
-    size = manner.size_for(generator, picture.size)
-    if whole is not None:
-        try:
-            whole.check(size)
-        except ValueError as error:
-            raise ValueError(f"Cannot translate the image: {error}.") from None
-    small = pictures.pixels_for(generator.input_shape[3], picture, size, value_range)
-    if whole is not None:
-        translation = whole(small)
-    else:
-        translation = generator.predict_on_batch(small[np.newaxis])[0]
-    is_guided = manner.is_guided(picture.size, size)
-    return pictures.finished(
-        translation,
-        picture,
-        pictures.Ranges(value_range, value_range),
-        small=small if is_guided else None,
-        keep_colors=manner.keep_colors,
-        side_by_side=manner.side_by_side,
-    )
-
-
-def _from_array(array: np.ndarray, value_range: ValueRange | None) -> Picture:
-    is_number = array.dtype in (np.uint8, np.uint16) or array.dtype.kind == "f"
-    is_shaped = array.ndim == 2 or (array.ndim == 3 and 1 <= array.shape[2] <= 4)
-    if not is_number or not is_shaped or not array.size:
-        raise ValueError(
-            "`image` must be a PIL image, a path, or an array of shape (height, width) or (height, "
-            "width, 1 to 4), uint8, uint16 or float. Received: "
-            + (
-                f"an array of shape {array.shape}, {array.dtype}"
-                if array.ndim
-                else f"{array.item()!r}"[:80]
-            )
-        )
-    if array.dtype.kind == "f":
-        if not np.isfinite(array).all():
-            raise ValueError("`image` must have finite numbers only.")
-        low, high = array.min(), array.max()
-        if value_range is None and (low < 0 or high > 1):
-            raise ValueError(
-                "`image` must be in [0, 1] if it is float; for an array from a `DataLoader`, give "
-                f"value_range=(-1, 1). Received: an array in [{low:g}, {high:g}]"
-            )
-    array = array[..., None] if array.ndim == 2 else array
-    depth = 8 * array.dtype.itemsize
-    if array.shape[2] in (2, 4):
-        return Picture(np.ascontiguousarray(array[..., :-1]), array[..., -1].copy(), depth)
-    return Picture(np.ascontiguousarray(array), None, depth)
-
-
-def _as_image(picture: Picture, value_range: ValueRange | None) -> Image.Image:
-    """Makes a PIL image of the most suitable mode."""
-    pixels, alpha = picture.pixels, picture.alpha
-    if pixels.dtype != np.uint8 and (not picture.is_gray or alpha is not None):
-        # Pillow has no such mode.
-        shares = (value_range or picture.own_range).shares(pixels)
-        pixels = np.rint(shares * 255).astype(np.uint8)
-        if alpha is not None:
-            alpha = np.rint(alpha / picture.opaque * 255).astype(np.uint8)
-    if alpha is not None:
-        return Image.fromarray(np.dstack([pixels, alpha]))
-    if picture.is_gray:
-        gray = pixels[..., 0]
-        kind = {"f": np.float32, "i": np.int32}.get(gray.dtype.kind, gray.dtype)
-        return Image.fromarray(gray.astype(kind))
-    return Image.fromarray(pixels)
+    return Translator(generator, manner, files.Ranges(wanted, wanted))(image)
 
 
 def translate_files(

@@ -1,14 +1,14 @@
-"""Runs a generator on whole pictures of any size, in one pass or in tiles."""
+"""Runs a generator on whole pictures of any size, in one pass, in tiles or in strips."""
 
 import collections
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from cyclegan_keras.inference import frozen, reach
+from cyclegan_keras.inference import frozen, reach, strips
 from cyclegan_keras.inference.rebuilding import with_size
 
 Size = tuple[int, int]
@@ -35,9 +35,10 @@ class AnySize:
 
     Pictures are mirrored at their lower and right edges, up to a multiple of what the network
     halves. Where a pixel depends only on its neighborhood, large pictures are divided into tiles,
-    which overlap by so much that the result is the same. Where it depends on others only by
-    normalization, as instance normalization has it, large pictures are divided as well, and
-    normalized with the statistics of a smaller copy; a single pass has those of the picture.
+    which overlap by so much that the result is the same. Other networks, such as those with
+    instance normalization, run layer by layer over a large picture, which is the same but for
+    rounding (`strips`). With `tile`, they are divided into tiles as well, and normalized with the
+    statistics of a smaller copy, which are not those of the picture.
 
     Args:
         generator: A functional or sequential model from images to images.
@@ -63,11 +64,12 @@ class AnySize:
             self._frozen = frozen.frozen(generator)
             self.reach = reach.reach_of(with_size(self._frozen, (sizes[0], sizes[1])))
         # More than the network needs, and harmless if it looks at neighborhoods only.
-        self._multiple = self.factor * ALIGNED if self.is_exact else self.factor
+        self.multiple = self.factor * ALIGNED if self.is_exact else self.factor
         self._bytes_per_pixel = reach.bytes_per_pixel(probe)
         self._functions: collections.OrderedDict[tuple[str, Size], Any]
         self._functions = collections.OrderedDict()
         self._tile = None if tile is None else self._checked(tile)
+        self._takes_strips = not self.is_exact and strips.takes_strips(generator)
 
     @property
     def margin(self) -> int:
@@ -86,7 +88,7 @@ class AnySize:
         """
         if size == self._own_size:
             return size
-        height, width = (max(self.least, -(-n // self._multiple) * self._multiple) for n in size)
+        height, width = (max(self.least, -(-n // self.multiple) * self.multiple) for n in size)
         return height, width
 
     def check(self, size: Size) -> None:
@@ -99,7 +101,7 @@ class AnySize:
             ValueError: If the network needs too much memory for that and cannot be tiled; what is
                 wrong, to come after the picture's name.
         """
-        self._tile_for(self.padded(size))
+        self._way(self.padded(size))
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Translates a picture.
@@ -115,12 +117,15 @@ class AnySize:
         """
         height, width = pixels.shape[:2]
         size = self.padded((height, width))
-        tile = self._tile_for(size)
+        way = self._way(size)
         rest = ((0, size[0] - height), (0, size[1] - width), (0, 0))
         padded = np.pad(pixels, rest, mode="symmetric") if size != (height, width) else pixels
-        if tile is None:
+        if way == "strips":
+            return strips.run(self._generator, padded)[:height, :width]
+        if way == "whole":
             _, run = self._function(size, self._generator)
             return run(padded)[:height, :width]
+        tile = way
         result = np.empty_like(padded)
         window = (min(tile, size[0]), min(tile, size[1]))
         network, run = self._function(window, self._frozen or self._generator)
@@ -139,36 +144,44 @@ class AnySize:
                 "Leave the tile size out, or take detail='guided'. "
                 f"Received: tile={tile}"
             )
-        least = -(-(2 * self.margin + self.factor) // self._multiple) * self._multiple
+        least = -(-(2 * self.margin + self.factor) // self.multiple) * self.multiple
         if tile < least:
             raise ValueError(
                 f"`tile` must be at least {least} for this network, because its pixels depend on "
                 f"others up to {self.reach} pixels away. Received: tile={tile}"
             )
-        return tile // self._multiple * self._multiple
+        return tile // self.multiple * self.multiple
 
-    def _tile_for(self, size: Size) -> int | None:
+    def _way(self, size: Size) -> int | Literal["whole", "strips"]:
+        """How a picture is translated: in one pass, in strips, or in tiles of which size."""
         needed = self._bytes_per_pixel * size[0] * size[1]
         if self._tile is not None:
-            return self._tile if max(size) > self._tile else None
+            return self._tile if max(size) > self._tile else "whole"
         if needed <= MAX_BYTES:
-            return None
+            return "whole"
+        if self.is_exact:
+            return self._largest_tile()
+        if self._takes_strips:
+            return "strips"
         if self.reach is not None:
-            side = int((MAX_TILE_BYTES / self._bytes_per_pixel) ** 0.5) // self._multiple
-            tile = max(side, -(-4 * self.margin // self._multiple)) * self._multiple
+            tile = self._largest_tile()
             height, width = (min(tile, own) for own in size)
-            if self.is_exact or self._bytes_per_pixel * height * width <= MAX_BYTES:
+            if self._bytes_per_pixel * height * width <= MAX_BYTES:
                 return tile
         raise ValueError(
             f"the network needs about {needed / 1e9:.1f} GB for {size[0]} × {size[1]} pixels, "
-            f"of at most {MAX_BYTES / 1e9:g}, and cannot be tiled, because "
+            f"of at most {MAX_BYTES / 1e9:g}, and can neither be tiled nor run in strips, because "
             + (
-                "its pixels depend on the whole image"
+                "it has layers that are not known here"
                 if self.reach is None
                 else f"its pixels depend on others up to {self.reach} pixels away"
             )
             + "; give --detail guided, which --size makes finer"
         )
+
+    def _largest_tile(self) -> int:
+        side = int((MAX_TILE_BYTES / self._bytes_per_pixel) ** 0.5) // self.multiple
+        return max(side, -(-4 * self.margin // self.multiple)) * self.multiple
 
     def _statistics_of(self, pixels: np.ndarray) -> frozen.Statistics:
         """Measures a smaller copy, mirrored as pictures are."""

@@ -4,12 +4,11 @@ import io
 import pathlib
 import warnings
 
-import keras
 from PIL import Image, UnidentifiedImageError
 
 from cyclegan_keras.data.formats import FORMATS
 from cyclegan_keras.inference.formats import COMPRESS_LEVEL
-from cyclegan_keras.inference.translate import translate_image
+from cyclegan_keras.inference.translator import Translator
 
 # What an error calls the picture, in place of its file here.
 SENT = "that was sent"
@@ -19,11 +18,11 @@ class TooLargeError(ValueError):
     """The picture has more pixels than the server accepts."""
 
 
-def translated(generator: keras.Model, path: pathlib.Path, max_pixels: int) -> bytes:
+def translated(translator: Translator, path: pathlib.Path, max_pixels: int) -> bytes:
     """Translates the file of a picture.
 
     Args:
-        generator: From `load_generator`.
+        translator: Of the generator.
         path: The file, which may be anything.
         max_pixels: The most that are accepted, by the start of the file, before it is decoded.
 
@@ -36,7 +35,7 @@ def translated(generator: keras.Model, path: pathlib.Path, max_pixels: int) -> b
     """
     _check_size(path, max_pixels)
     try:
-        translation = translate_image(generator, path)
+        translation = translator(path)
     except (ValueError, OSError) as error:
         message = str(error).replace(repr(str(path)), SENT)
         if path.name in message or str(path.parent) in message:

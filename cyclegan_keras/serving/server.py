@@ -17,6 +17,7 @@ from typing import Any
 import keras
 
 from cyclegan_keras.export.page import PageSettings, remote_page
+from cyclegan_keras.inference.translator import Translator
 from cyclegan_keras.serving import pictures, requests
 from cyclegan_keras.serving.hosts import Hosts, in_address, is_loopback
 from cyclegan_keras.serving.limits import Budget, Limits
@@ -30,8 +31,8 @@ class Server(socketserver.TCPServer):
     as well; and with one network that takes all cores, nothing is gained by serving faster.
 
     Args:
-        generators: By way: `"AB"`, `"BA"` or both; from `load_generator`, all for images of the
-            same shape.
+        generators: By way: `"AB"`, `"BA"` or both; from `load_generator`, or `Translator`s of
+            such; all for images of the same shape.
         title: Of the page, such as the name of the run.
         host: Where to listen. Others than this computer can reach it only if this is another
             address than `"127.0.0.1"`.
@@ -50,7 +51,7 @@ class Server(socketserver.TCPServer):
 
     def __init__(
         self,
-        generators: Mapping[str, keras.Model],
+        generators: Mapping[str, keras.Model | Translator],
         title: str = "CycleGAN",
         host: str = "127.0.0.1",
         port: int = 8000,
@@ -63,8 +64,13 @@ class Server(socketserver.TCPServer):
         self.log = log
         self.ways = tuple(generators)
         self.bodies = Budget(self.limits.bodies_bytes)
-        self._generators = dict(generators)
-        shape = next(iter(generators.values())).input_shape if generators else (None,) * 4
+        self._translators = {
+            way: each if isinstance(each, Translator) else Translator(each)
+            for way, each in generators.items()
+        }
+        shape: Any = (None,) * 4
+        for translator in self._translators.values():
+            shape = translator.generator.input_shape
         settings = PageSettings(
             title,
             self.ways,
@@ -201,7 +207,7 @@ class Server(socketserver.TCPServer):
         if is_gone():
             raise ConnectionAbortedError
         try:
-            return pictures.translated(self._generators[way], path, self.limits.pixels)
+            return pictures.translated(self._translators[way], path, self.limits.pixels)
         except ValueError as error:
             return error
 

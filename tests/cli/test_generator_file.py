@@ -1,12 +1,15 @@
 import json
+import shutil
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from cyclegan_keras.cli.generator_file import generator_file
+from cyclegan_keras.cli import generator_file
 from cyclegan_keras.cli.main import main
+from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.config.value_range import ValueRange
 
 
 @pytest.fixture
@@ -14,7 +17,7 @@ def run_folder(tmp_path):
     """A run whose AB makes negatives and whose BA changes nothing, and one gray picture."""
     (tmp_path / "run").mkdir()
     for way, factor in (("AB", -1.0), ("BA", 1.0)):
-        model = keras.Sequential([keras.Input((6, 8, 3)), keras.layers.Rescaling(factor)])
+        model = keras.Sequential([keras.Input((32, 48, 3)), keras.layers.Rescaling(factor)])
         model.save(tmp_path / "run" / f"g_{way}.keras")
     (tmp_path / "run" / "config.json").write_text(json.dumps({}))
     Image.new("RGB", (8, 6), (250, 250, 250)).save(tmp_path / "x.png")
@@ -63,6 +66,35 @@ def test_what_is_wrong_is_told_in_one_line(words, told, run_folder, monkeypatch,
 
 def test_the_only_generator_there_is_taken_and_no_other(run_folder):
     (run_folder / "g_AB.keras").unlink()
-    assert generator_file(str(run_folder)) == str(run_folder / "g_BA.keras")
+    found = generator_file.by_name(str(run_folder))
+    assert (found.path, found.way) == (run_folder / "g_BA.keras", "BA")
     with pytest.raises(FileNotFoundError, match=r"g_AB\.keras.*There is g_BA\.keras"):
-        generator_file(str(run_folder), "AB")
+        generator_file.by_name(str(run_folder), "AB")
+
+
+def test_the_run_says_how_its_generators_see_pictures(run_folder):
+    config = TrainConfig(image_size="32x48", fit="pad", value_range=(0, 200, 10, 100))
+    (run_folder / "config.json").write_text(config.to_json())
+    shutil.copy(run_folder / "g_BA.keras", run_folder / "mine.keras")
+    (run_folder.parent / "elsewhere").mkdir()
+    away = shutil.copy(run_folder / "g_BA.keras", run_folder.parent / "elsewhere")
+    for name, way, fit, size, source in (
+        (run_folder, "AB", "pad", (32, 48), ValueRange(0, 200)),
+        (run_folder / "g_BA.keras", "BA", "pad", (32, 48), ValueRange(10, 100)),
+        (run_folder / "mine.keras", None, "pad", (32, 48), None),
+        (away, "BA", "stretch", None, None),
+    ):
+        found = generator_file.by_name(str(name))
+        assert (found.way, found.fit, found.size, found.ranges[0]) == (way, fit, size, source)
+
+
+def test_generators_of_a_run_are_for_its_images(run_folder):
+    (run_folder / "config.json").write_text(TrainConfig(image_size="32x48").to_json())
+    found = generator_file.of_run(run_folder)
+    assert [*found] == ["AB", "BA"]
+    assert found["BA"].load().input_shape == (None, 32, 48, 3)
+    (run_folder / "config.json").write_text(TrainConfig(image_size="48x48").to_json())
+    with pytest.raises(ValueError, match=r"belongs to another run.*\(32, 48, 3\)"):
+        generator_file.of_run(run_folder)["AB"].load()
+    with pytest.raises(ValueError, match=r"translates AB and BA only.*AC"):
+        generator_file.of_run(run_folder, ["AC"])

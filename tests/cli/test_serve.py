@@ -1,7 +1,9 @@
 """`cyclegan serve`, in this process."""
 
 import http.client
+import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +14,7 @@ import pytest
 
 from cyclegan_keras import TrainConfig, save_generator
 from cyclegan_keras.cli import main as cli
+from cyclegan_keras.config.value_range import ValueRange
 from tests.serving.conftest import png_of, translators  # noqa: F401
 
 
@@ -107,3 +110,34 @@ def test_a_page_beyond_the_bound_is_not_written(run_dir, tmp_path, capsys):
     assert cli.main(argv) == 2
     assert "--bound" in capsys.readouterr().err
     assert not (tmp_path / "page.html").exists()
+
+
+def test_the_settings_of_the_run_are_those_of_the_server(run_dir, monkeypatch):
+    config = TrainConfig(image_size=32, fit="crop", value_range=(0, 200, 10, 100))
+    (run_dir / "config.json").write_text(config.to_json(), "utf-8")
+    seen = []
+    monkeypatch.setattr(
+        "cyclegan_keras.serving.server.Server", lambda *args, **_: seen.extend(args)
+    )
+    with pytest.raises(AttributeError):  # There is no server to run.
+        cli.main(["serve", "--run-dir", str(run_dir)])
+    made = seen[0]
+    assert {way: each.manner.fit for way, each in made.items()} == {
+        "AB": "crop",
+        "BA": "crop",
+    }
+    assert made["BA"].ranges == (ValueRange(10, 100), ValueRange(0, 200))
+
+
+def test_the_settings_of_the_run_are_those_of_the_page(run_dir, tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    config = TrainConfig(image_size=32, fit="crop", value_range=(0, 200, 10, 100))
+    (run_dir / "config.json").write_text(config.to_json(), "utf-8")
+    output = tmp_path / "page.html"
+    words = ["--run-dir", str(run_dir), "--format", "page", "--output", str(output)]
+    assert cli.main(["export", *words]) == 0
+    found = re.search(r'id="settings"[^>]*>(.*?)</script>', output.read_text("utf-8"), re.S)
+    settings = json.loads(found[1])
+    assert (settings["fit"], settings["multiple"], settings["least"]) == ("crop", 16, 32)
+    assert settings["ranges"] == {"AB": [[0, 200], [10, 100]], "BA": [[10, 100], [0, 200]]}

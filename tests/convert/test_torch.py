@@ -120,6 +120,28 @@ def test_resnets(name, tmp_path):
     assert_same(read_generator(path).generator, model, (32, 44))
 
 
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(
+    ("make", "size"),
+    [
+        (lambda: resnet(blocks=2), (32, 44)),
+        (lambda: resnet(resized=True), (32, 44)),
+        (lambda: unet(7, tracked, bias=True), (128, 128)),
+    ],
+)
+def test_in_float64_they_differ_by_less_than_a_millionth(make, size, tmp_path):
+    model = trained(make())
+    for module in model.modules():
+        module.train(not isinstance(module, nn.Dropout))
+    torch.save(model.state_dict(), tmp_path / "g.pth")
+    x = image(size).astype(np.float64)
+    with torch.no_grad():
+        expected = model.double().forward(torch.tensor(x.transpose(0, 3, 1, 2))).numpy()
+    translation = np.asarray(read_generator(tmp_path / "g.pth").generator(x))
+    assert translation.dtype == np.float64
+    np.testing.assert_allclose(translation.transpose(0, 3, 1, 2), expected, atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize("norm", ["batch", "instance"])
 def test_a_batch_norm_is_asked_about(norm, tmp_path):
     path = tmp_path / "latest_net_G.pth"

@@ -11,8 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cyclegan_keras import export_page
+from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data.images import denormalize, normalize
+from cyclegan_keras.data.picture import Picture
 from cyclegan_keras.export import page as pages
+from cyclegan_keras.inference import formats
+from cyclegan_keras.inference.pictures import Ranges
+from cyclegan_keras.inference.translate import Manner, Translator
 from tests import browser, tiny
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -349,3 +355,65 @@ def test_it_fits_the_window(page, folder, width, dark):
     color = page.run("getComputedStyle(document.body).backgroundColor")
     assert color == ("rgb(23, 25, 27)" if dark else "rgb(255, 255, 255)")
     page.resize(1000, 800)
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A generator of one convolution, from which pages are exported."""
+    image = keras.Input((*SIZE, 3))
+    return keras.Model(image, tiny.convolution(3, 1, "tanh", 1)(image))
+
+
+def soft(folder, name, width, height):
+    """Soft colors with some noise, as no map can follow pure noise."""
+    x, y = np.meshgrid(np.linspace(0, 200, width), np.linspace(0, 200, height))
+    noisy = np.stack([x, y, 200 - x], 2) + np.random.default_rng(0).normal(0, 4, (*x.shape, 3))
+    path = folder / name
+    Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("fit", "ranges"),
+    [
+        ("pad", (ValueRange(20, 200), ValueRange(0, 100))),
+        ("crop", (ValueRange(0, 255), ValueRange(10, 240))),
+    ],
+)
+def test_it_places_pictures_as_python_does(fit, ranges, network, folder):
+    path = folder / f"{fit}.html"
+    export_page({"AB": network}, path, fit=fit, ranges={"AB": ranges}, bound=1)
+    translator = Translator(network, Manner(fit=fit), Ranges(*ranges))
+    with browser.opened(folder / f"profile {fit}") as page:
+        page.save_into(folder / "saved")
+        page.open(path.as_uri())
+        for number, size in enumerate([(100, 70), (20, 90), (90, 20), (7, 5)]):
+            picture = soft(folder, f"{fit} {number}.png", *size)
+            page.choose("#file", picture)
+            page.wait(
+                f"document.querySelectorAll('#list li').length === {number + 1}"
+                " && document.getElementById('progress').hidden"
+            )
+            page.run(f"document.querySelectorAll('#list button')[{number}].click()")
+            want = np.asarray(translator(np.asarray(Image.open(picture))))
+            assert levels_apart(colors_of(saved(page, folder)), want) <= 2, size
+        assert page.errors == []
+
+
+def test_pictures_beyond_the_range_of_the_networks_are_refused(network, folder):
+    path = folder / "beyond.html"
+    ranges = (ValueRange(0, 4000), ValueRange(0, 4000))
+    export_page({"AB": network}, path, ranges={"AB": ranges}, bound=1)
+    deep = np.random.default_rng(0).integers(0, 4000, (*SIZE, 3), np.uint16)
+    formats.write(folder / "deep.png", Picture(deep, None, 16), {})
+    with browser.opened(folder / "profile beyond") as page:
+        page.save_into(folder / "saved")
+        page.open(path.as_uri())
+        translate(page, noise(folder, "eight bits.png", SIZE[::-1]))
+        assert "0 to 255" in text_of(page, "error")
+        page.run("document.getElementById('remove').click()")
+        translate(page, folder / "deep.png")
+        want = Translator(network, None, Ranges(*ranges))(deep)
+        got = colors_of(saved(page, folder)).astype(float) * 257
+        # Of 16 bits, the browser keeps 8.
+        assert np.abs(got - want).max() <= 3 * 257

@@ -71,7 +71,7 @@ def test_with_its_own_statistics_an_image_becomes_the_same(make):
     copy = frozen.frozen(network)
     frozen.set_statistics(copy, frozen.measuring(network)(img))
     np.testing.assert_allclose(copy(img[None]), network(img[None]), atol=2e-5)
-    assert not any(frozen._norm_of(op) for op in copy.operations)
+    assert not any(frozen.norm_of(op) for op in copy.operations)
 
 
 @pytest.mark.parametrize("build", [build_resnet_generator, build_unet_generator])

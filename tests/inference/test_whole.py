@@ -127,14 +127,6 @@ def generator_at(generator, x):
     return np.asarray(rebuilding.with_size(generator, x.shape[:2])(x[None]))[0]
 
 
-def test_a_network_that_looks_too_far_for_tiles_says_how_far(random_images, monkeypatch):
-    generator = build_deep_unet_generator((32, 32, 3), gf=2, seed=0)
-    (x,) = random_images(1, 600, 600, 3)
-    monkeypatch.setattr(whole, "MAX_BYTES", 2e6)
-    with pytest.raises(ValueError, match=r"up to \d+ pixels away; give --detail guided"):
-        AnySize(generator)(x)
-
-
 def test_a_margin_that_is_too_small_shows(local, random_images, monkeypatch):
     (x,) = random_images(1, 200, 260, 3)
     monkeypatch.setattr(AnySize, "margin", 8)

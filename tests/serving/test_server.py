@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 
 from cyclegan_keras import translate_image
+from cyclegan_keras.config.value_range import ValueRange
+from cyclegan_keras.inference.pictures import Ranges
+from cyclegan_keras.inference.translate import Manner, Translator
 from cyclegan_keras.serving import pictures
 from cyclegan_keras.serving.hosts import Hosts
 from cyclegan_keras.serving.limits import Limits
@@ -66,6 +69,16 @@ def test_it_translates_as_the_library_does(serve, translators, way):
     want = np.asarray(translate_image(translators[way], pixels_of(body)))
     np.testing.assert_array_equal(pixels_of(answer), want)
     assert server.bodies.taken == 0
+
+
+def test_it_translates_as_the_run_was_trained(serve, translators):
+    ranges = Ranges(ValueRange(20, 200), ValueRange(0, 100))
+    translator = Translator(translators["AB"], Manner(fit="pad"), ranges)
+    server, body = serve({"AB": translator}), png_of(size=(90, 24))
+    status, _, answer = posted(server, body)
+    assert status == 200
+    np.testing.assert_array_equal(pixels_of(answer), translator(pixels_of(body)))
+    assert pixels_of(answer).max() == 100
 
 
 def test_the_page_may_use_this_server_and_nothing_else(serve):

@@ -1,7 +1,8 @@
 // Translates pictures in a thread of its own, so that the page stays responsive. What comes before
-// this in the same script: onnxruntime-web as `ort`, `resized`, `fittedMaps` and `applyMaps`.
+// this in the same script: onnxruntime-web as `ort`, and the functions of `resample.js`, `guided.js`
+// and `placing.js`.
 
-let page; // { runtime, models, size: [height, width], channels, maxPixels, maxSide }
+let page; // { runtime, models, size: [height, width], channels, fit, ranges, … }
 const sessions = {};
 
 async function unpacked(text) {
@@ -84,16 +85,21 @@ async function run(way, input, width, height) {
 async function translated(way, file, report) {
   await report("reading", 0);
   const image = await pictureOf(file);
+  const [source, target] = page.ranges[way] ?? [null, null];
+  const unit = source || target ? await unitOf(file) : 1;
+  exchange(image.data, levelsIn(source, unit));
   const picture = colorsOf(image, page.channels);
   const { width, height } = picture;
-  const [smallHeight, smallWidth] = page.size;
+  const place = placed(width, height);
+  const [smallHeight, smallWidth] = place.copy;
   const small = resized(picture, smallWidth, smallHeight);
   const input = Float32Array.from(small.pixels, (level) => level / 127.5 - 1);
   await report("translating", 0.1);
-  const output = await run(way, input, smallWidth, smallHeight);
+  const seen = mirrored(input, place, page.channels);
+  const output = inner(await run(way, seen, place.whole[1], place.whole[0]), place, page.channels);
   await report("detail", 0.5);
   let result;
-  if (width * height > smallWidth * smallHeight) {
+  if (height > smallHeight || width > smallWidth) {
     const maps = fittedMaps(input, output, smallWidth, smallHeight, page.channels);
     await applyMaps(maps, smallWidth, smallHeight, picture, (share) =>
       report("detail", 0.5 + 0.4 * share),
@@ -104,6 +110,7 @@ async function translated(way, file, report) {
     result = resized(small, width, height);
   }
   putColors(result, image);
+  exchange(image.data, levelsOut(target, unit));
   await report("writing", 0.9);
   const canvas = new OffscreenCanvas(width, height);
   canvas.getContext("2d", { willReadFrequently: true }).putImageData(image, 0, 0);

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import functools
 import os
 import pathlib
 from collections.abc import Callable, Iterator
@@ -70,9 +69,9 @@ def translate_video(
     same pixel format, size, color tags and rotation. It is there whole or not at all.
 
     Args:
-        translate: A generator, from `load_generator`, which is applied by `translate_image`; or a
-            function that gets each frame as it is shown, `(height, width, 3)`, uint8 RGB in
-            [0, 255], and returns its translation, of the same shape and type.
+        translate: A generator, from `load_generator`; a `Translator` of one; or a function that
+            gets each frame as it is shown, `(height, width, 3)`, uint8 RGB in [0, 255], and returns
+            its translation, of the same shape and type.
         source: The video.
         target: Where the translation is written; its suffix decides on the container.
         overwrite: Whether a file that exists may be replaced; the source never is.
@@ -109,9 +108,9 @@ def _frame_function(translate: Any) -> FrameFunction:
     # A model can be called, too, but wants batches in its own size. Keras is not imported for that.
     if not hasattr(translate, "predict_on_batch"):
         return translate
-    from cyclegan_keras.inference.translate import translate_image
+    from cyclegan_keras.inference.translator import Translator
 
-    return functools.partial(translate_image, translate)
+    return Translator(translate)
 
 
 class _Job:
