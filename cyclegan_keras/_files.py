@@ -5,7 +5,11 @@ import errno
 import hashlib
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import filelock
 
 PathLike = str | os.PathLike[str]
 
@@ -148,6 +152,57 @@ def check_can_be_folder(path: PathLike) -> None:
                 f"Cannot make the folder {str(path)!r}, for {str(place)!r} is a file. Give another "
                 "place."
             )
+
+
+def locked(path: PathLike, warn: Callable[[str], object]) -> "filelock.BaseFileLock | None":
+    """Takes a lock that ends with the process, however that ends.
+
+    Args:
+        path: Of the file that is the lock.
+        warn: Called with one line if the disk has no locks; nothing then keeps a second process
+            out.
+
+    Returns:
+        The lock, to be released; `None` if another process has it.
+
+    Raises:
+        OSError: If the file cannot be made.
+    """
+    import filelock
+
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return None
+    except (OSError, NotImplementedError) as error:
+        if not is_unsupported(error):
+            raise
+        warn(
+            f"The file system of {os.path.dirname(path)!r} does not support locks ({error}). Make "
+            "sure that no other process writes into that folder."
+        )
+    return lock
+
+
+def partial_files(directory: PathLike) -> dict[str, list[pathlib.Path]]:
+    """Finds what processes that were killed had begun to write with `written_whole`.
+
+    Args:
+        directory: A folder, which need not exist.
+
+    Returns:
+        By the name of the file that was to be written, the hidden ones in its place. Those of names
+        that are too long to be hidden whole are missing.
+    """
+    found: dict[str, list[pathlib.Path]] = {}
+    with contextlib.suppress(FileNotFoundError):
+        for path in pathlib.Path(directory).glob(".*.*"):
+            name, _, number = path.stem.rpartition(".")
+            if number.isdigit():
+                suffix = "" if path.suffix == ".part" else path.suffix
+                found.setdefault(name[1:] + suffix, []).append(path)
+    return found
 
 
 def remove_partial(directory: PathLike) -> None:

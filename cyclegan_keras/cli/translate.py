@@ -1,6 +1,7 @@
 """Translate images and videos with a saved generator, keeping their size, depth and format."""
 
 import argparse
+import pathlib
 import sys
 from typing import Any
 
@@ -20,6 +21,9 @@ DETAILS = ("guided", "network", "plain")
 FITS = ("stretch", "crop", "pad")
 # As in `inference.formats`, likewise.
 FORMATS = ("png", "jpg", "webp", "tiff", "bmp", "gif", "avif", "jp2")
+
+LAUNCHERS = ("ray",)
+WORKERS = 2
 
 # The exit status if some images could not be translated, and the others were.
 SOME_FAILED = 1
@@ -132,6 +136,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "status 1",
     )
     parser.add_argument(
+        "--shard",
+        metavar="I/N",
+        help="translate the I-th of N parts only, by a hash of each path, and note what became of "
+        "each image in OUTPUT/shard-I-of-N.jsonl; each part may run on another computer, and again "
+        "with --skip-existing if it was killed",
+    )
+    parser.add_argument(
+        "--launcher",
+        choices=LAUNCHERS,
+        help="ray: translate by --workers processes that Ray starts, here or on the cluster of "
+        "RAY_ADDRESS, and starts again if one dies (default: in this process)",
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="how many processes --launcher starts (default: 2)"
+    )
+    parser.add_argument(
         "--strip-metadata",
         action="store_true",
         help="leave out EXIF (place and time, for two), XMP, texts, comments and resolution",
@@ -168,64 +188,86 @@ def run(arguments: argparse.Namespace) -> int:
             f"Give the generator and then images or folders of images. Received: {model!r} only"
         )
     model = generator_file.by_name(model, arguments.way)
+    shard = _shard(arguments)
+    workers = _workers(arguments)
     with without_startup_notes():
-        from cyclegan_keras.inference import files, planning, translate, video
+        from cyclegan_keras.inference import pictures, planning, request, translate, video
 
-    manner = translate.Manner(
-        detail=arguments.detail,
-        size=arguments.size,
-        tile=_tile(arguments.tile),
-        keep_colors=arguments.keep_colors,
-        side_by_side=arguments.side_by_side,
-        fit=_fit(arguments, model),
+    asked = request.Request(
+        model=str(model.path),
+        paths=tuple(paths),
+        output=arguments.output,
+        overwrite=arguments.overwrite,
+        skip_existing=arguments.skip_existing,
+        continue_on_error=arguments.continue_on_error,
+        file_format=arguments.format,
+        batch_size=arguments.batch_size,
+        ranges=pictures.Ranges(*_ranges(arguments, model)),
+        strip_metadata=arguments.strip_metadata,
+        manner=translate.Manner(
+            detail=arguments.detail,
+            size=arguments.size,
+            tile=_tile(arguments.tile),
+            keep_colors=arguments.keep_colors,
+            side_by_side=arguments.side_by_side,
+            fit=_fit(arguments, model),
+        ),
     )
-    asked = {
-        "output": arguments.output,
-        "overwrite": arguments.overwrite,
-        "skip_existing": arguments.skip_existing,
-        "check": not arguments.continue_on_error,
-    }
-    videos, pictures = video.plan_videos(paths, **asked)
-    if videos and arguments.side_by_side:
-        raise ValueError("--side-by-side is for images. Received: a video")
-    jobs = translate.plan(pictures, file_format=arguments.format, **asked) if pictures else []
-    ranges = files.Ranges(*_ranges(arguments, model))
+    if arguments.launcher == "ray":
+        from cyclegan_keras.inference import ray_pool
+
+        return _told(ray_pool.run(asked, workers), arguments.output)
+    planned = asked.planned(shard)
     generator = translate.load_generator(model.path)
     config = model.config
     if config is not None and (of_scale := scale.warning(config.enlarge, config.image_size)):
         print(f"Warning: {of_scale}", file=sys.stderr, flush=True)
     if left_out := planning.left_out(paths, arguments.output, video.SUFFIXES):
         print(f"Not translated: {'; '.join(left_out)}.", flush=True)
-    outcome = translate.translate_files(
-        generator,
-        jobs,
-        arguments.batch_size,
-        continue_on_error=arguments.continue_on_error,
-        ranges=ranges,
-        strip_metadata=arguments.strip_metadata,
-        manner=manner,
-    )
-    if pictures:
-        print(f"Translated {counted(outcome.num_written, 'image')} into {arguments.output}")
-    if outcome.left_out:
-        parts = (counted(count, what) for what, count in sorted(outcome.left_out.items()))
-        print(f"Ignored: {', '.join(parts)}.", flush=True)
-    failed = {**outcome.failed}
-    if videos:
-        translated = video.translate_videos(
-            translate.Translator(generator, manner, ranges),
-            videos,
-            overwrite=arguments.overwrite,
-            continue_on_error=arguments.continue_on_error,
-        )
+    return _told(planned.run(generator), arguments.output)
+
+
+def _workers(arguments: argparse.Namespace) -> int:
+    if arguments.launcher is None:
+        if arguments.workers is not None:
+            raise ValueError("--workers needs --launcher. Leave --workers out, or give both.")
+    elif arguments.shard is not None:
+        raise ValueError("--launcher deals the shards itself. Leave --shard out.")
+    workers = WORKERS if arguments.workers is None else arguments.workers
+    if workers < 1:
+        raise ValueError(f"--workers must be at least 1. Received: {workers}")
+    return workers
+
+
+def _shard(arguments: argparse.Namespace) -> Any:
+    if arguments.shard is None:
+        return None
+    # A module without TensorFlow, in a package with it.
+    with without_startup_notes():
+        from cyclegan_keras.inference.sharding import Shard
+    return Shard.parse(arguments.shard)
+
+
+def _told(result: Any, output: str) -> int:
+    """Prints what came of a request, and returns the exit status."""
+    from cyclegan_keras.inference import video
+
+    failed: dict[pathlib.Path, str] = {}
+    if (outcome := result.pictures) is not None:
+        failed |= outcome.failed
+        print(f"Translated {counted(outcome.num_written, 'image')} into {output}")
+        if outcome.left_out:
+            parts = (counted(count, what) for what, count in sorted(outcome.left_out.items()))
+            print(f"Ignored: {', '.join(parts)}.", flush=True)
+    if (translated := result.videos) is not None:
         failed |= translated.failed
-        print(f"Translated {counted(len(translated.written), 'video')} into {arguments.output}")
+        print(f"Translated {counted(len(translated.written), 'video')} into {output}")
         for path, one in translated.written.items():
             print(f"  {path}: {video.in_words(one)}")
     if not failed:
         return 0
     sys.stdout.flush()
-    what = "file" if failed.keys() - outcome.failed.keys() else "image"
+    what = "file" if translated is not None and translated.failed else "image"
     print(f"{counted(len(failed), what)} could not be translated:", file=sys.stderr)
     for path, reason in failed.items():
         print(f"  {path}: {' '.join(reason.split())}", file=sys.stderr)

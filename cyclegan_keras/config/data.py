@@ -22,6 +22,7 @@ class DataConfig(Part):
         flip: Whether training images are flipped at random.
         epoch_length: Whether an epoch is as long as the "shorter" or the "longer" of the two sets.
         cache_memory: GiB of memory for decoded images.
+        decode: When training images are decoded; see `DataLoader`.
         skip_bad_images: Whether images that cannot be read are left out.
         value_range: The values that are black and white; see `config.value_range`.
         fit: What is done to images of other proportions than the training size.
@@ -72,6 +73,13 @@ class DataConfig(Part):
         2.0,
         "GiB of memory for decoded images; the rest goes to a temporary file",
         least=0,
+        may_change=True,
+    )
+    decode: Literal["auto", "start", "ahead"] = setting(
+        "data",
+        "auto",
+        "when training images are decoded: all at the start; ahead, each some batches before it is "
+        "first wanted; or auto, ahead for those that do not fit into --cache-memory",
         may_change=True,
     )
     skip_bad_images: bool = setting(

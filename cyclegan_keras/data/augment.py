@@ -4,6 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cyclegan_keras.data.rows import Rows
+
+# The images of a domain: all decoded, or each when it is wanted.
+Pixels = np.ndarray | Rows
 Size = tuple[int, int]
 
 
@@ -90,7 +94,7 @@ def throw(
     return Chances(tops, lefts, mirrored)
 
 
-def cut(pixels: np.ndarray, chosen: np.ndarray, img_res: Size, chances: Chances) -> np.ndarray:
+def cut(pixels: Pixels, chosen: np.ndarray, img_res: Size, chances: Chances) -> np.ndarray:
     """Picks images, cuts a part out of each if they are larger, and mirrors some.
 
     Args:
@@ -115,7 +119,7 @@ def cut(pixels: np.ndarray, chosen: np.ndarray, img_res: Size, chances: Chances)
 
 
 def draw(
-    pixels: np.ndarray,
+    pixels: Pixels,
     chosen: np.ndarray,
     img_res: Size,
     flip: bool,
@@ -137,7 +141,7 @@ def draw(
     return cut(pixels, chosen, img_res, throw(len(chosen), full_res, img_res, flip, rng))
 
 
-def centre(pixels: np.ndarray, img_res: Size) -> np.ndarray:
+def centre(pixels: Pixels, img_res: Size) -> Pixels:
     """Cuts the middle out of images.
 
     Args:
@@ -149,4 +153,6 @@ def centre(pixels: np.ndarray, img_res: Size) -> np.ndarray:
         left are a pixel smaller.
     """
     top, left = ((have - want) // 2 for have, want in zip(pixels.shape[1:3], img_res, strict=True))
+    if isinstance(pixels, Rows):
+        return pixels.part(top, left, img_res)
     return pixels[:, top : top + img_res[0], left : left + img_res[1]]

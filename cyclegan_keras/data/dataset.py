@@ -3,15 +3,14 @@
 import functools
 import pathlib
 import threading
-from typing import Any
+import typing
+from typing import Any, Literal
 
 import numpy as np
 
-from cyclegan_keras._text import counted
 from cyclegan_keras.config.value_range import Ranges, ValueRange, ranges_of
 from cyclegan_keras.data import (
     augment,
-    decoding,
     fitting,
     images,
     layout,
@@ -21,12 +20,17 @@ from cyclegan_keras.data import (
 from cyclegan_keras.data.fruit import sets
 from cyclegan_keras.data.palettes import Palette
 from cyclegan_keras.data.pixel_cache import PixelStore, Place
+from cyclegan_keras.data.rows import Rows
+
+# When training images are decoded.
+Decode = Literal["auto", "start", "ahead"]
 
 
 class Domains:
     """Finds the images of two domains in a folder, and decodes each once.
 
-    There is no chance in it; see `DataLoader` for what deals them out.
+    There is no chance in it; see `DataLoader` for what deals them out, and `DataNotes` for what
+    there is to say about them.
 
     Args:
         directory: The folder of the data set.
@@ -39,6 +43,7 @@ class Domains:
         channels: 3 for RGB, or 1 for gray, by luma.
         value_range: Which numbers of the files are black and white; see `DataLoader`.
         fit: What is done to images of other proportions than `img_res`; see `fitting.fitted`.
+        decode: When training images are decoded; see `DataLoader`.
 
     Attributes:
         skipped: What is wrong with each image that was left out so far, by its path.
@@ -60,8 +65,15 @@ class Domains:
         channels: int = 3,
         value_range: Any = None,
         fit: fitting.Fit = "stretch",
+        decode: Decode = "start",
     ) -> None:
         self.fit = fitting.checked(fit)
+        if decode not in typing.get_args(Decode):
+            raise ValueError(
+                f"`decode` must be one of {', '.join(typing.get_args(Decode))}. "
+                f"Received: decode={decode!r}"
+            )
+        self.decode = decode
         if channels not in (1, 3):
             raise ValueError(
                 f"`channels` must be 3, for RGB, or 1, for gray. Received: channels={channels!r}"
@@ -82,6 +94,8 @@ class Domains:
         self._far: dict[pathlib.Path, tuple[int, int]] = {}
         self._lock = threading.Lock()
         self._settled: set[str] = set()
+        # Whether the images of a folder are decoded when they are wanted.
+        self._ahead: dict[str, bool] = {}
         self._store = PixelStore(cache_memory)
 
     @property
@@ -142,64 +156,6 @@ class Domains:
             self._ranges = levels.find_ranges(domains, self._layout.side_by_side)
         return self._ranges
 
-    def notes(self) -> list[str]:
-        """Tells what a user should know of the data before a training, once it has been read.
-
-        Returns:
-            A line that counts and names what is in the data set and is not used, if there is such;
-            one that counts the images that are far from the proportions of `img_res` and stretched;
-            and one for each domain whose images use less than a quarter of the levels.
-
-        Raises:
-            FileNotFoundError: If there is no such data set.
-            ValueError: If an image cannot be read.
-        """
-        pixels = {domain: self.pixels(domain) for domain in "AB"}
-        has_tests = self.has_test_images
-        if has_tests:
-            for domain in "AB":
-                self.pixels(domain, is_testing=True)
-        found = [levels.in_words(pixels[domain], domain, self._has_range) for domain in "AB"]
-        return [*self.left_out(), *self._stretched(), *filter(None, found)]
-
-    def _stretched(self) -> list[str]:
-        if not self._far or self.fit != "stretch":
-            return []
-        path, (height, width) = min(self._far.items())
-        return [
-            f"Stretched to {self.img_res[0]} × {self.img_res[1]}: "
-            f"{counted(len(self._far), 'image')} of other proportions, such as {path.name!r}, "
-            f"whose width is {width / height:.3g} times its height. `fit` (--fit crop or --fit "
-            "pad) keeps proportions."
-        ]
-
-    def left_out(self) -> list[str]:
-        """Tells what of the images read so far, and of what lies beside them, is not used.
-
-        Returns:
-            A line for the images that could not be read, and one that counts and names the rest; if
-            there are such.
-
-        Raises:
-            FileNotFoundError: If there is no such data set.
-        """
-        lines = []
-        if self.skipped:
-            path, reason = next(iter(self.skipped.items()))
-            lines.append(
-                f"Skipped {counted(len(self.skipped), 'image')} that cannot be used, "
-                f"such as {str(path)!r}: {reason}"
-            )
-        unused = self._layout.unused(self.has_test_images)
-        unused += [
-            f"{phrase} in {folder!r}" for folder, some in self._others.items() for phrase in some
-        ]
-        unused += [
-            f"{counted(count, noun)} {decoding.WHY[noun]}"
-            for noun, count in sorted(self._left_out.items())
-        ]
-        return [*lines, *([f"Not used: {'; '.join(unused)}."] if unused else [])]
-
     def paths(self, domain: str, is_testing: bool = False) -> list[pathlib.Path]:
         """Lists the files that hold the images of one domain, sorted by name.
 
@@ -226,7 +182,7 @@ class Domains:
             self._paths[folder], self._others[folder] = found.paths, found.in_words()
         return self._paths[folder]
 
-    def pixels(self, domain: str, is_testing: bool = False) -> np.ndarray:
+    def pixels(self, domain: str, is_testing: bool = False) -> Any:
         """Gives all images of one domain, in the order of `paths`, decoding them the first time.
 
         Args:
@@ -235,7 +191,8 @@ class Domains:
 
         Returns:
             `(count, height, width, channels)`, RGB or gray, uint8 in [0, 255]; training images in
-            `load_res`, where there is one, else in `img_res`. Not to be written to.
+            `load_res`, where there is one, else in `img_res`. An array, not to be written to; or,
+            if `decode` says so, `Rows`, of which each is decoded when it is indexed.
 
         Raises:
             FileNotFoundError: If there is no such folder.
@@ -248,11 +205,37 @@ class Domains:
         if not self._layout.side_by_side:
             return pixels
         height, width = self._res(is_testing)
+        if isinstance(pixels, Rows):
+            return pixels.part("AB".index(domain) * height, 0, (height, width))
         return pixels.reshape(-1, 2, height, width, self.channels)[:, "AB".index(domain)]
 
-    def _decoded(self, domain: str, is_testing: bool) -> np.ndarray:
+    def _is_ahead(self, domain: str, is_testing: bool) -> bool:
+        """Whether images are decoded when they are wanted; it stays so once it has been asked."""
+        if is_testing or self.decode == "start":
+            return False
+        folder = self._layout.folder(domain, is_testing)
+        if folder not in self._ahead:
+            if self.skip_bad_images and (
+                # Which are bad has always been known when all have been read.
+                self.decode == "auto"
+                # Their partners would have to be left out, too.
+                or (self.paired and not self._layout.side_by_side)
+            ):
+                self._ahead[folder] = False
+            else:
+                count = len(self._listed(domain, is_testing))
+                fits = self._store.fits(count, self._kept_shape(is_testing))
+                self._ahead[folder] = self.decode == "ahead" or not fits
+        return self._ahead[folder]
+
+    def _kept_shape(self, is_testing: bool) -> tuple[int, int, int]:
+        height, width = self._res(is_testing)
+        # A pair is kept as one image, B below A, so that its file is decoded once for both.
+        return (height * (1 + self._layout.side_by_side), width, self.channels)
+
+    def _decoded(self, domain: str, is_testing: bool) -> Any:
         paths, folder = self._listed(domain, is_testing), self._layout.folder(domain, is_testing)
-        height, width = res = self._res(is_testing)
+        height, width = self._res(is_testing)
         ranges = self.value_ranges
 
         def read(path: pathlib.Path) -> np.ndarray:
@@ -270,16 +253,16 @@ class Domains:
                     self._far[path] = size
             return np.concatenate([images.as_pixels(image, self.channels) for image in fitted])
 
-        if self._layout.side_by_side:
-            # A pair is kept as one image, B below A, so that its file is decoded once for both.
-            res = (2 * height, width)
-        return self._store.get(folder, paths, (*res, self.channels), read, self.skip_bad_images)
+        give = self._store.rows if self._is_ahead(domain, is_testing) else self._store.get
+        return give(folder, paths, self._kept_shape(is_testing), read, self.skip_bad_images)
 
     def _res(self, is_testing: bool) -> tuple[int, int]:
         return self.img_res if is_testing or self.load_res is None else self.load_res
 
     def _settle(self, domain: str, is_testing: bool) -> None:
         """Reads the images the first time, and leaves out the bad ones and their partners."""
+        if self._is_ahead(domain, is_testing):
+            return
         domains = [domain]
         if not self._layout.side_by_side and (self.test_pairs if is_testing else self.paired):
             domains = ["A", "B"]
@@ -309,22 +292,20 @@ class Domains:
                 )
         self._settled.update(folders)
 
-    def is_gray(self, domain: str) -> bool:
-        """Tells whether no training image of one domain has a color.
+    def _range_of(self, path: images.PathLike, domain: str | None) -> ValueRange | None:
+        ranges = self.value_ranges
+        if domain is not None:
+            if domain not in ("A", "B"):
+                raise ValueError(f"`domain` must be 'A' or 'B'. Received: domain={domain!r}")
+            return ranges["A" if domain == "A" else "B"]
+        if ranges["A"] != ranges["B"]:
+            raise ValueError(
+                f"Say which `domain` {str(path)!r} is of, as A and B have other value ranges: "
+                f"{ranges}"
+            )
+        return ranges["A"]
 
-        Args:
-            domain: `"A"` or `"B"`.
-
-        Returns:
-            Whether red, green and blue are equal in every pixel.
-
-        Raises:
-            As for `pixels`.
-        """
-        # One by one, to the first that has colors: they may be many.
-        return all(np.all(img == img[:, :, :1]) for img in self.pixels(domain))
-
-    def evaluation_pixels(self, domain: str) -> np.ndarray:
+    def evaluation_pixels(self, domain: str) -> Any:
         """Gives the images of one domain to measure on: without chance, and in `img_res`.
 
         Args:
@@ -333,7 +314,7 @@ class Domains:
         Returns:
             `(count, height, width, channels)`, RGB or gray, uint8 in [0, 255]: the test images or,
             if there are none of one domain or of both, the training images; with `load_res`, the
-            middle of each. Not to be written to.
+            middle of each. Not to be written to; `Rows` where `pixels` gives such.
 
         Raises:
             FileNotFoundError: If there is no such folder.

@@ -9,17 +9,17 @@ from typing import Any, Literal
 import numpy as np
 
 from cyclegan_keras._seeds import checked_seed
-from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import augment, fitting, images
-from cyclegan_keras.data.dataset import Domains, read_pixels
-from cyclegan_keras.data.prefetch import ahead
+from cyclegan_keras.data.dataset import Decode, read_pixels
+from cyclegan_keras.data.notes import DataNotes
+from cyclegan_keras.data.prefetch import IMAGES_AHEAD, Plan, ahead, asked_for
 
 _logger = logging.getLogger(__name__)
 
 Seed = int | tuple[int, ...] | None
 
 
-class DataLoader(Domains):
+class DataLoader(DataNotes):
     """Reads two domains of images and deals them out in random batches.
 
     Looks for the folders `trainA`, `trainB` and, where present, `testA` and `testB` (or `valA`,
@@ -69,6 +69,11 @@ class DataLoader(Domains):
             largest part in the middle that has these proportions) or `"pad"` (with mirrored
             margins); see `fitting.fitted`. Training images, test images and both halves of a pair
             are treated alike. Crops of `load_res` come after it.
+        decode: When training images are decoded: all of them at the `"start"`; each when it is
+            first wanted, some batches `"ahead"`; or, with `"auto"`, the latter for those that do
+            not fit into `cache_memory`, unless bad images are left out. The batches are the same.
+            Ahead, a bad image is found when its turn comes, and with `skip_bad_images` the next one
+            takes its place; pairs in two folders are then read at the start.
 
     Attributes:
         n_batches: Batches in one epoch, as `load_batch` last dealt it out, or of one image each.
@@ -97,6 +102,7 @@ class DataLoader(Domains):
         channels: int = 3,
         value_range: Any = None,
         fit: fitting.Fit = "stretch",
+        decode: Decode = "start",
     ) -> None:
         super().__init__(
             pathlib.Path(data_dir) / dataset_name,
@@ -107,6 +113,7 @@ class DataLoader(Domains):
             channels=channels,
             value_range=value_range,
             fit=fit,
+            decode=decode,
         )
         if epoch_length not in ("shorter", "longer"):
             raise ValueError(
@@ -167,34 +174,15 @@ class DataLoader(Domains):
         return length // batch_size if drops else -(-length // batch_size)
 
     def notes(self) -> list[str]:
-        """Tells what a user should know of the data before a training, once it has been read.
+        """Tells what `DataNotes.notes` does.
 
         `load_batch` logs it as a warning, unless it has been asked for before.
 
         Returns:
-            A line that counts and names what is in the data set and is not used, if there is such;
-            one that counts the images that are far from the proportions of `img_res` and stretched;
-            and one for each domain whose images use less than a quarter of the levels.
-
-        Raises:
-            FileNotFoundError: If there is no such data set.
-            ValueError: If an image cannot be read.
+            The lines.
         """
         self._has_told = True
         return super().notes()
-
-    def _range_of(self, path: images.PathLike, domain: str | None) -> ValueRange | None:
-        ranges = self.value_ranges
-        if domain is not None:
-            if domain not in ("A", "B"):
-                raise ValueError(f"`domain` must be 'A' or 'B'. Received: domain={domain!r}")
-            return ranges["A" if domain == "A" else "B"]
-        if ranges["A"] != ranges["B"]:
-            raise ValueError(
-                f"Say which `domain` {str(path)!r} is of, as A and B have other value ranges: "
-                f"{ranges}"
-            )
-        return ranges["A"]
 
     def imread(self, path: images.PathLike, domain: str | None = None) -> np.ndarray:
         """Reads one image in its own size.
@@ -346,19 +334,36 @@ class DataLoader(Domains):
 
     def _batches(
         self,
-        pixels: list[np.ndarray],
+        pixels: list[augment.Pixels],
         batch_size: int,
         wanted: range,
         seed: Seed,
         is_testing: bool,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        plans = self._plans(pixels, batch_size, wanted, seed, is_testing)
+        for plan in asked_for(plans, max(2, IMAGES_AHEAD // batch_size)):
+            imgs_A, imgs_B = (
+                images.normalize(augment.cut(domain, chosen, self.img_res, chances))
+                for domain, chosen, chances in plan
+            )
+            yield imgs_A, imgs_B
+
+    def _plans(
+        self,
+        pixels: list[augment.Pixels],
+        batch_size: int,
+        wanted: range,
+        seed: Seed,
+        is_testing: bool,
+    ) -> Iterator[list[Plan]]:
+        """Throws the dice of one batch after the other, without touching an image."""
         domains = list(zip(pixels, self._shuffled(seed, is_testing), strict=True))
         flip = self.flip and not is_testing
         full_res = (pixels[0].shape[1], pixels[0].shape[2])
         for index in range(wanted.stop):
             batch = slice(index * batch_size, (index + 1) * batch_size)
             # The dice are thrown for batches that are left out too: the others come out the same.
-            plans = [
+            plan = [
                 (
                     domain,
                     order[batch],
@@ -367,11 +372,7 @@ class DataLoader(Domains):
                 for domain, (rng, order) in domains
             ]
             if index in wanted:
-                imgs_A, imgs_B = (
-                    images.normalize(augment.cut(domain, chosen, self.img_res, chances))
-                    for domain, chosen, chances in plans
-                )
-                yield imgs_A, imgs_B
+                yield plan
 
     def _shuffled(
         self, seed: Seed, is_testing: bool = False

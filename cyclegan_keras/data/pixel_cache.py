@@ -1,26 +1,27 @@
 """Where decoded images lie: in memory while they fit a budget, above that in a temporary file."""
 
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Sequence, Set
 from typing import IO, Any, Literal
 
 import numpy as np
 import tqdm
 
 from cyclegan_keras._files import is_unsupported
+from cyclegan_keras.data.rows import Read, Rows
 
 GIB = 2**30
 
 # Bad images that an error names; of thousands, nobody would read more.
 NUM_NAMED = 3
 
-Place = Literal["memory", "disk"]
-Read = Callable[[pathlib.Path], np.ndarray]
+Place = Literal["memory", "disk", "nowhere"]
 
 
 class PixelStore:
@@ -50,6 +51,55 @@ class PixelStore:
         self._arrays: dict[str, np.ndarray] = {}
         self._places: dict[str, Place] = {}
         self._bad: dict[str, dict[int, str]] = {}
+        self._rows: dict[str, Rows] = {}
+
+    def fits(self, count: int, img_shape: tuple[int, int, int]) -> bool:
+        """Tells whether a set would lie in memory, beside those that do.
+
+        Args:
+            count: Of its images.
+            img_shape: `(height, width, channels)` of each.
+
+        Returns:
+            Whether it would.
+        """
+        return self._place_for((count, *img_shape)) == "memory"
+
+    def rows(
+        self,
+        name: str,
+        paths: Sequence[pathlib.Path],
+        img_shape: tuple[int, int, int],
+        read: Read,
+        skip_bad: bool = False,
+    ) -> Rows:
+        """Gives the images of one set, each of which is decoded when it is first wanted.
+
+        They are kept where `get` would keep them; if there is no room on the disk, they are
+        decoded each time.
+
+        Args:
+            name: Of the set.
+            paths: As for `get`.
+            img_shape: As for `get`.
+            read: As for `get`.
+            skip_bad: Whether the next image takes the place of a bad one.
+
+        Returns:
+            The images, indexed like an array.
+        """
+        if name not in self._rows:
+            shape = (len(paths), *img_shape)
+            place: Place = self._place_for(shape)
+            store = None
+            if place == "memory":
+                store = self._decoded[name] = np.empty(shape, np.uint8)
+            else:
+                with contextlib.suppress(OSError):
+                    store = _on_disk(shape, name)
+            self._places[name] = "nowhere" if store is None else place
+            self._rows[name] = Rows(paths, img_shape, read, store, skip_bad)
+        return self._rows[name]
 
     def get(
         self,
@@ -123,7 +173,8 @@ class PixelStore:
             name: Of the set.
 
         Returns:
-            `"memory"` or `"disk"`; `None` while it has not been decoded.
+            `"memory"` or `"disk"`; `"nowhere"` if its images are decoded each time; `None` while it
+            has not been decoded.
         """
         return self._places.get(name)
 

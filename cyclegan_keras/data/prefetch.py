@@ -1,9 +1,42 @@
 """Batches made ahead: the next ones are worked out while a training step runs."""
 
+import collections
 import queue
 import threading
 from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
+
+from cyclegan_keras.data.augment import Chances, Pixels
+from cyclegan_keras.data.rows import Rows
+
+# Where images are decoded when they are wanted, so many of each domain are asked for in advance.
+IMAGES_AHEAD = 32
+
+# Of one domain in one batch: its images, the chosen ones, and what chance does to each.
+Plan = tuple[Pixels, np.ndarray, Chances]
+
+
+def asked_for(plans: Iterator[list[Plan]], num_ahead: int) -> Iterator[list[Plan]]:
+    """Begins to decode the images of batches some batches before their turn.
+
+    Args:
+        plans: What is in each batch.
+        num_ahead: How many batches before.
+
+    Yields:
+        The same.
+    """
+    waiting: collections.deque[list[Plan]] = collections.deque()
+    for plan in plans:
+        for pixels, chosen, _ in plan:
+            if isinstance(pixels, Rows):
+                pixels.ask(chosen)
+        waiting.append(plan)
+        if len(waiting) > num_ahead:
+            yield waiting.popleft()
+    yield from waiting
 
 
 def ahead(batches: Iterator[Any], num_ahead: int = 2) -> Iterator[Any]:

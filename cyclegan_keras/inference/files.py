@@ -8,7 +8,7 @@ import functools
 import itertools
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -20,10 +20,8 @@ from cyclegan_keras.data.picture import Picture
 from cyclegan_keras.inference import formats, pictures
 from cyclegan_keras.inference.manner import Manner, Placement
 from cyclegan_keras.inference.pictures import Ranges
+from cyclegan_keras.inference.targets import Job, Jobs
 from cyclegan_keras.inference.whole import AnySize
-
-# Source and target.
-Job = tuple[pathlib.Path, pathlib.Path]
 
 # On two CPU cores, batches of 16 are about twice as fast as single images; larger ones gain little.
 BATCH_SIZE = 16
@@ -43,6 +41,7 @@ NUM_WORKERS = min(8, max(2, os.cpu_count() or 1))
 # Errors that would recur with the next image, so that the batch stops.
 LASTING = images.SYSTEM_ERRORS | {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
+OnWritten = Callable[[pathlib.Path, pathlib.Path], object]
 OnFailed = Callable[[pathlib.Path, str], object]
 
 
@@ -71,13 +70,14 @@ class _Source(NamedTuple):
 
 def translate(
     generator: keras.Model,
-    jobs: Sequence[Job],
+    jobs: Jobs,
     batch_size: int,
-    on_written: Callable[[], object],
+    on_written: OnWritten,
     ranges: Ranges | None = None,
     on_failed: OnFailed | None = None,
     strip_metadata: bool = False,
     manner: Manner | None = None,
+    fixed_size: bool = False,
 ) -> collections.Counter[str]:
     """Translates image files.
 
@@ -86,16 +86,19 @@ def translate(
 
     Args:
         generator: Maps images to images of the same size.
-        jobs: Sources and targets; all targets must differ.
+        jobs: Sources and targets, which are gone through once; all targets must differ.
         batch_size: Maximum number of images in a batch. What is translated in sizes of its own,
             or by a generator for images of any size, is translated one by one.
-        on_written: Called after each image that was written, on the caller's thread.
+        on_written: Called after each image that was written, on the caller's thread, with it and
+            with the file of its translation.
         ranges: The values of black and white; `None` means the whole range of a file's type.
         on_failed: Called on the caller's thread with each image that cannot be read or written, and
             the reason; the others are translated. If it is `None`, the first such error is raised.
             Errors that would recur with the next image, such as a full disk, are always raised.
         strip_metadata: Whether what the files say beside pixels and colors is left out.
         manner: How they are translated; `None` means the default.
+        fixed_size: Whether the network always computes `batch_size` images, so that the last bits
+            do not depend on how many there are.
 
     Returns:
         The number of parts of the files that were ignored, such as later frames of an animation, or
@@ -107,21 +110,22 @@ def translate(
         ValueError: If an image cannot be read; those before it are translated.
     """
     left_out: collections.Counter[str] = collections.Counter()
-    if not jobs:
+    if not len(jobs):
+        # Those that are skipped may want to be told.
+        collections.deque(jobs, maxlen=0)
         return left_out
     ranges = ranges or Ranges()
     manner = manner or Manner()
     whole = AnySize(generator, manner.tile) if manner.rebuilds(generator) else None
     if whole is not None:
         batch_size = 1
-    # Batches of equal size: 17 images are split into 9 and 8, not into 16 and 1.
-    num_batches = -(-len(jobs) // batch_size)
-    batch_size = -(-len(jobs) // num_batches)
+    if not fixed_size:
+        # Batches of equal size: 17 images are split into 9 and 8, not into 16 and 1.
+        num_batches = -(-len(jobs) // batch_size)
+        batch_size = -(-len(jobs) // num_batches)
     run = _traced(generator, batch_size) if whole is None else _one_by_one(whole)
     pool = concurrent.futures.ThreadPoolExecutor(NUM_WORKERS, "translate")
-    writing: collections.deque[
-        tuple[pathlib.Path, concurrent.futures.Future[collections.Counter[str]]]
-    ]
+    writing: collections.deque[tuple[Job, concurrent.futures.Future[collections.Counter[str]]]]
     writing = collections.deque()
 
     def failed(path: pathlib.Path, error: Exception) -> None:
@@ -132,13 +136,13 @@ def translate(
 
     def wait_until_at_most(count: int) -> None:
         while writing and (len(writing) > count or writing[0][1].done()):
-            path, future = writing.popleft()
+            job, future = writing.popleft()
             try:
                 left_out.update(future.result())
             except Exception as error:
-                failed(path, error)
+                failed(job[0], error)
             else:
-                on_written()
+                on_written(*job)
 
     try:
         read = functools.partial(_read, generator, whole, ranges, strip_metadata, manner)
@@ -148,7 +152,7 @@ def translate(
             for source, translation in zip(batch, translations, strict=True):
                 left_out.update(source.picture.left_out)
                 future = pool.submit(_write, source, translation, ranges, manner)
-                writing.append((source.path, future))
+                writing.append(((source.path, source.target), future))
         wait_until_at_most(0)
     except Exception:
         concurrent.futures.wait([future for _, future in writing])
@@ -184,7 +188,7 @@ def _one_by_one(whole: AnySize) -> Callable[[np.ndarray], np.ndarray]:
 def _read_ahead(
     pool: concurrent.futures.Executor,
     read: Callable[[pathlib.Path, pathlib.Path], _Source],
-    jobs: Sequence[Job],
+    jobs: Iterable[Job],
     batch_size: int,
     failed: Callable[[pathlib.Path, Exception], object],
 ) -> Iterator[list[_Source]]:

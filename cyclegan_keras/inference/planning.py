@@ -1,27 +1,184 @@
 """Plans which images are translated, and where the translations go, before anything is written."""
 
-import collections
-import glob
-import itertools
+import array
 import os
 import pathlib
 import warnings
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from PIL import Image, UnidentifiedImageError
 
-from cyclegan_keras._files import MAX_NAME_BYTES, check_can_be_folder
+from cyclegan_keras._files import PathLike, partial_files
 from cyclegan_keras.data import images, listing
-from cyclegan_keras.data.formats import UNREADABLE
-from cyclegan_keras.inference import formats
+from cyclegan_keras.inference import formats, targets
+from cyclegan_keras.inference.sharding import Shard, digest_of
+from cyclegan_keras.inference.sources import Source, Sources
+from cyclegan_keras.inference.targets import Digests, Job, Names
 
-# Source and target.
-Job = tuple[pathlib.Path, pathlib.Path]
+
+class Plan:
+    """The images to translate and the files of their translations, of which no list is kept.
+
+    Folders are looked into three times: for the names, for what exists already, and for the jobs.
+    In memory are the names of one folder at a time and 8 bytes for each image, so that there may
+    be millions. Paths of single files and what matches a pattern are kept.
+
+    Args:
+        paths: As for `plan`.
+        output: As for `plan`.
+        overwrite: As for `plan`.
+        skip_existing: As for `plan`.
+        file_format: As for `plan`.
+        check: As for `plan`.
+        shard: Which part of the images is meant; `None` means all. The names are those that they
+            have among all.
+
+    Attributes:
+        on_skipped: Called with each image whose translation exists, and with that, while the jobs
+            are gone through.
+        remove_leftovers: Whether what a killed process had begun to write in the place of a
+            translation is removed when its turn comes.
+
+    Raises:
+        As `plan` does.
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[PathLike],
+        output: PathLike,
+        overwrite: bool = False,
+        *,
+        skip_existing: bool = False,
+        file_format: str | None = None,
+        check: bool = True,
+        shard: Shard | None = None,
+    ) -> None:
+        if overwrite and skip_existing:
+            raise ValueError("Give either `overwrite` or `skip_existing`. Received both.")
+        if file_format is not None and file_format not in formats.SUFFIXES:
+            raise ValueError(
+                f"`file_format` must be one of {', '.join(formats.SUFFIXES)}. "
+                f"Received: file_format={file_format!r}"
+            )
+        self._output = pathlib.Path(output)
+        self._skip_existing, self._may_exist = skip_existing, overwrite or skip_existing
+        self._shard = shard or Shard(1, 1)
+        self._sources = Sources(paths, self._output, must_exist=check)
+        self.on_skipped: Callable[[pathlib.Path, pathlib.Path], object] | None = None
+        self.remove_leftovers = False
+        self._is_file = targets.is_file(output)
+        if self._is_file:
+            if shard is not None:
+                raise ValueError(
+                    f"--shard needs a folder as --output. Received: {os.fspath(output)!r}"
+                )
+            targets.check_file(output, sum(1 for _ in self._sources), file_format)
+        else:
+            self._names = Names(self._sources, file_format)
+        self._num_jobs = self._checked()
+        targets.check_folder(self._output.parent if self._is_file else self._output)
+        if check:
+            for _, source, _ in self._jobs():
+                _check_is_image(pathlib.Path(source))
+
+    def __len__(self) -> int:
+        return self._num_jobs
+
+    def __iter__(self) -> Iterator[Job]:
+        folder, leftovers = None, {}
+        for _, source, target in self._jobs(self.on_skipped):
+            job = pathlib.Path(source), pathlib.Path(target)
+            if self.remove_leftovers:
+                if job[1].parent != folder:
+                    folder = job[1].parent
+                    leftovers = partial_files(folder)
+                for path in leftovers.get(job[1].name, ()):
+                    path.unlink(missing_ok=True)
+            yield job
+
+    def as_list(self) -> list[Job]:
+        """Lists the jobs.
+
+        Returns:
+            Sources and targets in the order of the given paths, and sorted in each.
+        """
+        jobs = [
+            (given, pathlib.Path(source), pathlib.Path(target))
+            for given, source, target in self._jobs()
+        ]
+        return [(source, target) for _, source, target in sorted(jobs)]
+
+    def _jobs(
+        self, on_skipped: Callable[[pathlib.Path, pathlib.Path], object] | None = None
+    ) -> Iterator[tuple[int, str, str]]:
+        for source in self._sources:
+            if not self._shard.holds(source.name):
+                continue
+            target = self._target(source)
+            if not self._skip_existing or not os.path.exists(target):
+                yield source.given, source.path, target
+            elif on_skipped is not None:
+                on_skipped(pathlib.Path(source.path), pathlib.Path(target))
+
+    def _target(self, source: Source) -> str:
+        if self._is_file:
+            return str(self._output)
+        return os.path.join(self._output, self._names.of(source.name))
+
+    def _checked(self) -> int:
+        """Checks all targets as `targets.check_targets` does, and counts the jobs."""
+        count = 0
+        digests, existing = array.array("Q"), array.array("Q")
+        for source in self._sources:
+            target = self._target(source)
+            targets.check_name(os.path.basename(target))
+            digests.append(digest_of(target))
+            if not self._shard.holds(source.name):
+                continue
+            exists = os.path.exists(target)
+            if exists:
+                existing.append(_identity(target))
+                if not self._may_exist or os.path.isdir(target):
+                    self._check_replaces_none(Digests(existing))
+                    targets.check_existing(target, self._may_exist)
+            count += not (exists and self._skip_existing)
+        if repeated := Digests(digests).repeated():
+            self._raise_clash(repeated)
+        if existing:
+            self._check_replaces_none(Digests(existing))
+        return count
+
+    def _raise_clash(self, repeated: Digests) -> None:
+        first: dict[str, str] = {}
+        for source in self._sources:
+            target = self._target(source)
+            if digest_of(target) not in repeated:
+                continue
+            if target in first:
+                raise targets.clash(first[target], source.path, target)
+            first[target] = source.path
+
+    def _check_replaces_none(self, existing: Digests) -> None:
+        """Checks that none of the translations that exist is a source, by whatever link."""
+        sources = {
+            listing.identity(source.path): source.path
+            for source in self._sources
+            if os.path.exists(source.path) and _identity(source.path) in existing
+        }
+        if not sources:
+            return
+        for source in self._sources:
+            target = self._target(source)
+            if self._shard.holds(source.name) and os.path.exists(target):
+                replaced = sources.get(listing.identity(target))
+                if replaced is not None:
+                    raise targets.would_replace(source.path, replaced)
 
 
 def plan(
-    paths: Iterable[images.PathLike],
-    output: images.PathLike,
+    paths: Iterable[PathLike],
+    output: PathLike,
     overwrite: bool = False,
     *,
     skip_existing: bool = False,
@@ -49,7 +206,7 @@ def plan(
             If not, they and missing paths are reported when they are read.
 
     Returns:
-        Pairs of source and target.
+        Pairs of source and target. `Plan` is the same for millions of images, without a list.
 
     Raises:
         FileExistsError: If a translation exists and may not be replaced.
@@ -58,41 +215,19 @@ def plan(
         ValueError: If a folder has no images, two translations would have the same name, one would
             replace a source, or a file is not an image.
     """
-    if overwrite and skip_existing:
-        raise ValueError("Give either `overwrite` or `skip_existing`. Received both.")
-    if file_format is not None and file_format not in formats.SUFFIXES:
-        raise ValueError(
-            f"`file_format` must be one of {', '.join(formats.SUFFIXES)}. "
-            f"Received: file_format={file_format!r}"
-        )
-    folder = pathlib.Path(output)
-    sources: dict[pathlib.Path, pathlib.Path] = {}
-    for path, root in expanded(paths, folder):
-        if check and not path.exists():
-            # Also for a broken link; without the check, reading it tells where it leads.
-            raise FileNotFoundError(f"No image or folder {str(path)!r}.")
-        if path.is_dir():
-            found = listing.some(listing.listed(path, without=folder), path).paths
-            sources |= {source: source.relative_to(root or path) for source in found}
-        else:
-            sources[path] = path.relative_to(root) if root else pathlib.Path(path.name)
-    if _is_file(output):
-        jobs = [(_only(sources, output, file_format), folder)]
-    else:
-        jobs = [(source, folder / name) for source, name in _named(sources, file_format).items()]
-    check_targets(jobs, overwrite or skip_existing)
-    if skip_existing:
-        jobs = [job for job in jobs if not job[1].exists()]
-    _check_output(folder.parent if _is_file(output) else folder)
-    if check:
-        for source, _ in jobs:
-            _check_is_image(source)
-    return jobs
+    return Plan(
+        paths,
+        output,
+        overwrite,
+        skip_existing=skip_existing,
+        file_format=file_format,
+        check=check,
+    ).as_list()
 
 
 def left_out(
-    paths: Iterable[images.PathLike],
-    output: images.PathLike,
+    paths: Iterable[PathLike],
+    output: PathLike,
     without: Collection[str] = (),
 ) -> list[str]:
     """Lists the files in folders of images that are not translated.
@@ -105,151 +240,12 @@ def left_out(
     Returns:
         For each kind of file, the number and the folder, in words.
     """
-    return [
-        f"{phrase} in {str(path)!r}"
-        for path, _ in dict.fromkeys(expanded(paths, pathlib.Path(output)))
-        if path.is_dir()
-        for phrase in listing.listed(path, without=output).in_words(without)
-    ]
+    return Sources(paths, pathlib.Path(output), must_exist=False).left_out(without)
 
 
-def expanded(
-    paths: Iterable[images.PathLike], output: pathlib.Path
-) -> Iterator[tuple[pathlib.Path, pathlib.Path | None]]:
-    """Finds the files and folders that paths and patterns name.
-
-    Args:
-        paths: Files, folders and patterns such as "photos/**/*.jpg". What has such a name itself is
-            no pattern.
-        output: The folder for the translations, which no pattern matches.
-
-    Yields:
-        Each of them; and for what matches a pattern, the folder at which its name begins, else
-        `None`.
-
-    Raises:
-        FileNotFoundError: If nothing matches a pattern.
-    """
-    for path in map(pathlib.Path, paths):
-        if path.exists() or path.is_symlink() or not glob.has_magic(str(path)):
-            yield path, None
-            continue
-        parts = list(itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
-        root = pathlib.Path(*parts)
-        matching = [pathlib.Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
-        outside = [found for found in matching if output not in (found, *found.parents)]
-        # A folder that matches is taken with all that is in it.
-        folders = {found for found in outside if found.is_dir()}
-        chosen = [found for found in outside if not folders.intersection(found.parents)]
-        if not chosen:
-            raise FileNotFoundError(f"No image or folder matches {str(path)!r}.")
-        yield from ((found, root) for found in chosen)
-
-
-def _is_file(output: images.PathLike) -> bool:
-    name = os.fspath(output)
-    suffix = pathlib.Path(name).suffix.lower()
-    # A name such as `out.heic` means a file, too, though it cannot be written; see `format_of`.
-    is_named_so = suffix in formats.FORMATS or suffix in images.SUFFIXES or suffix in UNREADABLE
-    return is_named_so and not name.endswith(os.sep) and not os.path.isdir(name)
-
-
-def _only(
-    sources: dict[pathlib.Path, pathlib.Path], output: images.PathLike, file_format: str | None
-) -> pathlib.Path:
-    name = os.fspath(output)
-    output_format = formats.format_of(name)
-    if len(sources) != 1:
-        raise ValueError(
-            f"--output {name!r} is a file for one image. Give a folder. "
-            f"Received: {len(sources)} images"
-        )
-    if file_format is not None:
-        wanted = formats.FORMATS[formats.SUFFIXES[file_format]]
-        if output_format != wanted:
-            raise ValueError(
-                f"--output {name!r} has the suffix of another format than --format {file_format}. "
-                "Leave one out."
-            )
-    return next(iter(sources))
-
-
-def _named(
-    sources: dict[pathlib.Path, pathlib.Path], file_format: str | None
-) -> dict[pathlib.Path, pathlib.Path]:
-    """Gives each translation its path, relative to the output."""
-    if file_format is None:
-        # What cannot be written in its own format becomes a PNG.
-        return {
-            source: name
-            if name.suffix.lower() in formats.FORMATS
-            else name.with_name(f"{name.name}.png")
-            for source, name in sources.items()
-        }
-    suffix = formats.SUFFIXES[file_format]
-    wanted = formats.FORMATS[suffix]
-    keeps = {
-        source: formats.FORMATS.get(name.suffix.lower()) == wanted
-        for source, name in sources.items()
-    }
-    short = {
-        source: name if keeps[source] else name.with_suffix(suffix)
-        for source, name in sources.items()
-    }
-    counts = collections.Counter(short.values())
-    return {
-        source: (
-            name
-            if keeps[source] or counts[name] == 1
-            else name.with_name(f"{sources[source].name}{suffix}")
-        )
-        for source, name in short.items()
-    }
-
-
-def check_targets(jobs: list[Job], may_exist: bool) -> None:
-    """Checks that no file would be replaced that must not be, and that each has its own name.
-
-    Args:
-        jobs: Sources and targets.
-        may_exist: Whether a target may exist already.
-
-    Raises:
-        FileExistsError: If a target exists.
-        ValueError: If two targets are the same, or one is a source.
-    """
-    first: dict[pathlib.Path, pathlib.Path] = {}
-    inputs = {listing.identity(source): source for source, _ in jobs if source.exists()}
-    for source, target in jobs:
-        if target in first:
-            raise ValueError(
-                f"{str(first[target])!r} and {str(source)!r} would both become {str(target)!r}. "
-                "Rename one, or translate them into two folders."
-            )
-        first[target] = source
-        if len(os.fsencode(target.name)) > MAX_NAME_BYTES:
-            raise ValueError(f"The name {target.name!r} is too long for a file. Rename the image.")
-        if not target.exists():
-            continue
-        if (replaced := inputs.get(listing.identity(target))) is not None:
-            raise ValueError(
-                f"The translation of {str(source)!r} would replace "
-                f"{'it' if replaced == source else repr(str(replaced))}. Give another --output."
-            )
-        if target.is_dir():
-            raise FileExistsError(f"{str(target)!r} is a folder. Give another --output.")
-        if not may_exist:
-            raise FileExistsError(
-                f"{str(target)!r} exists. Give another --output, --skip-existing to continue an "
-                "interrupted batch, or --overwrite."
-            )
-
-
-def _check_output(folder: pathlib.Path) -> None:
-    check_can_be_folder(folder)
-    place = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise PermissionError(f"Cannot write into {str(place)!r}. Give another --output.")
+def _identity(path: str) -> int:
+    """A number of 64 bits for what `listing.identity` tells."""
+    return hash(listing.identity(path)) & (2**64 - 1)
 
 
 def _check_is_image(path: pathlib.Path) -> None:

@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -15,6 +14,7 @@ from cyclegan_keras.inference import files
 from cyclegan_keras.inference.manner import Detail, Manner
 from cyclegan_keras.inference.planning import plan
 from cyclegan_keras.inference.safe_loading.model_files import load_generator
+from cyclegan_keras.inference.targets import Jobs
 from cyclegan_keras.inference.translator import Translator
 
 __all__ = [
@@ -99,13 +99,16 @@ def translate_image(
 
 def translate_files(
     generator: keras.Model,
-    jobs: Sequence[files.Job],
+    jobs: Jobs,
     batch_size: int = files.BATCH_SIZE,
     *,
     continue_on_error: bool = False,
     ranges: files.Ranges | None = None,
     strip_metadata: bool = False,
     manner: Manner | None = None,
+    on_written: files.OnWritten | None = None,
+    on_failed: files.OnFailed | None = None,
+    fixed_size: bool = False,
 ) -> Outcome:
     """Translates image files, and keeps the size, bit depth and format of each.
 
@@ -113,7 +116,7 @@ def translate_files(
 
     Args:
         generator: From `load_generator`.
-        jobs: From `plan`.
+        jobs: From `plan`, or a `Plan`.
         batch_size: Maximum number of images in a batch.
         continue_on_error: Whether to continue with the others if an image cannot be read or
             written.
@@ -122,6 +125,10 @@ def translate_files(
         strip_metadata: Whether EXIF, XMP, IPTC, texts, comments and resolutions are left out of the
             translations. Color profiles are kept, for they belong to the pixels.
         manner: How they are translated; `None` means `Manner()`, the default.
+        on_written: Called after each image that was written, with it and with its translation.
+        on_failed: Called with each image that could not be translated, and with the reason.
+        fixed_size: Whether the network always computes `batch_size` images at a time, so that the
+            last bits do not depend on how many there are.
 
     Returns:
         The outcome.
@@ -134,10 +141,31 @@ def translate_files(
     """
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+    written = 0
     failed: dict[pathlib.Path, str] = {}
-    on_failed = failed.__setitem__ if continue_on_error else None
     with tqdm.tqdm(total=len(jobs), unit="image", disable=len(jobs) < 2) as progress:
+
+        def count(source: pathlib.Path, target: pathlib.Path) -> None:
+            nonlocal written
+            written += 1
+            progress.update()
+            if on_written is not None:
+                on_written(source, target)
+
+        def note(source: pathlib.Path, reason: str) -> None:
+            failed[source] = reason
+            if on_failed is not None:
+                on_failed(source, reason)
+
         left_out = files.translate(
-            generator, jobs, batch_size, progress.update, ranges, on_failed, strip_metadata, manner
+            generator,
+            jobs,
+            batch_size,
+            count,
+            ranges,
+            note if continue_on_error else None,
+            strip_metadata,
+            manner,
+            fixed_size,
         )
-    return Outcome(len(jobs) - len(failed), failed, left_out)
+    return Outcome(written, failed, left_out)

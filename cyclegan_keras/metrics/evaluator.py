@@ -300,7 +300,7 @@ def _classify(
     }
 
 
-def _to_train_on(loader: DataLoader, domain: str) -> np.ndarray:
+def _to_train_on(loader: DataLoader, domain: str) -> Any:
     try:
         return loader.pixels(domain)
     except FileNotFoundError as error:

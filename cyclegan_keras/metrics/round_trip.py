@@ -106,11 +106,11 @@ def digest(found: dict[str, list[pathlib.Path]]) -> str:
     return whole.hexdigest()[:16]
 
 
-def spread(pixels: np.ndarray, most: int = MAX_IMAGES) -> np.ndarray:
+def spread(pixels: Any, most: int = MAX_IMAGES) -> np.ndarray:
     """Selects evenly spaced images.
 
     Args:
-        pixels: `(count, ...)`.
+        pixels: `(count, ...)`, an array or `Rows`.
         most: The largest number of images to select.
 
     Returns:

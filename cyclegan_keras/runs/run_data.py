@@ -65,6 +65,7 @@ def make_loader(config: TrainConfig) -> Any:
         skip_bad_images=config.skip_bad_images,
         value_range=config.value_range,
         fit=config.fit,
+        decode=config.decode,
     )
 
 

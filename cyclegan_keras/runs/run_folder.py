@@ -12,7 +12,7 @@ import filelock
 
 from cyclegan_keras._files import (
     PathLike,
-    is_unsupported,
+    locked,
     remove_partial,
     write_text,
 )
@@ -67,19 +67,7 @@ def opened(
 
 def _locked(folder: pathlib.Path) -> filelock.BaseFileLock | None:
     """Takes the lock of a folder; `None` if another process has it."""
-    lock = filelock.FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        return None
-    except (OSError, NotImplementedError) as error:
-        if not is_unsupported(error):
-            raise
-        _log.warning(
-            f"The file system of {str(folder)!r} does not support locks ({error}). Make sure that "
-            "no other process trains in that folder."
-        )
-    return lock
+    return locked(folder / ".lock", _log.warning)
 
 
 def _unfinished_folder(

@@ -103,8 +103,12 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
                 warm_start.start_from, source=config.start_from, make_model=make_model
             )
         training = session.Session(gan, loader, config, run_dir, evaluator, start, began)
+        told = loader.skipped_in_words()
         stopped_at = training.train()
         config = training.config
+        for line in loader.skipped_in_words():
+            if line not in told:  # Those that were decoded during the training.
+                _log.info(line)
         generators = gan.translators
         record.set_aside(run_dir)  # Results of `cyclegan evaluate` during the training.
         saved = saving.save_translators(generators, run_dir)

@@ -11,7 +11,9 @@ import tqdm
 
 from cyclegan_keras._files import PathLike
 from cyclegan_keras.data import listing
-from cyclegan_keras.inference import planning
+from cyclegan_keras.inference import sources as pictures
+from cyclegan_keras.inference import targets
+from cyclegan_keras.inference.sharding import Shard
 from cyclegan_keras.inference.video import libav
 from cyclegan_keras.inference.video.reading import SUFFIXES, is_video, num_frames
 from cyclegan_keras.inference.video.translating import (
@@ -32,7 +34,7 @@ class Plan(NamedTuple):
         others: The paths to plan for pictures: folders with nothing but videos are not among them.
     """
 
-    jobs: list[planning.Job]
+    jobs: list[targets.Job]
     others: list[str]
 
 
@@ -56,6 +58,7 @@ def plan_videos(
     *,
     skip_existing: bool = False,
     check: bool = True,
+    shard: Shard | None = None,
 ) -> Plan:
     """Finds the videos among files and folders, without writing anything.
 
@@ -66,6 +69,7 @@ def plan_videos(
         overwrite: Whether existing files may be replaced.
         skip_existing: Whether to skip videos whose translation exists.
         check: Whether to open each video, so that what is none is reported at once.
+        shard: Which part of the videos is meant; `None` means all.
 
     Returns:
         The videos with their targets, and what is left for pictures.
@@ -80,7 +84,7 @@ def plan_videos(
     sources: dict[pathlib.Path, pathlib.Path] = {}
     others: list[str] = []
     for name in map(os.fsdecode, paths):
-        matching = list(planning.expanded([name], pathlib.Path(output)))
+        matching = list(pictures.expanded([name], pathlib.Path(output)))
         has_videos = any(is_video(path) and not path.is_dir() for path, _ in matching)
         if len(matching) > 1 and not has_videos and not any(path.is_dir() for path, _ in matching):
             others.append(name)  # A pattern of pictures.
@@ -89,7 +93,7 @@ def plan_videos(
             if path.is_dir():
                 found = listing.listed(path, without=output, suffixes=SUFFIXES).paths
                 sources |= {source: source.relative_to(root or path) for source in found}
-                if not found or listing.listed(path, without=output).paths:
+                if not found or any(each.names for each in listing.walked(path, without=output)):
                     others.append(os.fspath(path))
             elif is_video(path):
                 sources[path] = path.relative_to(root) if root else pathlib.Path(path.name)
@@ -99,7 +103,9 @@ def plan_videos(
         return Plan([], others)
     libav.load()
     jobs = _jobs(sources, output, bool(others))
-    planning.check_targets(jobs, overwrite or skip_existing)
+    targets.check_targets(jobs, overwrite or skip_existing)
+    if shard is not None:
+        jobs = [job for job in jobs if shard.holds(sources[job[0]].as_posix())]
     if skip_existing:
         jobs = [job for job in jobs if not job[1].exists()]
     for source, target in jobs:
@@ -111,7 +117,7 @@ def plan_videos(
 
 def translate_videos(
     translate: Any,
-    jobs: Sequence[planning.Job],
+    jobs: Sequence[targets.Job],
     *,
     overwrite: bool = False,
     continue_on_error: bool = False,
@@ -169,7 +175,7 @@ def in_words(outcome: VideoOutcome) -> str:
 
 def _jobs(
     sources: dict[pathlib.Path, pathlib.Path], output: PathLike, has_others: bool
-) -> list[planning.Job]:
+) -> list[targets.Job]:
     folder = pathlib.Path(os.fsdecode(output))
     if is_video(output) and not folder.is_dir():
         if len(sources) != 1 or has_others:
