@@ -1,3 +1,4 @@
+from .config.cut import CUTConfig as CUTConfig
 from .config.gans import CycleGANConfig as CycleGANConfig
 from .config.gans import Pix2PixConfig as Pix2PixConfig
 from .config.networks import BookDiscriminatorConfig as BookDiscriminatorConfig
@@ -23,6 +24,7 @@ from .inference.video import translate_video as translate_video
 from .layers import InstanceNormalization as InstanceNormalization
 from .layers import ReflectionPadding2D as ReflectionPadding2D
 from .layers import UpsampleConv2D as UpsampleConv2D
+from .models.cut import CUT as CUT
 from .models.cyclegan import CycleGAN as CycleGAN
 from .models.image_pool import ImagePool as ImagePool
 from .models.pix2pix import Pix2Pix as Pix2Pix

@@ -178,6 +178,40 @@ def zero_centred_penalty(slopes: Any) -> Any:
     return ops.mean(_squares(slopes))
 
 
+def patch_nce(queries: Any, keys: Any, temperature: float = 0.07) -> Any:
+    """Measures how badly patches of translations find the patches of the originals at their places.
+
+    Each patch of a translation chooses among the patches of its original by the cosine of the angle
+    between vectors, divided by the temperature, in a softmax. It should choose the one at its own
+    place. Patches of other images of the batch are no candidates.
+
+    Args:
+        queries: `(batch, patches, dim)`: vectors of patches of translations.
+        keys: The same of the originals, in the same order. They get no gradient.
+        temperature: Above 0.
+
+    Returns:
+        `(batch,)`: the mean cross-entropy over the patches of each image, at least 0. Where all
+        candidates are alike, it is the logarithm of their number.
+
+    Reference:
+        [Park et al., 2020](https://arxiv.org/abs/2007.15651), section 3 and equation 3. The
+        constant that vectors of length zero are divided by is that of the authors' code.
+    """
+    queries, keys = _unit(queries), _unit(ops.stop_gradient(keys))
+    scores = ops.matmul(queries, ops.swapaxes(keys, 1, 2)) / temperature
+    own = ops.diagonal(scores, axis1=1, axis2=2)
+    return ops.mean(ops.logsumexp(scores, axis=-1) - own, axis=-1)
+
+
+def _unit(vectors: Any) -> Any:
+    """Vectors of length one; of length zero, if they are zero."""
+    squares = ops.sum(ops.square(vectors), axis=-1, keepdims=True)
+    # The root's own slope is infinite at zero, where a maximum has none. Projections are short at
+    # the start: divided by less, they would have gradients of 1e12.
+    return vectors / (ops.sqrt(ops.maximum(squares, 1e-30)) + 1e-7)
+
+
 def _squares(slopes: Any) -> Any:
     """The squared norm for each image."""
     return ops.sum(ops.square(slopes), axis=tuple(range(1, len(slopes.shape))))

@@ -10,6 +10,7 @@ import logging
 import re
 from typing import Any
 
+from cyclegan_keras.config.models import MODELS
 from cyclegan_keras.config.train_config import TrainConfig, known_settings
 
 FLAGS = re.compile(r"<!-- flags of (\w+) -->")
@@ -94,15 +95,17 @@ def _row(action: argparse.Action) -> str:
 
 
 def recipes() -> str:
-    """Sets the recipes side by side, in the settings in which they differ.
+    """Sets the recipes and models side by side, in the settings in which they differ.
 
     Returns:
         A Markdown table, with a dash where a setting has no effect.
     """
-    # argparse has no public list of what a parser takes.
-    actions = {action.dest: action for action in _parser("train")._actions}
-    columns = {f"`--recipe {name}`": {"recipe": name} for name in actions["recipe"].choices or ()}
-    columns["`--model pix2pix`"] = {"model": "pix2pix"}
+    usual = TrainConfig().info
+    columns: dict[str, dict[str, Any]] = {
+        f"`--recipe {name}`": {"recipe": name} for name in usual.recipes if name
+    }
+    # Of the other models, what each has where no recipe is named.
+    columns |= {f"`--model {name}`": {"model": name} for name in MODELS if name != usual.name}
     found = [TrainConfig(**chosen) for chosen in columns.values()]
     lines = [f"| | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
     for name in SETTINGS:

@@ -10,6 +10,7 @@ from cyclegan_keras.losses import (
     full_objective,
     hinge,
     log_likelihood,
+    patch_nce,
     penalty,
     wasserstein,
     zero_centred_penalty,
@@ -114,3 +115,37 @@ def test_who_does_not_look_has_the_blind_loss(name):
     means = np.ravel(0.5 * (real + fake))
     assert means.min() == pytest.approx(objective.blind_loss, rel=1e-6)
     assert means.max() > 1.2 * objective.blind_loss
+
+
+def test_the_contrastive_loss_by_hand(float64):
+    unit = np.eye(3)[None]
+    right = math.log(1 + 2 * math.exp(-1 / 0.07))
+    # Vectors count by their directions.
+    (loss,) = np.asarray(patch_nce(2 * unit, 3 * unit))
+    assert loss == pytest.approx(right, rel=1e-5)
+    # One patch is at its place, and two are at each other's.
+    swapped = unit[:, [0, 2, 1]]
+    wrong = math.log(1 + 1 + math.exp(1 / 0.07))
+    expected = (right + 2 * wrong) / 3
+    assert np.asarray(patch_nce(unit, swapped)) == pytest.approx([expected], rel=1e-5)
+    # Other images of a batch are no candidates.
+    both = patch_nce(np.concatenate([unit, unit]), np.concatenate([unit, swapped]))
+    assert np.asarray(both) == pytest.approx([right, expected], rel=1e-5)
+    # All alike; and at another temperature.
+    assert np.asarray(patch_nce(np.ones((1, 4, 2)), np.ones((1, 4, 2)))) == pytest.approx(
+        [math.log(4)]
+    )
+    warm = math.log(1 + 2 * math.exp(-1 / 0.5))
+    assert np.asarray(patch_nce(unit, unit, 0.5)) == pytest.approx([warm], rel=1e-5)
+
+
+def test_the_contrastive_loss_moves_translations_only(random_images):
+    vectors = [tf.constant(random_images(1, 4, 8, seed=place)) for place in range(2)]
+    vectors[0] *= tf.constant([[[0.0], [1], [1], [1]]])  # A dead projection has a slope as well.
+    with tf.GradientTape() as tape:
+        tape.watch(vectors)
+        loss = patch_nce(*vectors)
+    of_queries, of_keys = tape.gradient(loss, vectors)
+    assert of_keys is None
+    assert np.all(np.isfinite(of_queries))
+    assert np.abs(of_queries[:, 1:]).min() > 0

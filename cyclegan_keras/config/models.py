@@ -1,6 +1,6 @@
 """The models of the package, registered. See `config.registry`."""
 
-from cyclegan_keras.config import recipes
+from cyclegan_keras.config import cut, recipes
 from cyclegan_keras.config.gans import CycleGANConfig, Pix2PixConfig
 from cyclegan_keras.config.registry import (
     MODELS,
@@ -59,6 +59,26 @@ register(
         baselines={
             "pix2pix_AB": Variant("pix2pix, A to B, from true pairs", {"direction": "A-to-B"}),
             "pix2pix_BA": Variant("pix2pix, B to A, from true pairs", {"direction": "B-to-A"}),
+        },
+    )
+)
+register(
+    ModelInfo(
+        cut.CUTConfig(),
+        "CUT",
+        "cyclegan_keras.models.cut:CUT",
+        ways=lambda config: (config.direction[0] + config.direction[-1],),
+        discriminators=("d",),
+        recipes=cut.RECIPES,
+        ablations={
+            "contrast_alone": Variant("contrastive losses alone", {"lambda_gan": 0.0}),
+            "gan_alone": Variant("GAN alone", {"lambda_nce": 0.0, "lambda_nce_id": 0.0}),
+            "without_identity": Variant("without the identity loss", {"lambda_nce_id": 0.0}),
+            "all": Variant("GAN + contrastive losses"),
+        },
+        baselines={
+            "cut_AB": Variant("CUT, A to B", {"direction": "A-to-B"}),
+            "cut_BA": Variant("CUT, B to A", {"direction": "B-to-A"}),
         },
     )
 )

@@ -48,14 +48,15 @@ class Recipe:
         model: All settings of the model.
         data: Of the images.
         run: Of the run. Recipes decide settings with `by_recipe` only, and the data set.
-        decays: Whether the learning rate falls over the second half of the epochs, if nobody says
-            over how many.
+        decays: Whether the learning rate falls over the last epochs, if nobody says over how many.
+        decay_share: The share of the epochs in which it does, in (0, 1].
     """
 
     model: Any
     data: Any
     run: Any
     decays: bool = False
+    decay_share: float = 0.5
 
 
 @dataclasses.dataclass(frozen=True)

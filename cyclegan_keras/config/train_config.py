@@ -360,11 +360,13 @@ _DECIDED: dict[str, Callable[[TrainConfig], Any]] = {
     "lambda_cycle_A": lambda config: config.lambda_cycle,
     "lambda_cycle_B": lambda config: config.lambda_cycle,
     "lambda_id": lambda config: 0.9 * config.lambda_cycle,
-    "decay_epochs": lambda config: (
-        config.epochs // 2 if _usual(config.info, config.recipe).decays else 0
-    ),
+    "decay_epochs": lambda config: _decay_epochs(config.epochs, _usual(config.info, config.recipe)),
     "num_blocks": lambda config: 6 if max(config.img_res) < 256 else 9,
 }
+
+
+def _decay_epochs(epochs: int, recipe: Recipe) -> int:
+    return int(epochs * recipe.decay_share) if recipe.decays else 0
 
 
 def _flat(*found: Any) -> dict[str, Any]:

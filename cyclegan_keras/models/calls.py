@@ -62,12 +62,15 @@ def call_on_each(network: keras.Model, *batches: Any) -> Iterator[Any]:
         *batches: Of images, each of any size.
 
     Yields:
-        What the network makes of each; it is called when that is asked for.
+        What the network makes of each, one tensor or several; it is called when that is asked for.
     """
     if len(batches) == 1 or not treats_images_alone(network):
         for imgs in batches:
             yield network(imgs, training=True)
         return
     results = network(ops.concatenate(batches), training=True)
+    counts = [ops.shape(imgs)[0] for imgs in batches]
     # Not by slices, whose gradients fill the rest up with zeros and add.
-    yield from tf.split(results, [ops.shape(imgs)[0] for imgs in batches])
+    parts = [tf.split(result, counts) for result in tf.nest.flatten(results)]
+    for part in zip(*parts, strict=True):
+        yield tf.nest.pack_sequence_as(results, part)

@@ -151,6 +151,16 @@ def normal_initializers(seed: int | None) -> Iterator[Any]:
     return _seeded(functools.partial(keras.initializers.RandomNormal, stddev=0.02), seed)
 
 
+def xavier_initializers(gain: float, seed: int | None) -> Iterator[Any]:
+    """Yields Glorot's normal initializer times a gain, seeded differently for each layer."""
+    return _seeded(
+        functools.partial(
+            keras.initializers.VarianceScaling, gain**2, "fan_avg", "untruncated_normal"
+        ),
+        seed,
+    )
+
+
 def dropouts(share: float, seed: int | None) -> Iterator[keras.layers.Layer]:
     """Yields dropout layers, each with chance of its own, so that a seed decides a whole run."""
     return _seeded(functools.partial(layers.Dropout, share), seed)
