@@ -322,7 +322,7 @@ class Pix2PixConfig(GANConfig):
 
     kind = "pix2pix"
     direction: Literal["A-to-B", "B-to-A"] = setting(
-        "model", "A-to-B", "the direction in which pix2pix translates"
+        "model", "A-to-B", "the direction in which a model of pairs translates"
     )
     generator: GeneratorConfig = setting(
         "networks",
