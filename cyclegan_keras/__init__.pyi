@@ -6,6 +6,7 @@ from .config.networks import DeepUNetConfig as DeepUNetConfig
 from .config.networks import PatchGANConfig as PatchGANConfig
 from .config.networks import ResNetConfig as ResNetConfig
 from .config.networks import UNetConfig as UNetConfig
+from .config.pix2pixhd import Pix2PixHDConfig as Pix2PixHDConfig
 from .config.train_config import TrainConfig as TrainConfig
 from .convert.conversion import convert_generator as convert_generator
 from .data.loader import DataLoader as DataLoader
@@ -28,6 +29,7 @@ from .models.cut import CUT as CUT
 from .models.cyclegan import CycleGAN as CycleGAN
 from .models.image_pool import ImagePool as ImagePool
 from .models.pix2pix import Pix2Pix as Pix2Pix
+from .models.pix2pixhd import Pix2PixHD as Pix2PixHD
 from .networks import build_deep_unet_generator as build_deep_unet_generator
 from .networks import build_patch_discriminator as build_patch_discriminator
 from .networks import build_resnet_generator as build_resnet_generator

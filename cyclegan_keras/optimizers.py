@@ -166,6 +166,21 @@ def own_copy(optimizer: Any) -> Any:
     return copy
 
 
+def reset_optimizer(optimizer: Any) -> None:
+    """Lets an optimizer begin anew: with no moments, and with step 0.
+
+    Moving averages begin again with the next step, too. The learning rate stays, and so does the
+    scale of the loss, which depends on the networks and not on what is remembered of their steps.
+
+    Args:
+        optimizer: Any of Keras's, built.
+    """
+    inner = _innermost(optimizer)
+    for variable in inner.variables:
+        if variable is not inner._learning_rate:
+            variable.assign(ops.zeros_like(variable))
+
+
 def moving_averages(optimizer: Any) -> dict[int, Any]:
     """Finds the moving averages that an optimizer takes of what it trains.
 

@@ -125,6 +125,9 @@ def config_from(arguments: argparse.Namespace) -> TrainConfig:
     anew: dict[str, Any] = {"run_dir": None, "start_digest": None}
     if value_range.is_auto(base.value_range):
         anew["value_range"] = value_range.AUTO  # What was found there need not be so here.
+    for name, setting in known.items():
+        if base.has(name) and setting.was_found(getattr(base, name)):
+            anew[name] = setting.about["found"]  # Likewise.
     return TrainConfig.make(base, **{**anew, **given})
 
 

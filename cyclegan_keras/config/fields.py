@@ -59,6 +59,7 @@ def setting(
     needs: Needs | None = None,
     excludes: str | None = None,
     off: tuple[Any, ...] = (None, 0),
+    found: str | None = None,
     words: str | None = None,
     parse: Callable[[Any], Any] | None = None,
 ) -> Any:
@@ -88,6 +89,8 @@ def setting(
         excludes: The name of another setting of the same dataclass, which takes its default where
             this one is given and true.
         off: Values that are true without that; 0, for one, turns off what is not there anyway.
+        found: The value that leaves it to the images. A run keeps what was found in them behind it:
+            "auto:image" for "auto".
         words: If its flag takes several words, how `--help` shows them.
         parse: Checks a value and returns it in its one form, where types do not say it all.
 
@@ -141,6 +144,11 @@ class Setting:
             return str
         part = next(part for part in _parts_of(self.kind) if part is not types.NoneType)
         return type(_choices_in(part)[0]) if _choices_in(part) else part
+
+    def was_found(self, value: Any) -> bool:
+        """Returns whether a value was left to the images, and found in them."""
+        found = self.about["found"]
+        return found is not None and str(value).startswith(f"{found}:")
 
     def checked(self, value: Any, of: str = "") -> Any:
         """Returns a value of this setting, a whole number as a float where a float is wanted.

@@ -2,6 +2,7 @@
 
 from cyclegan_keras.config import cut, recipes
 from cyclegan_keras.config.gans import CycleGANConfig, Pix2PixConfig
+from cyclegan_keras.config.pix2pixhd import PIX2PIXHD, Pix2PixHDConfig
 from cyclegan_keras.config.registry import (
     MODELS,
     WAYS,
@@ -79,6 +80,30 @@ register(
         baselines={
             "cut_AB": Variant("CUT, A to B", {"direction": "A-to-B"}),
             "cut_BA": Variant("CUT, B to A", {"direction": "B-to-A"}),
+        },
+    )
+)
+register(
+    ModelInfo(
+        Pix2PixHDConfig(),
+        "pix2pixHD",
+        "cyclegan_keras.models.pix2pixhd:Pix2PixHD",
+        data="paired",
+        ways=lambda config: (config.direction[0] + config.direction[-1],),
+        discriminators=lambda config: tuple(
+            f"d_{level}" for level in range(1, config.num_discriminators + 1)
+        ),
+        recipes=PIX2PIXHD,
+        ablations={
+            "all_losses": Variant("all losses, two stages"),
+            "no_features": Variant("no feature matching", {"lambda_features": 0.0}),
+            "no_perceptual": Variant("no perceptual loss", {"lambda_perceptual": 0.0}),
+            "one_discriminator": Variant("one discriminator", {"num_discriminators": 1}),
+            "one_stage": Variant("one stage", {"global_share": 0.0, "enhancer_share": 0.0}),
+        },
+        baselines={
+            "pix2pixhd_AB": Variant("pix2pixHD, A to B, from true pairs", {"direction": "A-to-B"}),
+            "pix2pixhd_BA": Variant("pix2pixHD, B to A, from true pairs", {"direction": "B-to-A"}),
         },
     )
 )

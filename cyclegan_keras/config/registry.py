@@ -73,7 +73,7 @@ class ModelInfo:
         ways: `"AB"`, `"BA"` or both: which ways its generators translate, `g_AB` and `g_BA`. If it
             depends on the settings, a function from these.
         discriminators: Their names, as in the columns `<name>_loss` and `<name>_acc` of the
-            history.
+            history; likewise.
         recipes: By name; `None` is what holds where no recipe is named.
         ablations: By name, what `cyclegan ablate` can leave out.
         ablated_without: Settings that its ablations have, unless somebody chooses them.
@@ -85,7 +85,7 @@ class ModelInfo:
     model_class: str | Callable[..., Any]
     data: Literal["unpaired", "paired"] = "unpaired"
     ways: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = WAYS
-    discriminators: tuple[str, ...] = ("d_A", "d_B")
+    discriminators: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ("d_A", "d_B")
     recipes: Mapping[str | None, Recipe] = dataclasses.field(default_factory=dict)
     ablations: Mapping[str, Variant] = dataclasses.field(default_factory=dict)
     ablated_without: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -104,6 +104,10 @@ class ModelInfo:
     def ways_of(self, config: Any) -> tuple[str, ...]:
         """Which ways it translates with these settings."""
         return self.ways(config) if callable(self.ways) else self.ways
+
+    def discriminators_of(self, config: Any) -> tuple[str, ...]:
+        """The names of the discriminators that it has with these settings."""
+        return self.discriminators(config) if callable(self.discriminators) else self.discriminators
 
     def has(self, setting: Setting) -> bool:
         """Whether a setting of the data or of the run is one of this model."""

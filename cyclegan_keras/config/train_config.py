@@ -20,8 +20,8 @@ from cyclegan_keras.config.run import RunConfig
 _MODEL_FIELD = setting(
     "model",
     None,
-    "cyclegan, for two sets of images, or pix2pix, for paired images (with the settings of its "
-    "paper)",
+    "cyclegan, for two sets of images; for paired images, pix2pix (with the settings of its paper) "
+    "or pix2pixhd, whose input may be label maps",
     choices=models.names,
 )
 
@@ -161,6 +161,11 @@ class TrainConfig:
         return self.info.ways_of(self)
 
     @property
+    def discriminators(self) -> tuple[str, ...]:
+        """The names of the model's discriminators."""
+        return self.info.discriminators_of(self)
+
+    @property
     def img_res(self) -> tuple[int, int]:
         """Height and width that are trained at, in pixels."""
         return self.data.img_res
@@ -240,7 +245,8 @@ class TrainConfig:
             the other one.
         """
         mine, theirs = self.flat(), other.flat()
-        may_change = {each.name for each in known_settings().values() if each.about["may_change"]}
+        known = known_settings()
+        may_change = {each.name for each in known.values() if each.about["may_change"]}
         return {
             name: (mine.get(name), theirs.get(name))
             for name in {**mine, **theirs}
@@ -253,6 +259,7 @@ class TrainConfig:
                 and value_range.is_auto(self.value_range)
                 and value_range.is_auto(other.value_range)
             )
+            and not _is_found_of(known[name], mine.get(name), theirs.get(name))
         }
 
     def nested(self) -> dict[str, Any]:
@@ -338,6 +345,13 @@ class TrainConfig:
             and getattr(config, name) == _DECIDED[name](config)
         }
         return config.replace(**open_values) if open_values else config
+
+
+def _is_found_of(setting: Setting, one: Any, other: Any) -> bool:
+    """Whether one value leaves it to the images, and the other is what was found in them."""
+    return setting.about["found"] in (one, other) and (
+        setting.was_found(one) or setting.was_found(other)
+    )
 
 
 def _from_nested(found: dict[str, Any]) -> dict[str, Any]:

@@ -120,6 +120,25 @@ def _pad(graph: Builder, op: Any, x: Value, constant_values: Any = None) -> str:
     return padded(graph, x, op.pad_width, op.mode, float(constant_values or 0))
 
 
+def _argmin(graph: Builder, op: Any, x: Value) -> str:
+    if op.axis is None:
+        raise ValueError("The model takes the argmin of a whole tensor. Give it an axis.")
+    return graph.add("ArgMin", x, axis=x.axis(op.axis), keepdims=int(op.keepdims))
+
+
+def _one_hot(graph: Builder, op: Any, x: Value) -> str:
+    # Of the places of an image's channels, it makes these channels, which stand second.
+    axis = 1 if x.rank == 3 and op.axis in (-1, 3) else op.axis
+    depth = graph.integers(op.num_classes)
+    return graph.add("OneHot", x, depth, np.asarray([0, 1], np.float32), axis=axis)
+
+
+def _round(graph: Builder, op: Any, x: Value) -> str:
+    if op.decimals:
+        raise ValueError("The model rounds to decimals, which cannot be written as ONNX.")
+    return graph.add("Round", x)
+
+
 def _square(graph: Builder, op: Any, x: Value) -> str:
     return graph.add("Mul", x, x)
 
@@ -136,6 +155,7 @@ _OPERATIONS: dict[str, Callable[..., str]] = {
     "Absolute": _elementwise("Abs"),
     "Add": _elementwise("Add"),
     "Arctanh": _arctanh,
+    "Argmin": _argmin,
     "Cast": _cast,
     "Clip": _clip,
     "Concatenate": _concatenate,
@@ -151,9 +171,11 @@ _OPERATIONS: dict[str, Callable[..., str]] = {
     "Minimum": _elementwise("Min"),
     "Multiply": _elementwise("Mul"),
     "Negative": _elementwise("Neg"),
+    "OneHot": _one_hot,
     "Pad": _pad,
     "Power": _elementwise("Pow"),
     "Relu": _elementwise("Relu"),
+    "Round": _round,
     "Sigmoid": _elementwise("Sigmoid"),
     "Silu": _of_one(silu),
     "Softplus": _of_one(operator("Softplus")),

@@ -16,8 +16,11 @@ from cyclegan_keras.inference.rebuilding import Call, is_rebuildable, operations
 from cyclegan_keras.layers import (
     BlendImages,
     ContribNormalization,
+    HalveImages,
     InstanceNormalization,
+    LabelBoundaries,
     LeanConv2D,
+    OneHotLabels,
     ReflectionPadding2D,
     TransposedConv2D,
     UpsampleConv2D,
@@ -113,12 +116,29 @@ def _blend_images(op: Any) -> Call:
     return op.blend  # Likewise.
 
 
+def _one_hot_labels(op: Any) -> Call:
+    return op.classes  # Likewise.
+
+
+def _label_boundaries(op: Any) -> Call:
+    return op.boundaries  # Likewise.
+
+
+def _halve(op: Any) -> Call:
+    last = {"data_format": "channels_last"}
+    pool = layers.AveragePooling2D(3, 2, name=f"{op.name}_pool", dtype=op.variable_dtype, **last)
+    return lambda x: op.halve(x, pool)
+
+
 _STOCK: dict[type, Callable[[Any], Call]] = {
     BlendImages: _blend_images,
     ChangeImage: _change_image,
     ContribNormalization: stock_contrib.to_stock,
+    HalveImages: _halve,
     InstanceNormalization: _group_norm,
+    LabelBoundaries: _label_boundaries,
     LeanConv2D: _conv,
+    OneHotLabels: _one_hot_labels,
     ReflectionPadding2D: _pad,
     TransposedConv2D: _transposed,
     UpsampleConv2D: _double_and_convolve,

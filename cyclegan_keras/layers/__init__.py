@@ -3,7 +3,9 @@
 from cyclegan_keras.layers.blended_output import BlendImages
 from cyclegan_keras.layers.contrib_norm import ContribNormalization
 from cyclegan_keras.layers.convolution import LeanConv2D, TransposedConv2D
+from cyclegan_keras.layers.halving import HalveImages
 from cyclegan_keras.layers.instance_norm import InstanceNormalization
+from cyclegan_keras.layers.label_maps import LabelBoundaries, OneHotLabels
 from cyclegan_keras.layers.padding import ReflectionPadding2D
 from cyclegan_keras.layers.preparing import kernels_prepared_once
 from cyclegan_keras.layers.residual_output import ChangeImage
@@ -13,8 +15,11 @@ __all__ = [
     "BlendImages",
     "ChangeImage",
     "ContribNormalization",
+    "HalveImages",
     "InstanceNormalization",
+    "LabelBoundaries",
     "LeanConv2D",
+    "OneHotLabels",
     "ReflectionPadding2D",
     "TransposedConv2D",
     "UpsampleConv2D",

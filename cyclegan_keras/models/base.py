@@ -22,6 +22,7 @@ from cyclegan_keras.models.checks import (
     named,
     shape_of_output,
 )
+from cyclegan_keras.models.combined import Combined
 from cyclegan_keras.models.discriminator_updates import update_jointly, update_separately
 from cyclegan_keras.models.several_networks import SeveralNetworks, check_callbacks, two_domains
 from cyclegan_keras.optimizers import (
@@ -31,7 +32,7 @@ from cyclegan_keras.optimizers import (
     moving_averages,
 )
 from cyclegan_keras.training import loop
-from cyclegan_keras.training.callbacks import book_callbacks, sample_images
+from cyclegan_keras.training.callbacks import Stages, book_callbacks, sample_images
 
 
 class GAN(SeveralNetworks):
@@ -60,6 +61,7 @@ class GAN(SeveralNetworks):
     """
 
     config: GANConfig
+    combined: Combined
     shown_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def __init__(
@@ -94,8 +96,10 @@ class GAN(SeveralNetworks):
         self.discriminator_update = config.step.discriminator_update
         self.seed = checked_seed(seed)
         self._num_seeds = 0
-        self._traced: _TracedStep | None = None
+        # By stage: what is traced in one has other variables to train in another.
+        self._traced_steps = _Steps()
         self._averaged = _Copies()
+        self.stage = 0
 
     def build_generator(self) -> keras.Model:
         """Builds one generator. Override it to train another network.
@@ -135,10 +139,12 @@ class GAN(SeveralNetworks):
         adam = self.config.optimizer
         return FusedAdam(learning_rate=adam.learning_rate, beta_1=adam.beta_1, **more)
 
-    def _compile_combined(self, losses: Sequence[Any], weights: Sequence[float]) -> None:
+    def _compile_combined(
+        self, losses: Sequence[Any], weights: Sequence[float], combined: Combined | None = None
+    ) -> None:
         ema = self.config.step.ema
         average = {"use_ema": True, "ema_momentum": ema} if ema else {}
-        self.combined.compile(
+        (self.combined if combined is None else combined).compile(
             loss=list(losses),
             loss_weights=list(weights),
             optimizer=self._adam(**average),
@@ -209,16 +215,44 @@ class GAN(SeveralNetworks):
         the generators themselves. The copies are brought up to date each time they are asked for.
         """
         # What is trained beside the generators has averages as well, and is no translator.
-        averages = moving_averages(self.combined.optimizer)
+        averages = moving_averages(self._trained_through.optimizer)
+        translating = self._translating
         if not averages:
-            return self.generators
-        copies = self._averaged.of(self.generators, self._copy_of)
+            return translating
+        copies = self._averaged.of(translating, self._copy_of)
         for name, copy in copies.items():
             # All weights: what the optimizer was built for may have been frozen since.
-            for variable, own in zip(copy.weights, self.generators[name].weights, strict=True):
+            for variable, own in zip(copy.weights, translating[name].weights, strict=True):
                 if id(own) in averages:
                     variable.assign(averages[id(own)])
         return copies
+
+    @property
+    def _trained_through(self) -> Combined:
+        """The model through which the generators are trained; in some stage, it may be another."""
+        return self.combined
+
+    @property
+    def _translating(self) -> dict[str, keras.Model]:
+        """The generators to translate with, without averages; in some stage, it may be others."""
+        return self.generators
+
+    @property
+    def stages(self) -> tuple[float, ...]:
+        """The shares of a training's steps that its stages take, one after the other.
+
+        Most models have one stage. Those that train other networks first, or in another way, have
+        several; `training.callbacks.Stages` begins each of them in its time.
+        """
+        return (1.0,)
+
+    def begin_stage(self, stage: int) -> None:
+        """Lets the following steps be those of another stage.
+
+        Args:
+            stage: Its place in `stages`.
+        """
+        self.stage = stage
 
     def _copy_of(self, g: keras.Model) -> keras.Model:
         if is_functional(g):
@@ -282,7 +316,8 @@ class GAN(SeveralNetworks):
             return self._step_in_its_forms
         # `compile` makes a new loss each time, whatever it is given.
         compiled = [part for model in models for part in (model.optimizer, model._compile_loss)]
-        if self._traced is None or not self._traced.is_for(compiled):
+        traced = self._traced
+        if traced is None or not traced.is_for(compiled):
             for model in models:
                 build_optimizer(model)
             # Each batch size gets a graph of its own, so that it computes the same bits whichever
@@ -291,8 +326,13 @@ class GAN(SeveralNetworks):
             function = tf.function(
                 self._step_in_its_forms, autograph=False, jit_compile=self.config.step.jit
             )
-            self._traced = _TracedStep(function, compiled)
-        return self._traced.function
+            traced = self._traced_steps.by_stage[self.stage] = _TracedStep(function, compiled)
+        return traced.function
+
+    @property
+    def _traced(self) -> "_TracedStep | None":
+        """The step of this stage, once it has been traced."""
+        return self._traced_steps.by_stage.get(self.stage)
 
     def _step_in_its_forms(self, imgs_A: Any, imgs_B: Any) -> dict[str, Any]:
         with plain_convolutions(self.config.step.exact_convolutions):
@@ -335,7 +375,7 @@ class GAN(SeveralNetworks):
             self.r1,
             self.r2,
             # Counted by what is saved; once a step, however often a discriminator is moved in it.
-            step=self.combined.optimizer.iterations,
+            step=self._trained_through.optimizer.iterations,
             every=self.r1_every,
         )
 
@@ -386,6 +426,7 @@ class GAN(SeveralNetworks):
             callbacks = book_callbacks(self.data_loader, sample_interval)
         callbacks = keras.tree.flatten(callbacks)
         check_callbacks(callbacks)
+        callbacks = [Stages(), *callbacks]
         return loop.run(self, self.data_loader, epochs, batch_size, callbacks, seed=seed)
 
     def sample_images(self, epoch: int, batch_i: int) -> Image.Image:
@@ -421,11 +462,18 @@ class _TracedStep:
         return all(mine is theirs for mine, theirs in zip(self._compiled, compiled, strict=True))
 
 
+class _Steps:
+    """The traced steps of all stages, likewise."""
+
+    def __init__(self) -> None:
+        self.by_stage: dict[int, _TracedStep] = {}
+
+
 class _Copies:
     """Copies of generators, where Keras does not look for weights to train and to save."""
 
     def __init__(self) -> None:
-        self._copies: dict[str, keras.Model] = {}
+        self._copies: dict[str, tuple[keras.Model, keras.Model]] = {}
 
     def of(
         self,
@@ -433,7 +481,7 @@ class _Copies:
         copied: Callable[[keras.Model], keras.Model],
     ) -> dict[str, keras.Model]:
         for name, g in generators.items():
-            if name not in self._copies:
-                self._copies[name] = named(copied(g), name)
-            self._copies[name].set_weights(g.get_weights())
-        return dict(self._copies)
+            if name not in self._copies or self._copies[name][0] is not g:
+                self._copies[name] = (g, named(copied(g), name))
+            self._copies[name][1].set_weights(g.get_weights())
+        return {name: copy for name, (_, copy) in self._copies.items()}

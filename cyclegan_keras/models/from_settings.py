@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cyclegan_keras.config.train_config import TrainConfig
+from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.training import devices
 
 
@@ -23,8 +24,25 @@ def make_model(config: TrainConfig) -> Any:
     with devices.precision(config.precision):
         model = make(**config.model_settings())
     _check_names("generators", model.generators, [f"g_{way}" for way in config.ways], config)
-    _check_names("discriminators", model.discriminators, config.info.discriminators, config)
+    _check_names("discriminators", model.discriminators, config.discriminators, config)
     return model
+
+
+def found_in(config: TrainConfig, loader: DataLoader) -> dict[str, Any]:
+    """Decides the settings of a model that its images decide, once these have been read.
+
+    Args:
+        config: The settings.
+        loader: Loads the images.
+
+    Returns:
+        What was decided, by the names of settings; of most models, nothing.
+
+    Raises:
+        ValueError: If the images are not what the settings say.
+    """
+    find = getattr(config.info.load(), "found_in", None)
+    return {} if find is None else dict(find(config.model, loader))
 
 
 def _check_names(what: str, found: dict[str, Any], wanted: Iterable[str], config: Any) -> None:

@@ -11,8 +11,11 @@ from keras import layers
 from cyclegan_keras import _backend
 from cyclegan_keras.config.networks import GeneratorConfig
 from cyclegan_keras.layers import (
+    HalveImages,
     InstanceNormalization,
+    LabelBoundaries,
     LeanConv2D,
+    OneHotLabels,
     ReflectionPadding2D,
     TransposedConv2D,
     UpsampleConv2D,
@@ -29,8 +32,11 @@ _PER_IMAGE_LAYERS = (
     BlendImages,
     ChangeImage,
     ContribNormalization,
+    HalveImages,
     InstanceNormalization,
+    LabelBoundaries,
     LeanConv2D,
+    OneHotLabels,
     ReflectionPadding2D,
     TransposedConv2D,
     UpsampleConv2D,
@@ -42,6 +48,7 @@ _PER_IMAGE_LAYERS = (
     layers.Cropping2D,
     layers.Dropout,
     layers.GroupNormalization,
+    layers.Identity,
     layers.InputLayer,
     layers.LeakyReLU,
     layers.ReLU,

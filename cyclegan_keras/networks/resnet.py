@@ -81,47 +81,73 @@ def resnet(
     check_img_shape(img_shape, factor=4, reason=reason, any_size=True)
     gf, num_blocks = config.gf, config.num_blocks
     if num_blocks is None:
-        num_blocks = _num_blocks_for(img_shape)
-    parts = _Parts(config, normal_initializers(seed))
+        num_blocks = num_blocks_for(img_shape)
+    parts = Parts(config, normal_initializers(seed))
     img = keras.Input(img_shape, name="img")
-
-    x = parts.norm_and_relu(parts.convolve(img, gf, 7))  # c7s1-64
-    before_halving = []
-    for filters in (2 * gf, 4 * gf):  # d128, d256
-        before_halving.append(x)
-        x = parts.halve(x, filters)
-    for _ in range(num_blocks):
-        x = parts.residual_block(x, 4 * gf)
-    for filters in (2 * gf, gf):  # u128, u64
-        x = parts.double(x, filters)
-        if config.skips:
-            x = layers.Concatenate()([x, before_halving.pop()])
+    x = parts.features(img, gf, num_blocks)
     x = parts.convolve(x, num_features(img_shape, config), 7)  # c7s1-3
     return keras.Model(img, translation(x, img, config), name=name)
 
 
-def _num_blocks_for(img_shape: ImgShape) -> int:
+def num_blocks_for(img_shape: ImgShape) -> int:
+    """Returns how many residual blocks the paper has for images of this size."""
     return 6 if all(size is not None and size < 256 for size in img_shape[:2]) else 9
 
 
 @dataclasses.dataclass(frozen=True)
-class _Parts:
-    """The parts of the network, each as the settings have it."""
+class Parts:
+    """The parts of the network, each as the settings have it.
+
+    Args:
+        config: The settings.
+        kernels: Initializers, one for each convolution.
+    """
 
     config: ResNetConfig
     kernels: Iterator[Any]
 
+    def features(self, x: Any, gf: int, num_blocks: int, halvings: int = 2) -> Any:
+        """Makes features of images: all of the network but its last convolution.
+
+        Args:
+            x: The images.
+            gf: Filters of the first layer, which each halving doubles.
+            num_blocks: Number of residual blocks.
+            halvings: How often images are halved, and doubled again.
+
+        Returns:
+            `gf` features of each pixel, or twice as many with skips.
+        """
+        x = self.norm_and_relu(self.convolve(x, gf, 7))  # c7s1-64
+        before_halving, filters = [], gf
+        for _ in range(halvings):  # d128, d256
+            before_halving.append(x)
+            filters *= 2
+            x = self.halve(x, filters)
+        for _ in range(num_blocks):
+            x = self.residual_block(x, filters)
+        for _ in range(halvings):  # u128, u64
+            filters //= 2
+            x = self.double(x, filters)
+            if self.config.skips:
+                x = layers.Concatenate()([x, before_halving.pop()])
+        return x
+
     def normalize(self, x: Any) -> Any:
+        """Normalizes features."""
         return x if self.config.norm == "none" else norm_of(self.config.norm)(x)
 
     def norm_and_relu(self, x: Any) -> Any:
+        """Normalizes features, and cuts off what is negative."""
         return layers.ReLU()(self.normalize(x))
 
     def convolve(self, x: Any, filters: int, size: int) -> Any:
+        """Convolves with mirrored borders."""
         x = ReflectionPadding2D(size // 2)(x)
         return LeanConv2D(filters, size, kernel_initializer=next(self.kernels))(x)
 
     def halve(self, x: Any, filters: int) -> Any:
+        """Halves height and width."""
         # PyTorch pads all sides, and then the first row and column are used. "same" would pad the
         # last.
         pad = ReflectionPadding2D if self.config.padding == "reflect" else layers.ZeroPadding2D
@@ -129,11 +155,13 @@ class _Parts:
         return self.norm_and_relu(x)
 
     def residual_block(self, x: Any, filters: int) -> Any:
+        """Adds a change to features."""
         change = self.norm_and_relu(self.convolve(x, filters, 3))
         change = self.normalize(self.convolve(change, filters, 3))
         return layers.Add()([x, change])
 
     def double(self, x: Any, filters: int) -> Any:
+        """Doubles height and width."""
         kernel = next(self.kernels)
         if self.config.upsampling == "transposed":
             x = TransposedConv2D(filters, kernel_initializer=kernel)(x)

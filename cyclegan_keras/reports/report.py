@@ -122,7 +122,7 @@ def problems(metrics: evaluator.Metrics, history: Curves, config: TrainConfig) -
     if blind_loss is None:
         return found
     accuracies, losses = {}, {}
-    for name in config.info.discriminators:
+    for name in config.discriminators:
         shares, of_loss = (
             dict(zip(*history.plain.get(f"{name}_{what}", ([], [])), strict=True))
             for what in ("acc", "loss")

@@ -148,6 +148,7 @@ class Session:
         hooks: list[keras.callbacks.Callback | None] = [
             guard,
             callbacks.ProgressBar(),
+            callbacks.Stages(),
             callbacks.LearningRateDecay(config.decay_epochs or 0, config.learning_rate),
             board,
             evaluation,

