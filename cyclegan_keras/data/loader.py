@@ -367,11 +367,18 @@ class DataLoader(Domains):
                 for domain, (rng, order) in domains
             ]
             if index in wanted:
-                imgs_A, imgs_B = (
+                imgs = [
                     images.normalize(augment.cut(domain, chosen, self.img_res, chances))
                     for domain, chosen, chances in plans
-                )
-                yield imgs_A, imgs_B
+                ]
+                yield self._as_batch(imgs, [chosen for _, chosen, _ in plans], is_testing)
+
+    def _as_batch(
+        self, imgs: list[np.ndarray], places: list[np.ndarray], is_testing: bool
+    ) -> tuple[Any, Any]:
+        """What is dealt out of the images at these places of A and of B."""
+        imgs_A, imgs_B = imgs
+        return imgs_A, imgs_B
 
     def _shuffled(
         self, seed: Seed, is_testing: bool = False

@@ -192,6 +192,11 @@ class GAN(SeveralNetworks):
         return {d.name: d for d in self.compiled_models if d is not self.combined}
 
     @property
+    def classifiers(self) -> dict[str, keras.Model]:
+        """The networks that label images of B and have been trained, by name; none by default."""
+        return {}
+
+    @property
     def networks(self) -> dict[str, keras.Model]:
         """All networks that are trained, by name; the generators first, the discriminators last."""
         return {**self.generators, **self.combined.trained_networks, **self.discriminators}
@@ -200,6 +205,11 @@ class GAN(SeveralNetworks):
     def optimizers(self) -> list[keras.optimizers.Optimizer]:
         """The optimizers of the discriminators and of `combined`, in this order."""
         return [model.optimizer for model in self.compiled_models]
+
+    @property
+    def paced_optimizers(self) -> list[keras.optimizers.Optimizer]:
+        """Those whose rate is the run's `learning_rate`, and decays; all by default."""
+        return self.optimizers
 
     @property
     def translators(self) -> dict[str, keras.Model]:
@@ -294,9 +304,12 @@ class GAN(SeveralNetworks):
             self._traced = _TracedStep(function, compiled)
         return self._traced.function
 
-    def _step_in_its_forms(self, imgs_A: Any, imgs_B: Any) -> dict[str, Any]:
+    def _step_in_its_forms(self, *batch: Any) -> dict[str, Any]:
         with plain_convolutions(self.config.step.exact_convolutions):
-            return self._step(imgs_A, imgs_B)
+            return self._take_step(*batch)
+
+    def _take_step(self, *batch: Any) -> dict[str, Any]:
+        return self._step(*batch)
 
     def _step(self, imgs_A: Any, imgs_B: Any) -> dict[str, Any]:
         raise NotImplementedError

@@ -177,6 +177,7 @@ def test_files_of_before_settings_were_nested(name, settings, tmp_path):
     for new in ("blended_output", "exact_convolutions", "jit"):
         assert later.pop(new) is False
     assert later.pop("fit") == "stretch"
+    assert later.pop("classes") is None
     assert later == {"r1": 0, "r2": 0, "r1_every": 1, "minutes": None, "steps": None} | (
         {} if name == "pix2pix" else {"diffaugment_cutout": 0}
     )
