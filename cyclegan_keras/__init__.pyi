@@ -1,4 +1,7 @@
+from .config.classifiers import LeNetConfig as LeNetConfig
+from .config.classifiers import StridedConfig as StridedConfig
 from .config.cut import CUTConfig as CUTConfig
+from .config.cycada import CyCADAConfig as CyCADAConfig
 from .config.gans import CycleGANConfig as CycleGANConfig
 from .config.gans import Pix2PixConfig as Pix2PixConfig
 from .config.networks import BookDiscriminatorConfig as BookDiscriminatorConfig
@@ -9,6 +12,7 @@ from .config.networks import UNetConfig as UNetConfig
 from .config.pix2pixhd import Pix2PixHDConfig as Pix2PixHDConfig
 from .config.train_config import TrainConfig as TrainConfig
 from .convert.conversion import convert_generator as convert_generator
+from .data.labels import LabelledDataLoader as LabelledDataLoader
 from .data.loader import DataLoader as DataLoader
 from .export.exporting import export_generator as export_generator
 from .export.onnx_graph import to_onnx as to_onnx
@@ -26,10 +30,12 @@ from .layers import InstanceNormalization as InstanceNormalization
 from .layers import ReflectionPadding2D as ReflectionPadding2D
 from .layers import UpsampleConv2D as UpsampleConv2D
 from .models.cut import CUT as CUT
+from .models.cycada import CyCADA as CyCADA
 from .models.cyclegan import CycleGAN as CycleGAN
 from .models.image_pool import ImagePool as ImagePool
 from .models.pix2pix import Pix2Pix as Pix2Pix
 from .models.pix2pixhd import Pix2PixHD as Pix2PixHD
+from .networks import build_classifier as build_classifier
 from .networks import build_deep_unet_generator as build_deep_unet_generator
 from .networks import build_patch_discriminator as build_patch_discriminator
 from .networks import build_resnet_generator as build_resnet_generator

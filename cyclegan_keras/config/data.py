@@ -8,6 +8,15 @@ from cyclegan_keras.config.fields import Needs, image_size, setting, sides_of
 from cyclegan_keras.config.parts import Part
 
 
+def _names(value: Any) -> tuple[str, ...] | None:
+    """Returns names in their one form; JSON has them as a list."""
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"`classes` must be names of folders. Received: classes={value!r}")
+    return tuple(value)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataConfig(Part):
     """Which images a run is trained on, and what is done to them first.
@@ -26,12 +35,14 @@ class DataConfig(Part):
         skip_bad_images: Whether images that cannot be read are left out.
         value_range: The values that are black and white; see `config.value_range`.
         fit: What is done to images of other proportions than the training size.
+        classes: The names of the classes, if the model wants labels. They are found in the images.
     """
 
     dataset: str = setting(
         "data",
         "fruit",
-        "name of a data set in ./data; 'fruit' and 'fruit_pairs' are drawn if they do not exist",
+        "name of a data set in ./data; 'fruit', 'fruit_pairs' and 'beads' are drawn if they do not "
+        "exist",
         may_change=True,
         needs=Needs("data_dir", (None,)),
     )
@@ -102,6 +113,15 @@ class DataConfig(Part):
         "stretch",
         "what is done to images of other proportions than the training size: stretch; crop, to "
         "the largest part in the middle that has them; or pad, with mirrored margins",
+    )
+    classes: Any = setting(
+        "data",
+        None,
+        "the names of the classes, which are those of the folders in trainA",
+        parse=_names,
+        may_change=True,  # It is checked where the images are.
+        data="labelled",
+        flag="",
     )
 
     @property

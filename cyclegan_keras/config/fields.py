@@ -84,7 +84,7 @@ def setting(
         below: A value that it must be smaller than.
         by_recipe: Whether recipes decide it, outside of a model, whose settings they all decide.
         may_change: Whether a run may be resumed with another value.
-        data: The kind of data that a model must want for it, "unpaired" or "paired".
+        data: The kind of data that a model must want for it: "unpaired", "paired" or "labelled".
         needs: What else must be so for it to have an effect.
         excludes: The name of another setting of the same dataclass, which takes its default where
             this one is given and true.

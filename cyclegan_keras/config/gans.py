@@ -1,7 +1,7 @@
 """The settings of the models: networks, losses, and the steps in which they are trained."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 from cyclegan_keras.config.fields import Needs, setting
 from cyclegan_keras.config.networks import (
@@ -267,6 +267,16 @@ class ModelConfig(Part):
     """
 
     optimizer: AdamConfig = AdamConfig()
+
+    def check_run(self, run: Any) -> None:
+        """Raises an error that teaches if the model cannot be trained in such a run.
+
+        Args:
+            run: All settings, a `TrainConfig`.
+
+        Raises:
+            ValueError: If so.
+        """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The models of the package, registered. See `config.registry`."""
 
 from cyclegan_keras.config import cut, recipes
+from cyclegan_keras.config.cycada import CYCADA, CyCADAConfig
 from cyclegan_keras.config.gans import CycleGANConfig, Pix2PixConfig
 from cyclegan_keras.config.pix2pixhd import PIX2PIXHD, Pix2PixHDConfig
 from cyclegan_keras.config.registry import (
@@ -104,6 +105,22 @@ register(
         baselines={
             "pix2pixhd_AB": Variant("pix2pixHD, A to B, from true pairs", {"direction": "A-to-B"}),
             "pix2pixhd_BA": Variant("pix2pixHD, B to A, from true pairs", {"direction": "B-to-A"}),
+        },
+    )
+)
+register(
+    ModelInfo(
+        CyCADAConfig(),
+        "CyCADA",
+        "cyclegan_keras.models.cycada:CyCADA",
+        labels=True,
+        classifiers=("c_source", "c_image", "c_feature", "c_both", "c_target"),
+        recipes=CYCADA,
+        ablations={
+            "all": Variant("semantic consistency both ways"),
+            "no_semantic": Variant("CycleGAN: no semantic loss", {"lambda_semantic": 0.0}),
+            "semantic_A": Variant("semantic loss of translations to A", {"lambda_semantic_B": 0.0}),
+            "semantic_B": Variant("semantic loss of translations to B", {"lambda_semantic_A": 0.0}),
         },
     )
 )

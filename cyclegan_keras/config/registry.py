@@ -70,6 +70,10 @@ class ModelInfo:
         model_class: The class, or `"module:Class"`, which is imported only when one is made. It is
             called with `img_shape`, `config` and `seed`.
         data: "unpaired" images, or "paired" ones, each with its ground truth.
+        labels: Whether it learns from labels of the images of A, the folders that they are in. Its
+            class is then called with `classes`, their names, too.
+        classifiers: The names of its networks that label images of B, which are saved and measured
+            beside the generators, once they are trained.
         ways: `"AB"`, `"BA"` or both: which ways its generators translate, `g_AB` and `g_BA`. If it
             depends on the settings, a function from these.
         discriminators: Their names, as in the columns `<name>_loss` and `<name>_acc` of the
@@ -84,6 +88,8 @@ class ModelInfo:
     title: str
     model_class: str | Callable[..., Any]
     data: Literal["unpaired", "paired"] = "unpaired"
+    labels: bool = False
+    classifiers: tuple[str, ...] = ()
     ways: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = WAYS
     discriminators: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ("d_A", "d_B")
     recipes: Mapping[str | None, Recipe] = dataclasses.field(default_factory=dict)
@@ -111,7 +117,7 @@ class ModelInfo:
 
     def has(self, setting: Setting) -> bool:
         """Whether a setting of the data or of the run is one of this model."""
-        return setting.about["data"] in (None, self.data)
+        return setting.about["data"] in (None, self.data, "labelled" if self.labels else None)
 
     def load(self) -> Callable[..., Any]:
         """Returns the class, importing it if need be."""

@@ -23,6 +23,7 @@ def check(config: Any, given: Mapping[str, Any], chosen: Mapping[str, Any]) -> N
             f"`learning_rate` must be above 0. Received: learning_rate={config.learning_rate}"
         )
     _check_image_size(config)
+    config.model.check_run(config)
     if config.monitor == "cycle" and len(config.ways) < 2:
         raise ValueError(
             f"{config.info.name} has no way back to take a cycle error of; `monitor` must be "

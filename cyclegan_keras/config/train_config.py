@@ -232,7 +232,8 @@ class TrainConfig:
 
     def model_settings(self) -> dict[str, Any]:
         """Returns the keyword arguments that the model's class is called with, but the data."""
-        return {"img_shape": self.img_shape, "config": self.model, "seed": self.run.seed}
+        settings = {"img_shape": self.img_shape, "config": self.model, "seed": self.run.seed}
+        return {**settings, "classes": self.data.classes} if self.info.labels else settings
 
     def differences(self, other: "TrainConfig") -> dict[str, tuple[Any, Any]]:
         """Compares with the settings that a run was begun with.

@@ -11,13 +11,13 @@ import numpy as np
 from cyclegan_keras.config.value_range import Ranges, ValueRange, ranges_of
 from cyclegan_keras.data import (
     augment,
+    drawn,
     fitting,
     images,
     layout,
     levels,
     pairs,
 )
-from cyclegan_keras.data.fruit import sets
 from cyclegan_keras.data.palettes import Palette
 from cyclegan_keras.data.pixel_cache import PixelStore, Place
 from cyclegan_keras.data.rows import Rows
@@ -343,7 +343,7 @@ class Domains:
 
     @functools.cached_property
     def _layout(self) -> layout.Layout:
-        sets.draw_by_name(self.directory.name, self.directory)
+        drawn.draw_by_name(self.directory.name, self.directory)
         return layout.find_layout(self.directory)
 
 

@@ -339,14 +339,14 @@ class DataLoader(DataNotes):
         wanted: range,
         seed: Seed,
         is_testing: bool,
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    ) -> Iterator[tuple[Any, Any]]:
         plans = self._plans(pixels, batch_size, wanted, seed, is_testing)
         for plan in asked_for(plans, max(2, IMAGES_AHEAD // batch_size)):
-            imgs_A, imgs_B = (
+            imgs = [
                 images.normalize(augment.cut(domain, chosen, self.img_res, chances))
                 for domain, chosen, chances in plan
-            )
-            yield imgs_A, imgs_B
+            ]
+            yield self._as_batch(imgs, [chosen for _, chosen, _ in plan], is_testing)
 
     def _plans(
         self,
@@ -373,6 +373,13 @@ class DataLoader(DataNotes):
             ]
             if index in wanted:
                 yield plan
+
+    def _as_batch(
+        self, imgs: list[np.ndarray], places: list[np.ndarray], is_testing: bool
+    ) -> tuple[Any, Any]:
+        """What is dealt out of the images at these places of A and of B."""
+        imgs_A, imgs_B = imgs
+        return imgs_A, imgs_B
 
     def _shuffled(
         self, seed: Seed, is_testing: bool = False

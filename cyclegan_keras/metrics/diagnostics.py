@@ -50,6 +50,7 @@ def summary(metrics: Mapping[str, Any]) -> str:
         if f"{name}_A" in metrics:
             values = f"{metrics[f'{name}_A']:6.2f} (A)   {metrics[f'{name}_B']:6.2f} (B)"
             lines.append(f"  {f'{name} error':<25} {values}")
+    lines += _labels(metrics, kind)
     if not any(f"kernel_{way}" in metrics for way in WAYS):
         return "\n".join(lines)
     lines.append(f"Comparing features of {metrics['extractor']}, on {kind} images:")
@@ -65,6 +66,25 @@ def _truth(metrics: Mapping[str, Any], way: str) -> str:
         f"  {arrow(way)} error to ground truth     {error:6.2f}   "
         f"untranslated {untranslated:5.2f}{share}"
     )
+
+
+def _labels(metrics: Mapping[str, Any], kind: str) -> list[str]:
+    """The table of classifiers, and how many labels translations keep."""
+    found = [
+        (words, metrics[key])
+        for words, key in (
+            ("source only", "label_source_AB"),
+            ("image stage", "label_image_AB"),
+            ("feature stage", "label_feature_AB"),
+            ("image and feature stage", "label_both_AB"),
+            ("trained on B", "label_target_AB"),
+            ("labels kept A → B", "kept_AB"),
+            ("labels kept B → A", "kept_BA"),
+        )
+        if key in metrics
+    ]
+    lines = [f"  {words:<25} {share:6.1%}" for words, share in found]
+    return [f"Labels that are right, on {kind} images of B:", *lines] if lines else []
 
 
 def _kid(metrics: Mapping[str, Any], way: str) -> str:

@@ -10,10 +10,12 @@ import numpy as np
 
 from cyclegan_keras.data import augment
 from cyclegan_keras.data.images import denormalize
+from cyclegan_keras.data.labels import LabelledDataLoader
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.metrics import (
     diagnostics,
     distances,
+    label_accuracy,
     paired,
     round_trip,
     segmentation,
@@ -105,11 +107,15 @@ class Evaluator:
             self._real = _Real(self._loader, self.extractor, self.pixels)
         return self._real
 
-    def evaluate(self, generators: dict[str, Any]) -> Results:
+    def evaluate(
+        self, generators: dict[str, Any], classifiers: Mapping[str, Any] | None = None
+    ) -> Results:
         """Computes all metrics of generators.
 
         Args:
             generators: By name, `g_AB`, `g_BA` or both.
+            classifiers: Networks that label images, by name; `None` for none. With some, the loader
+                must be a `LabelledDataLoader`.
 
         Returns:
             The metrics, and the values of single images behind them. The metrics of the direction
@@ -136,6 +142,7 @@ class Evaluator:
             real images that it classifies correctly.
             `diversity_AB`: mean distance between translations, divided by that between real images
             of B.
+            Those of `label_accuracy.label_metrics`, if there are classifiers.
             `num_A`, `num_B`: the numbers of images. `on_test_images` tells whether they are test
             images; `images` is a digest of their files.
         """
@@ -163,7 +170,18 @@ class Evaluator:
             if vectors is not None:
                 features[way] = vectors
                 metrics |= {f"{key}_{way}": x for key, x in self.real.compare(way, vectors).items()}
+        if classifiers:
+            metrics |= label_accuracy.label_metrics(
+                generators, classifiers, self.pixels, self._labels()
+            )
         return Results(metrics, cycle_errors, features)
+
+    def _labels(self) -> dict[str, np.ndarray | None]:
+        """The labels of the images that it evaluates on."""
+        if not isinstance(self._loader, LabelledDataLoader):
+            return {"A": None, "B": None}
+        found = {domain: self._loader.evaluation_labels(domain) for domain in "AB"}
+        return {d: None if of is None else round_trip.spread(of) for d, of in found.items()}
 
     def _translate(
         self, generators: dict[str, Any], way: str

@@ -99,7 +99,7 @@ class GAN(SeveralNetworks):
         # By stage: what is traced in one has other variables to train in another.
         self._traced_steps = _Steps()
         self._averaged = _Copies()
-        self.stage = 0
+        self._stage = 0
 
     def build_generator(self) -> keras.Model:
         """Builds one generator. Override it to train another network.
@@ -198,6 +198,11 @@ class GAN(SeveralNetworks):
         return {d.name: d for d in self.compiled_models if d is not self.combined}
 
     @property
+    def classifiers(self) -> dict[str, keras.Model]:
+        """The networks that label images of B and have been trained, by name; none by default."""
+        return {}
+
+    @property
     def networks(self) -> dict[str, keras.Model]:
         """All networks that are trained, by name; the generators first, the discriminators last."""
         return {**self.generators, **self.combined.trained_networks, **self.discriminators}
@@ -206,6 +211,11 @@ class GAN(SeveralNetworks):
     def optimizers(self) -> list[keras.optimizers.Optimizer]:
         """The optimizers of the discriminators and of `combined`, in this order."""
         return [model.optimizer for model in self.compiled_models]
+
+    @property
+    def paced_optimizers(self) -> list[keras.optimizers.Optimizer]:
+        """Those whose rate is the run's `learning_rate`, and decays; all by default."""
+        return self.optimizers
 
     @property
     def translators(self) -> dict[str, keras.Model]:
@@ -246,7 +256,16 @@ class GAN(SeveralNetworks):
         """
         return (1.0,)
 
-    def begin_stage(self, stage: int) -> None:
+    @property
+    def stage(self) -> Any:
+        """The present stage: its place in `stages`, or what the model calls it."""
+        return self._stage
+
+    @stage.setter
+    def stage(self, stage: Any) -> None:
+        self._stage = stage
+
+    def begin_stage(self, stage: Any) -> None:
         """Lets the following steps be those of another stage.
 
         Args:
@@ -334,9 +353,12 @@ class GAN(SeveralNetworks):
         """The step of this stage, once it has been traced."""
         return self._traced_steps.by_stage.get(self.stage)
 
-    def _step_in_its_forms(self, imgs_A: Any, imgs_B: Any) -> dict[str, Any]:
+    def _step_in_its_forms(self, *batch: Any) -> dict[str, Any]:
         with plain_convolutions(self.config.step.exact_convolutions):
-            return self._step(imgs_A, imgs_B)
+            return self._take_step(*batch)
+
+    def _take_step(self, *batch: Any) -> dict[str, Any]:
+        return self._step(*batch)
 
     def _step(self, imgs_A: Any, imgs_B: Any) -> dict[str, Any]:
         raise NotImplementedError
@@ -466,7 +488,7 @@ class _Steps:
     """The traced steps of all stages, likewise."""
 
     def __init__(self) -> None:
-        self.by_stage: dict[int, _TracedStep] = {}
+        self.by_stage: dict[Any, _TracedStep] = {}
 
 
 class _Copies:

@@ -1,6 +1,6 @@
 """The model through which the generators are trained."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -63,6 +63,7 @@ class Combined(keras.Model):
         g_BA: keras.Model,
         d_A: keras.Model,
         d_B: keras.Model,
+        further: Callable[[Any, Any], dict[str, Any]] | None = None,
     ) -> "Combined":
         """Connects the four networks.
 
@@ -72,6 +73,7 @@ class Combined(keras.Model):
             g_BA: Generator from B to A, named "g_BA".
             d_A: Discriminator of A.
             d_B: Discriminator of B.
+            further: Makes more outputs, by name, of the translations to A and to B.
 
         Returns:
             The model from `[img_A, img_B]` to `valid_A = d_A(g_BA(img_B))`, `valid_B`,
@@ -80,7 +82,10 @@ class Combined(keras.Model):
         img_A, img_B = keras.Input(img_shape, name="img_A"), keras.Input(img_shape, name="img_B")
         fake_B, fake_A = g_AB(img_A), g_BA(img_B)
         outputs = [d_A(fake_A), d_B(fake_B), g_BA(fake_B), g_AB(fake_A), g_BA(img_A), g_AB(img_B)]
-        return cls.of([img_A, img_B], dict(zip(OUTPUTS, outputs, strict=True)), [g_AB, g_BA])
+        named = dict(zip(OUTPUTS, outputs, strict=True))
+        if further is not None:
+            named |= further(fake_A, fake_B)
+        return cls.of([img_A, img_B], named, [g_AB, g_BA])
 
     @classmethod
     def connect_pair(

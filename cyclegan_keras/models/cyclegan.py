@@ -13,7 +13,7 @@ from cyclegan_keras.layers import kernels_prepared_once
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.models.base import GAN
 from cyclegan_keras.models.calls import Calls
-from cyclegan_keras.models.combined import Combined
+from cyclegan_keras.models.combined import OUTPUTS, Combined
 from cyclegan_keras.models.diffaugment import RandomView
 from cyclegan_keras.models.image_pool import ImagePool
 
@@ -95,7 +95,7 @@ class CycleGAN(GAN):
     ) -> None:
         of_the_book = {"gf": gf, "df": df, "lambda_cycle": lambda_cycle, "lambda_id": lambda_id}
         settings |= {key: value for key, value in of_the_book.items() if value is not None}
-        config = (config or CycleGANConfig()).with_settings(**settings)
+        config = (config or self.default_config).with_settings(**settings)
         super().__init__(img_shape, config, data_loader, seed=seed, name=name)
         self.gf = config.generator.gf
         self.df = config.discriminator.df
@@ -108,19 +108,24 @@ class CycleGAN(GAN):
         self.d_B = self._network(self.build_discriminator(), "d_B")
         self.g_AB = self._network(self.build_generator(), "g_AB")
         self.g_BA = self._network(self.build_generator(), "g_BA")
-        self.combined = Combined.connect(self.img_shape, self.g_AB, self.g_BA, self.d_A, self.d_B)
+        self._make_further_networks()
+        self.combined = Combined.connect(
+            self.img_shape, self.g_AB, self.g_BA, self.d_A, self.d_B, self._further_outputs
+        )
         self.disc_patch = self._disc_patch(self.d_A)
         for d in (self.d_A, self.d_B):
             self._compile_discriminator(d)
         adversarial, loss = OBJECTIVES[self.objective].generator, config.loss
+        further = self._further_losses()
         self._compile_combined(
-            [adversarial, adversarial, "mae", "mae", "mae", "mae"],
+            [adversarial, adversarial, "mae", "mae", "mae", "mae", *(each for each, _ in further)],
             [
                 loss.lambda_gan,
                 loss.lambda_gan,
                 *loss.cycle_weights,
                 loss.identity_weight,
                 loss.identity_weight,
+                *(weight for _, weight in further),
             ],
         )
         pool_size = config.step.pool_size
@@ -190,6 +195,10 @@ class CycleGAN(GAN):
                 "img_A_id": imgs_A,
                 "img_B_id": imgs_B,
             }
+            if combined.wants(*combined.output_names[len(OUTPUTS) :]):
+                outputs |= self._further_outputs(fake_A, fake_B)
+                with tape.stop_recording():
+                    targets |= self._further_targets(imgs_A, imgs_B)
             g_loss, losses = combined.full_objective(targets, outputs, calls.losses)
             scaled_loss = combined.optimizer.scale_loss(g_loss)
 
@@ -217,6 +226,21 @@ class CycleGAN(GAN):
             **{f"d_A_{name}": value for name, value in logs_A.items()},
             **{f"d_B_{name}": value for name, value in logs_B.items()},
         }
+
+    def _make_further_networks(self) -> None:
+        """Makes what a subclass has beside these four, before they are connected."""
+
+    def _further_outputs(self, fake_A: Any, fake_B: Any) -> dict[str, Any]:
+        """Makes what else a subclass has a loss of, from translations, by name."""
+        return {}
+
+    def _further_targets(self, imgs_A: Any, imgs_B: Any) -> dict[str, Any]:
+        """Makes what these should be."""
+        return {}
+
+    def _further_losses(self) -> list[tuple[Any, float]]:
+        """The loss and weight of each, in their order."""
+        return []
 
     def _seen(self, imgs: Any) -> Any:
         """What discriminators see of images."""

@@ -7,7 +7,7 @@ from typing import Any
 from cyclegan_keras.metrics.round_trip import WAYS
 
 TWO_PLACES, FOUR_PLACES, FOUR_DIGITS = "{:.2f}", "{:.4f}", "{:.4g}"
-DECIBELS, SHARE = "{:.2f} dB", "{:.0%}"
+DECIBELS, SHARE, PERMILLE = "{:.2f} dB", "{:.0%}", "{:.1%}"
 LOWER, HIGHER = "lower is better", "higher is better"
 
 
@@ -240,7 +240,58 @@ CHANGE = Kind(
         ),
     ),
 )
-KINDS = (TRUTH, LABELS, FEATURES, CHANGE)
+CLASSIFIERS = Kind(
+    "Classification of B",
+    "Classifiers label images of B. All but the last one have learned from labels of A alone.",
+    (
+        Metric(
+            "source only",
+            "label_source_{way}",
+            PERMILLE,
+            HIGHER,
+            "Share of the images of B that a classifier labels rightly which was trained on images "
+            "of A as they are.",
+            (("of A", "label_source_A"), ("all as the most frequent class", "label_most_B")),
+        ),
+        Metric(
+            "image stage",
+            "label_image_{way}",
+            PERMILLE,
+            HIGHER,
+            "Of a classifier that was trained on images of A translated to B.",
+        ),
+        Metric(
+            "feature stage",
+            "label_feature_{way}",
+            PERMILLE,
+            HIGHER,
+            "Of the classifier of the source, adapted until its scores of B look like those of A.",
+        ),
+        Metric(
+            "image and feature stage",
+            "label_both_{way}",
+            PERMILLE,
+            HIGHER,
+            "Of the classifier of the image stage, adapted likewise.",
+        ),
+        Metric(
+            "trained on B",
+            "label_target_{way}",
+            PERMILLE,
+            HIGHER,
+            "Of a classifier that was trained on labels of B, which the others have not seen.",
+        ),
+        Metric(
+            "labels kept",
+            "kept_{way}",
+            PERMILLE,
+            HIGHER,
+            "Share of the translations that a classifier, trained on real images of the target "
+            "domain, gives the label of their original.",
+        ),
+    ),
+)
+KINDS = (TRUTH, CLASSIFIERS, LABELS, FEATURES, CHANGE)
 
 
 def rows(kind: Kind, metrics: Mapping[str, Any]) -> list[tuple[Metric, dict[str, Cell | None]]]:

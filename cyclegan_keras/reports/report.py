@@ -148,10 +148,15 @@ def loss_drawings(history: Curves) -> list[markupsafe.Markup]:
     """
     curves = history.plain
     losses = {name: curve for name, curve in curves.items() if name.endswith("_loss")}
+    shares = {name: curve for name, curve in curves.items() if name.endswith("_acc")}
     panels = {
         "losses of the discriminators": {n: c for n, c in losses.items() if n.startswith("d_")},
-        "losses of the generators": {n: c for n, c in losses.items() if not n.startswith("d_")},
-        "accuracy of the discriminators": {n: c for n, c in curves.items() if n.endswith("_acc")},
+        "losses of the generators": {
+            n: c for n, c in losses.items() if not n.startswith(("d_", "c_"))
+        },
+        "losses of the classifiers": {n: c for n, c in losses.items() if n.startswith("c_")},
+        "accuracy of the discriminators": {n: c for n, c in shares.items() if n.startswith("d_")},
+        "accuracy of the classifiers": {n: c for n, c in shares.items() if n.startswith("c_")},
         RATE.replace("_", " "): {n: c for n, c in curves.items() if n == RATE},
     }
     return [

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cyclegan_keras.data.labels import LabelledDataLoader
 from cyclegan_keras.data.loader import DataLoader
 
 
@@ -56,6 +57,9 @@ def images(loader: DataLoader) -> dict[str, Any]:
         digest = hashlib.sha256()
         for path in paths:
             digest.update(os.fsencode(path.name) + b"\0%d\0" % path.stat().st_size)
+        if isinstance(loader, LabelledDataLoader):
+            labels = loader.labels(name[-1], name.startswith("test"))
+            digest.update(b"" if labels is None else labels.tobytes())
         described[name] = {"count": len(paths), "sha256": digest.hexdigest()}
     return described
 

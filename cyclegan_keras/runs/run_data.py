@@ -44,11 +44,13 @@ def make_loader(config: TrainConfig) -> Any:
     Returns:
         The loader.
     """
+    from cyclegan_keras.data.labels import LabelledDataLoader
     from cyclegan_keras.data.loader import DataLoader
 
+    make = LabelledDataLoader if config.info.labels else DataLoader
     directory = pathlib.Path(os.path.abspath(place(config)))
     height, width = config.img_res
-    return DataLoader(
+    return make(
         directory.name,
         config.img_res,
         directory.parent,
@@ -82,8 +84,10 @@ def read(config: TrainConfig) -> Any:
         FileNotFoundError: If the data does not exist.
         ValueError: If an image is damaged, or the data does not fit the settings.
     """
+    from cyclegan_keras.data import drawn
+
     loader = make_loader(config)
-    if not loader.directory.exists() and config.dataset in ("fruit", "fruit_pairs"):
+    if not loader.directory.exists() and drawn.is_drawn(config.dataset):
         _log.info(f"Drawing the data set {config.dataset} into {loader.directory} …")
     _check(loader, config)
     if gray := [domain for domain in "AB" if loader.channels == 3 and loader.is_gray(domain)]:
@@ -108,6 +112,8 @@ def _check(loader: Any, config: TrainConfig) -> None:
     """Checks everything about the data now, and not after hours of training."""
     from cyclegan_keras.metrics import paired
 
+    if config.info.labels:
+        check_classes(loader, config)
     for domain in "AB":
         loader.pixels(domain)
         if loader.has_test_images:
@@ -118,4 +124,29 @@ def _check(loader: Any, config: TrainConfig) -> None:
             f"{config.info.title} needs pairs, that is, images of equal names, in testA and testB "
             f"as well. Those in {str(loader.directory)!r} are not pairs. Rename them, or remove "
             "both folders."
+        )
+
+
+def check_classes(loader: Any, config: TrainConfig) -> None:
+    """Checks the labels of images, which a run keeps as they were when it began.
+
+    Args:
+        loader: A `LabelledDataLoader`.
+        config: The settings of the run.
+
+    Raises:
+        FileNotFoundError: If the data does not exist.
+        ValueError: If labels are missing or unknown, or the run was begun with other classes.
+    """
+    for is_testing in (False, True) if loader.has_test_images else (False,):
+        for domain in "AB":
+            loader.labels(domain, is_testing)
+    begun = config.classes
+    if begun is None and config.run_dir is not None:
+        path = pathlib.Path(config.run_dir) / run_folder.CONFIG
+        begun = TrainConfig.from_json(path).classes if path.exists() else None
+    if begun is not None and begun != loader.classes:
+        raise ValueError(
+            f"The classes in {str(loader.directory)!r} are not those of the run. Restore them, or "
+            f"begin another run. Received: {', '.join(loader.classes)}, before: {', '.join(begun)}"
         )

@@ -216,7 +216,7 @@ class Session:
             progress = self._go_to(checkpoint)
         with tolerated("a generator"):
             record.set_aside(self._run_dir)
-            saving.save_translators(self._model.translators, self._run_dir)
+            self._save_networks()
         with contextlib.suppress(OSError):  # The terminal may be gone.
             _log.info(
                 f"Interrupted by {interrupted} {_in_words(progress)}. To continue: "
@@ -239,7 +239,7 @@ class Session:
             progress.attempt = broken.attempt + 1
             return progress
         record.set_aside(self._run_dir)
-        saved = saving.save_translators(self._model.translators, self._run_dir)
+        saved = self._save_networks()
         tried, way_out = "", ", or continue with --resume --on-nan rollback"
         if self.config.on_nan == "rollback":
             tried, way_out = f" after going back {MAX_ATTEMPTS} times", ""
@@ -248,6 +248,10 @@ class Session:
             f"last good checkpoint, {str(checkpoint.path)!r}, {_in_words(progress)}. Begin another "
             f"run with a smaller --learning-rate{way_out}."
         ) from None
+
+    def _save_networks(self) -> list[pathlib.Path]:
+        networks = {**self._model.translators, **self._model.classifiers}
+        return saving.save_translators(networks, self._run_dir)
 
     def _images_of(self, fault: NotFinite, progress: Progress) -> str:
         if fault.step is None:

@@ -64,7 +64,8 @@ def _mean_seconds(model: Any, loader: DataLoader, config: TrainConfig, seconds: 
             if len(shares) > 1:
                 model.begin_stage(stage)
             mean += share * seconds_per_step(model, loader, config, share * seconds)
-    model.stage = present
+    if len(shares) > 1:
+        model.stage = present
     return mean
 
 

@@ -84,6 +84,8 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
         value_range=value_range.with_found(config.value_range, loader.value_ranges)
     )
     config = config.replace(**found_in(config, loader))
+    if config.info.labels:
+        config = config.replace(classes=loader.classes)
     evaluator = from_settings.make_evaluator(config, loader)
     images = provenance.images(loader)
     with run_folder.opened(config, loader.dataset_name, images) as run_dir:
@@ -113,13 +115,13 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
                 _log.info(line)
         generators = gan.translators
         record.set_aside(run_dir)  # Results of `cyclegan evaluate` during the training.
-        saved = saving.save_translators(generators, run_dir)
+        saved = saving.save_translators({**generators, **gan.classifiers}, run_dir)
         _log.info(f"Saved   {' and '.join(map(str, saved))}")
         write_image(run_dir / record.PICTURE, _picture(generators, loader))
         metrics = {
             "epochs": config.epochs,
             **({} if stopped_at is None else {"stopped_at_step": stopped_at}),
-            **evaluator.evaluate(generators).metrics,
+            **evaluator.evaluate(generators, gan.classifiers).metrics,
             "weights": record.weights_of(saved),
         }
         saving.save_metrics(metrics, run_dir / record.METRICS)

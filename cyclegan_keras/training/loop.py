@@ -38,7 +38,8 @@ def run(
     `on_train_end`.
 
     Args:
-        model: Anything with a `train_step(batch)` that returns a dict of scalars.
+        model: Anything with a `train_step(batch)` that returns a dict of scalars. If it has a
+            `begin_epoch(epoch, epochs)`, that is called before the first step of each epoch.
         data: The source of batches.
         epochs: Passes over the data, at least 1.
         batch_size: Images of each domain in one step.
@@ -75,6 +76,8 @@ def run(
         for epoch in range(progress.epoch, epochs):
             if model.stop_training or epoch * steps >= num_steps:
                 break
+            if progress.step == 0 and hasattr(model, "begin_epoch"):
+                model.begin_epoch(epoch, epochs)
             hooks("on_epoch_begin", epoch)
             skipped = {"first_batch": progress.step} if progress.step else {}
             batches = data.load_batch(

@@ -13,6 +13,8 @@ class MeanLogs:
 
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
+        # Steps that had each loss: in a training in stages, steps have different ones.
+        self._counts: dict[str, int] = {}
         self._count = 0
         self._pending: list[Logs] = []
 
@@ -24,24 +26,27 @@ class MeanLogs:
         self._pending.append(logs)
 
     def mean(self) -> dict[str, float]:
-        """Returns the mean of each loss over all steps so far; empty before the first step."""
+        """Returns the mean of each loss over the steps that had it; empty before the first step."""
         self._fetch()
-        return {name: total / self._count for name, total in self._sums.items()}
+        return {name: total / self._counts[name] for name, total in self._sums.items()}
 
     def state(self) -> dict[str, Any]:
         """Returns the sums and the count, as JSON can hold them."""
         self._fetch()
-        return {"sums": dict(self._sums), "count": self._count}
+        return {"sums": dict(self._sums), "counts": dict(self._counts), "count": self._count}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Restores what `state` returned."""
         self._sums, self._count = dict(state["sums"]), state["count"]
+        # Checkpoints of earlier versions: all steps had all losses.
+        self._counts = dict(state.get("counts", dict.fromkeys(self._sums, self._count)))
         self._pending.clear()
 
     def _fetch(self) -> None:
         for logs in self._pending:
             for name, value in logs.items():
                 self._sums[name] = self._sums.get(name, 0.0) + float(np.asarray(value))
+                self._counts[name] = self._counts.get(name, 0) + 1
         self._count += len(self._pending)
         self._pending.clear()
 

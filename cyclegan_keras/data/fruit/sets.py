@@ -1,15 +1,13 @@
 """Fruit, the embedded data set: apples (A) and oranges (B), drawn into a folder."""
 
-import contextlib
 import json
 import os
 import pathlib
-import shutil
-import uuid
 
 import numpy as np
 from PIL import Image
 
+from cyclegan_keras.data.drafts import check_free, drafted
 from cyclegan_keras.data.fruit.still_life import (
     MAX_SIZE,
     MIN_SIZE,
@@ -61,12 +59,9 @@ def write_fruit(
     seed = checked_int("seed", seed, 0, None, "such as 0")
     directory = pathlib.Path(directory)
     target = directory.resolve()
-    _check_free(target)
+    check_free(target)
 
-    # A sibling is on the same disk, so the rename at the end is one step.
-    draft = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
-    draft.mkdir(parents=True)
-    try:
+    with drafted(target) as draft:
         for stream, count, folders in _parts(seed, num_train, num_test, train_pairs):
             rng = np.random.default_rng(stream)
             for folder in folders:
@@ -90,31 +85,7 @@ def write_fruit(
         if train_pairs:
             about["train_pairs"] = True
         (draft / "dataset.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-        try:
-            if target.is_dir():
-                # Only an empty folder can be removed, so nothing of anyone's can be lost.
-                target.rmdir()
-            draft.rename(target)
-        except OSError:
-            # Someone else may have filled the folder since the first look.
-            _check_free(target)
-            raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return directory
-
-
-def draw_by_name(name: str, directory: pathlib.Path) -> None:
-    """Draws `fruit` or `fruit_pairs` if that is wanted and not there; else does nothing.
-
-    Args:
-        name: Of the data set that is wanted.
-        directory: Where it should be.
-    """
-    if name in ("fruit", "fruit_pairs") and not directory.exists():
-        # Another process may draw it meanwhile; then its folder is as good.
-        with contextlib.suppress(FileExistsError):
-            write_fruit(directory, train_pairs=name == "fruit_pairs")
 
 
 def _parts(
@@ -128,21 +99,3 @@ def _parts(
     if train_pairs:
         return [(stream_A, num_train, apples | oranges), tests]
     return [(stream_A, num_train, apples), (stream_B, num_train, oranges), tests]
-
-
-def _check_free(target: pathlib.Path) -> None:
-    """Raises `FileExistsError` unless there is nothing, or an empty folder, at `target`."""
-    if target.is_dir():
-        found = sorted(entry.name for entry in target.iterdir())
-        if not found:
-            return
-        more = ", ..." if len(found) > 4 else ""
-        what = f"a folder that is not empty ({', '.join(found[:4])}{more})"
-    elif target.exists():
-        what = "a file"
-    else:
-        return
-    raise FileExistsError(
-        f"`directory` must be missing or empty, so that no file is lost. Found {what} at "
-        f"'{target}'. Use what is there, name another folder, or remove this one first."
-    )

@@ -35,7 +35,8 @@ class LearningRateDecay(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Stores the initial rates."""
-        optimizers = self.model.optimizers
+        # Those of a model that has others as well, whose rates are their own.
+        optimizers = getattr(self.model, "paced_optimizers", self.model.optimizers)
         self._optimizers = [one for one in optimizers if _is_settable(one)]
         if self._decay_epochs and len(self._optimizers) < len(optimizers):
             raise ValueError(

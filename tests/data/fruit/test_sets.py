@@ -103,22 +103,6 @@ def test_pairs_to_train_on_change_nothing_but_the_oranges(
         assert np.mean(np.any(apple != orange, axis=-1)) < 0.8
 
 
-def test_a_set_is_drawn_by_name_where_it_is_missing(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn = []
-    monkeypatch.setattr(
-        sets, "write_fruit", lambda directory, **options: drawn.append((directory, options))
-    )
-    for name in ("fruit", "fruit_pairs", "facades"):
-        sets.draw_by_name(name, tmp_path / "missing")
-        sets.draw_by_name(name, tmp_path)
-    assert drawn == [
-        (tmp_path / "missing", {"train_pairs": False}),
-        (tmp_path / "missing", {"train_pairs": True}),
-    ]
-
-
 def test_an_empty_folder_is_filled(tmp_path: pathlib.Path) -> None:
     target = tmp_path / "empty"
     target.mkdir()

@@ -1,0 +1,1 @@
+"""Beads: the drawn data set with labels."""
