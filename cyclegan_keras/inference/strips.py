@@ -28,7 +28,7 @@ from cyclegan_keras.layers import (
 )
 
 # Of the results that are kept at the same time; beyond, they go to a file.
-MAX_KEPT_BYTES = 2_300_000_000
+MAX_KEPT_BYTES = 1_800_000_000
 # Of a strip of a layer's results; what it is made of, and copies on the way, take several times it.
 STRIP_BYTES = 1 << 25
 

@@ -83,6 +83,11 @@ def test_cropping_scales_as_in_training_and_sees_the_whole_picture(size, copy, u
     assert scales == {SIZE[0] / box.height}
 
 
+def test_a_line_of_pixels_stays_small():
+    network = keras.Sequential([keras.Input((*SIZE, 3)), keras.layers.Rescaling(1)])
+    assert Manner(fit="crop").placement(network, (1, 9000)) == Placement((2, 16_384))
+
+
 def test_files_are_translated_as_their_run_was_trained(tmp_path):
     image = keras.Input((*SIZE, 3))
     # Blurs what it sees, so that scale and margins show.
