@@ -53,10 +53,11 @@ def test_a_network_sees_what_it_was_trained_on(size, fit, network):
     np.testing.assert_array_equal(Watched.seen[-1][0], normalize(np.asarray(wanted)))
 
 
-def test_padding_is_cut_off_again(network):
+@pytest.mark.parametrize("size", [(32, 31), (15, 48)])
+def test_padding_is_cut_off_again(size, network):
     # Its middle is not that of the padded picture, so that a shift shows.
-    pixels = np.zeros((32, 31, 3), np.uint8)
-    pixels[:, :10] = 200
+    pixels = np.zeros((*size, 3), np.uint8)
+    pixels[:6, :10] = 200
     plain = translate_image(network, pixels, fit="pad", detail="plain")
     np.testing.assert_array_equal(plain, 255 - pixels)
 
