@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import uuid
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ from cyclegan_keras.export import checking, runtimes
 
 # The suffix of each format's files; a SavedModel is a folder.
 SUFFIXES = {"onnx": ".onnx", "litert": ".tflite", "saved_model": ""}
+
+# What the export says of itself, where the format has no place of its own for that.
+NOTES = "cyclegan.json"
 
 # What each format needs: modules, and the extra that installs them.
 _NEEDS = {
@@ -66,7 +70,7 @@ def export_generator(
         size: `(height, width)` of the training images, for a model that takes any size.
         value_range: The values of black and white in `pictures`, if they are not the least and the
             largest of their type.
-        about: What else the file shall say of itself, by name; for "onnx" and "saved_model".
+        about: What else the file shall say of itself, by name.
         overwrite: Whether an existing file may be replaced.
 
     Returns:
@@ -187,12 +191,19 @@ def _written(
 
     if file_format == "litert":
         path.write_bytes(tensorflow_formats.to_litert(model, float16=float16, int8=int8))
+        # As LiteRT's own metadata have further files: behind what its runtime reads.
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(zipfile.ZipInfo(NOTES), _in_json(notes))
         return runtimes.litert(path)
     tensorflow_formats.write_saved_model(model, path)
     extra = path / "assets.extra"  # For what TensorFlow does not read.
     extra.mkdir()
-    (extra / "cyclegan.json").write_text(json.dumps(notes, indent=2) + "\n", "utf-8")
+    (extra / NOTES).write_text(_in_json(notes), "utf-8")
     return runtimes.saved_model(path)
+
+
+def _in_json(notes: Mapping[str, str]) -> str:
+    return json.dumps(notes, indent=2) + "\n"
 
 
 def _notes(

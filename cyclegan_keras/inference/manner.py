@@ -140,7 +140,9 @@ class Manner:
         if self.detail == "network" or None in trained:
             return Placement(size)
         if self.fit == "crop":
-            return Placement(_scaled(size, max(trained[0] / size[0], trained[1] / size[1])))
+            scale = max(trained[0] / size[0], trained[1] / size[1])
+            # A line of pixels would become a picture of many times as many.
+            return Placement(_scaled(size, min(scale, MOST_SIZE / max(size))))
         if self.fit == "pad":
             top, left, *inner = map(int, fitting.padded_box(size, trained))
             rest = (trained[0] - inner[0] - top, trained[1] - inner[1] - left)

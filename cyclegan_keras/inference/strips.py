@@ -28,7 +28,7 @@ from cyclegan_keras.layers import (
 )
 
 # Of the results that are kept at the same time; beyond, they go to a file.
-MAX_KEPT_BYTES = 2_300_000_000
+MAX_KEPT_BYTES = 1_800_000_000
 # Of a strip of a layer's results; what it is made of, and copies on the way, take several times it.
 STRIP_BYTES = 1 << 25
 
@@ -138,7 +138,16 @@ def _is_known(operation: Any, node: Any) -> bool:
         return is_usual and len({*operation.strides}) == 1 and {*operation.dilation_rate} == {1}
     if kind is layers.UpSampling2D:
         return operation.interpolation == "nearest"
-    return kind in (*_DOUBLING, *_MOVING)
+    return kind in (*_DOUBLING, *_MOVING) or _is_mirror(operation)
+
+
+def _is_mirror(operation: Any) -> bool:
+    """Whether an operation is what `ReflectionPadding2D` becomes in files."""
+    kind = type(operation)
+    if kind.__name__ != "Pad" or not kind.__module__.startswith("keras."):
+        return False
+    sides = [tuple(side) for side in operation.pad_width]
+    return operation.mode == "reflect" and len(sides) == 4 and sides[0] == sides[3] == (0, 0)
 
 
 def _behind(node: Any, sources: dict[int, Image], room: "_Room") -> Image:
@@ -154,7 +163,7 @@ def _behind(node: Any, sources: dict[int, Image], room: "_Room") -> Image:
         image = Image(source.size, _together(node, sources))
         # A sum would keep all that it was made of, and so would the next one.
         return _kept(image, channels, room) if _forgets(operation, sources) else image
-    if type(operation) in _MOVING:
+    if type(operation) in _MOVING or _is_mirror(operation):
         return _moved(operation, source)
     return _kept(_convolved(operation, source), channels, room)
 
@@ -233,8 +242,9 @@ def _moved(layer: Any, source: Image) -> Image:
             (height - top - bottom, width - left - right),
             lambda a, b: source.rows(a + top, b + top)[:, :, left : width - right],
         )
-    (top, bottom), (left, right) = layer.padding
-    mirrors = isinstance(layer, ReflectionPadding2D)
+    mirrors = not isinstance(layer, layers.ZeroPadding2D)
+    sides = layer.pad_width[1:3] if _is_mirror(layer) else layer.padding
+    (top, bottom), (left, right) = sides
 
     def rows(a: int, b: int) -> Any:
         places = np.arange(a, b) - top

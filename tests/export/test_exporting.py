@@ -1,11 +1,14 @@
 import json
 import pathlib
+import zipfile
 
+import keras
 import numpy as np
 import pytest
 
 from cyclegan_keras import export_generator
 from cyclegan_keras.export import exporting, runtimes
+from tests import tiny
 from tests.export import networks
 
 onnx = pytest.importorskip("onnx", reason="needs onnx: pip install onnx onnxruntime")
@@ -86,6 +89,20 @@ def test_int8_leaves_the_first_and_the_last_convolution_as_they_are(model, tmp_p
     ]
     assert are_int8 == [False, *[True] * (len(convolutions) - 2), False]
     assert {entry.key: entry.value for entry in written.metadata_props}["way"] == "BA"
+
+
+def test_a_litert_file_says_what_it_is(tmp_path: pathlib.Path):
+    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    image = keras.Input((32, 32, 3))
+    network = keras.Model(image, tiny.convolution(3, 1, "tanh", 0)(image))
+    path = tmp_path / "g.tflite"
+    # It is run with what is behind it.
+    (first, _) = export_generator(network, path, "litert", about={"way": "BA"})
+    assert first.difference < 1e-5
+    assert litert.Interpreter(str(path)).get_input_details()[0]["shape"][3] == 3
+    with zipfile.ZipFile(path) as archive:
+        notes = json.loads(archive.read("cyclegan.json"))
+    assert (notes["way"], notes["training_height"]) == ("BA", "32")
 
 
 @pytest.mark.slow

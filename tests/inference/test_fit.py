@@ -53,10 +53,11 @@ def test_a_network_sees_what_it_was_trained_on(size, fit, network):
     np.testing.assert_array_equal(Watched.seen[-1][0], normalize(np.asarray(wanted)))
 
 
-def test_padding_is_cut_off_again(network):
+@pytest.mark.parametrize("size", [(32, 31), (15, 48)])
+def test_padding_is_cut_off_again(size, network):
     # Its middle is not that of the padded picture, so that a shift shows.
-    pixels = np.zeros((32, 31, 3), np.uint8)
-    pixels[:, :10] = 200
+    pixels = np.zeros((*size, 3), np.uint8)
+    pixels[:6, :10] = 200
     plain = translate_image(network, pixels, fit="pad", detail="plain")
     np.testing.assert_array_equal(plain, 255 - pixels)
 
@@ -81,6 +82,11 @@ def test_cropping_scales_as_in_training_and_sees_the_whole_picture(size, copy, u
     scales = {have / own for have, own in zip(copy, size, strict=True)}
     box = fitting.cropped_box(size, SIZE)
     assert scales == {SIZE[0] / box.height}
+
+
+def test_a_line_of_pixels_stays_small():
+    network = keras.Sequential([keras.Input((*SIZE, 3)), keras.layers.Rescaling(1)])
+    assert Manner(fit="crop").placement(network, (1, 9000)) == Placement((2, 16_384))
 
 
 def test_files_are_translated_as_their_run_was_trained(tmp_path):

@@ -180,6 +180,10 @@ def test_the_documentation_has_what_each_hostile_request_gets():
     shown = {int(status) for status in re.findall(r"^\| (\d{3}) \|", page, re.M)}
     tested = {status for _, status in HOSTILE.values()}
     assert tested | {200, 408, 500, 503} == shown
+    rows = re.findall(r"^\| ([^|]+?) \| (\d{3}) \|$", page, re.M)
+    assert {name: int(status) for name, status in rows if not name.isdigit()} == {
+        name: status for name, (_, status) in HOSTILE.items()
+    }
 
 
 def bomb():

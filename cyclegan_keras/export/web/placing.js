@@ -15,7 +15,9 @@ function placed(width, height) {
   let whole = copy;
   let start = [0, 0];
   if (page.fit === "crop") {
-    const scale = Math.max(trainedHeight / height, trainedWidth / width);
+    const fitting = Math.max(trainedHeight / height, trainedWidth / width);
+    // A line of pixels would become a picture of many times as many.
+    const scale = Math.min(fitting, page.maxSide / Math.max(height, width));
     copy = [height, width].map((side) => Math.max(1, rounded(side * scale)));
     const isTrained = copy[0] === trainedHeight && copy[1] === trainedWidth;
     const padded = (side) => Math.max(page.least, Math.ceil(side / page.multiple) * page.multiple);
