@@ -202,7 +202,7 @@ def _settings(path: pathlib.Path) -> TrainConfig | None:
 
 def _pictures(
     folder: str | None, config: TrainConfig | None, model_path: pathlib.Path
-) -> tuple[list[pathlib.Path] | None, str]:
+) -> tuple[Sequence[pathlib.Path] | None, str]:
     """Finds the pictures to check on, and says what they are."""
     from cyclegan_keras.data import listing
 

@@ -83,7 +83,7 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
         value_range=value_range.with_found(config.value_range, loader.value_ranges)
     )
     evaluator = from_settings.make_evaluator(config, loader)
-    images = provenance.images(loader)
+    images = provenance.images(loader, config.hash_images)
     with run_folder.opened(config, loader.dataset_name, images) as run_dir:
         config = run_folder.with_decided(config, run_dir)
         length = counted(config.epochs, "epoch")
