@@ -170,7 +170,7 @@ def _print_comparisons(comparisons: Sequence[Any], whose: str) -> None:
         )
 
 
-def _pictures(folder: str | None, file: GeneratorFile) -> tuple[list[pathlib.Path] | None, str]:
+def _pictures(folder: str | None, file: GeneratorFile) -> tuple[Sequence[pathlib.Path] | None, str]:
     """Finds the pictures to check on, and says what they are."""
     from cyclegan_keras.data import listing
 

@@ -32,6 +32,7 @@ class DataConfig(Part):
         epoch_length: Whether an epoch is as long as the "shorter" or the "longer" of the two sets.
         cache_memory: GiB of memory for decoded images.
         decode: When training images are decoded; see `DataLoader`.
+        hash_images: Whether a resumed run compares the contents of the files, too.
         skip_bad_images: Whether images that cannot be read are left out.
         value_range: The values that are black and white; see `config.value_range`.
         fit: What is done to images of other proportions than the training size.
@@ -91,6 +92,13 @@ class DataConfig(Part):
         "auto",
         "when training images are decoded: all at the start; ahead, each some batches before it is "
         "first wanted; or auto, ahead for those that do not fit into --cache-memory",
+        may_change=True,
+    )
+    hash_images: bool = setting(
+        "data",
+        False,
+        "recognize the images of a run by what is in their files, too, and not only by names and "
+        "sizes; an index in the cache folder keeps what was computed",
         may_change=True,
     )
     skip_bad_images: bool = setting(

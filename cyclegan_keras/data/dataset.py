@@ -4,6 +4,7 @@ import functools
 import pathlib
 import threading
 import typing
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -86,7 +87,7 @@ class Domains:
         self.skipped: dict[pathlib.Path, str] = {}
         self._ranges = ranges_of(value_range)
         self._has_range = value_range is not None
-        self._paths: dict[str, list[pathlib.Path]] = {}
+        self._paths: dict[str, Sequence[pathlib.Path]] = {}
         self._others: dict[str, list[str]] = {}
         self._left_out = images.LeftOut()
         # Of the images that are stretched far: `(height, width)` of each, by path; of a JPEG that
@@ -156,7 +157,7 @@ class Domains:
             self._ranges = levels.find_ranges(domains, self._layout.side_by_side)
         return self._ranges
 
-    def paths(self, domain: str, is_testing: bool = False) -> list[pathlib.Path]:
+    def paths(self, domain: str, is_testing: bool = False) -> Sequence[pathlib.Path]:
         """Lists the files that hold the images of one domain, sorted by name.
 
         Args:
@@ -174,7 +175,7 @@ class Domains:
             self._settle(domain, is_testing)
         return self._listed(domain, is_testing)
 
-    def _listed(self, domain: str, is_testing: bool) -> list[pathlib.Path]:
+    def _listed(self, domain: str, is_testing: bool) -> Sequence[pathlib.Path]:
         folder = self._layout.folder(domain, is_testing)
         # Listed once, as the images are read once: what is added later is not half noticed.
         if folder not in self._paths:

@@ -4,8 +4,8 @@ import dataclasses
 import os
 import pathlib
 import stat
-from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple, overload
 
 from cyclegan_keras._files import PathLike
 from cyclegan_keras._text import counted
@@ -31,6 +31,45 @@ PICTURE, OTHER_FILE, OTHER_LINK = "picture", "other file", "folder"
 BEHIND = {OTHER_FILE: "", OTHER_LINK: " read already, by another link"}
 
 
+class Paths(Sequence[pathlib.Path]):
+    """Paths that are kept as text, with a fifth of the memory of as many `pathlib.Path`.
+
+    Args:
+        names: The paths as text.
+    """
+
+    def __init__(self, names: list[str]) -> None:
+        self._names = names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, place: int) -> pathlib.Path: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "Paths": ...
+
+    def __getitem__(self, place: int | slice) -> "pathlib.Path | Paths":
+        if isinstance(place, slice):
+            return Paths(self._names[place])
+        return pathlib.Path(self._names[place])
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Paths):
+            return self._names == other._names
+        return isinstance(other, list) and list(self) == other
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+    def texts(self) -> list[str]:
+        """Returns the paths as text, which is not to be changed."""
+        return self._names
+
+
 @dataclasses.dataclass(frozen=True)
 class Listing:
     """What is in a folder.
@@ -40,7 +79,7 @@ class Listing:
         left_out: How many other files there are, by what they are, and one of them each.
     """
 
-    paths: list[pathlib.Path]
+    paths: Paths
     left_out: dict[str, tuple[int, pathlib.Path]]
 
     def in_words(self, without: Collection[str] = ()) -> list[str]:
@@ -175,15 +214,18 @@ def others(directory: PathLike, without: PathLike | None = None) -> Listing:
 
 
 def _gathered(folders: Iterable[Contents], keep: bool) -> Listing:
-    paths: list[pathlib.Path] = []
+    paths: list[str] = []
     left_out: dict[str, tuple[int, pathlib.Path]] = {}
     for found in folders:
         folder = pathlib.Path(found.folder)
-        paths += [folder / name for name in found.names] if keep else []
+        place = "" if str(folder) == "." else str(folder)
+        paths += [os.path.join(place, name) for name in found.names] if keep else []
         for what, (count, name) in found.left_out.items():
             before, first = left_out.get(what, (0, folder / name))
             left_out[what] = (before + count, min(first, folder / name))
-    return Listing(sorted(paths), dict(sorted(left_out.items())))
+    # In the order of `pathlib.Path`, folder by folder: no name has a character before the 0.
+    paths.sort(key=lambda path: path.replace(os.sep, "\0"))
+    return Listing(Paths(paths), dict(sorted(left_out.items())))
 
 
 def some(found: Listing, directory: PathLike) -> Listing:

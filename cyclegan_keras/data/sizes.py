@@ -4,6 +4,7 @@ import concurrent.futures
 import dataclasses
 import os
 import pathlib
+from collections.abc import Sequence
 
 from PIL import Image, UnidentifiedImageError
 
@@ -87,7 +88,7 @@ def of_data_set(directory: pathlib.Path) -> list[FolderSizes]:
         ValueError: If a training folder has no pictures.
     """
     found = layout.find_layout(directory)
-    wanted: dict[str, list[pathlib.Path]] = {}
+    wanted: dict[str, Sequence[pathlib.Path]] = {}
     for is_testing in (False, True) if found.has_test_images else (False,):
         for domain in "AB":
             name = found.folder(domain, is_testing)

@@ -88,13 +88,16 @@ class Request:
             "check": not self.continue_on_error,
             "shard": shard,
         }
-        videos, others = video.plan_videos(self.paths, **asked)
+        skipped: list[Job] = []
+        videos, others = video.plan_videos(
+            self.paths, **asked, on_skipped=lambda *job: skipped.append(job)
+        )
         if videos and self.manner.side_by_side:
             raise ValueError("--side-by-side is for images. Received: a video")
         pictures = None
         if others:
             pictures = planning.Plan(others, file_format=self.file_format, **asked)
-        return Planned(self, videos, pictures, shard)
+        return Planned(self, videos, skipped, pictures, shard)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,12 +120,14 @@ class Planned:
     Attributes:
         request: The request.
         videos: Sources and targets of the videos.
+        skipped: Those of videos whose translation exists.
         pictures: Those of the pictures; `None` if only videos were asked for.
         shard: Which part of all it is; `None` means all.
     """
 
     request: Request
     videos: list[Job]
+    skipped: list[Job]
     pictures: planning.Plan | None
     shard: Shard | None
 
@@ -177,18 +182,17 @@ class Planned:
         self, generator: keras.Model, manifest: Manifest | None
     ) -> video.VideosOutcome | None:
         request = self.request
+        noted: dict[str, Any] = {}
+        if manifest is not None:
+            for job in self.skipped:
+                manifest.found(*job)
+            noted = {"on_written": manifest.written, "on_failed": manifest.failed}
         if not self.videos:
             return None
-        outcome = video.translate_videos(
+        return video.translate_videos(
             translate.Translator(generator, request.manner, request.ranges),
             self.videos,
             overwrite=request.overwrite,
             continue_on_error=request.continue_on_error,
+            **noted,
         )
-        if manifest is not None:
-            targets = dict(self.videos)
-            for source in outcome.written:
-                manifest.written(source, targets[source])
-            for source, reason in outcome.failed.items():
-                manifest.failed(source, reason)
-        return outcome

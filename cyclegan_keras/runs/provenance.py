@@ -10,18 +10,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cyclegan_keras.data import content_index
 from cyclegan_keras.data.labels import LabelledDataLoader
 from cyclegan_keras.data.loader import DataLoader
 
 
-def provenance(loader: DataLoader) -> dict[str, Any]:
+def provenance(loader: DataLoader, by_content: bool = False) -> dict[str, Any]:
     """Describes what determines a run besides its settings.
 
     Args:
         loader: Loads the images.
+        by_content: Whether the images are described by what is in their files, too.
 
     Returns:
-        Under "images", for each folder, the number of images and a digest of their names and sizes.
+        Under "images", what `images` returns.
         Under "software", versions, the processor, and threads.
     """
     software = {
@@ -37,22 +39,24 @@ def provenance(loader: DataLoader) -> dict[str, Any]:
             tf.config.threading.get_intra_op_parallelism_threads(),
         ],
     }
-    return {"images": images(loader), "software": software}
+    return {"images": images(loader, by_content), "software": software}
 
 
-def images(loader: DataLoader) -> dict[str, Any]:
+def images(loader: DataLoader, by_content: bool = False) -> dict[str, Any]:
     """Describes the images of a data set, wherever it is stored.
 
     Args:
         loader: Loads the images.
+        by_content: Whether they are described by what is in their files, too.
 
     Returns:
-        For each folder, the number of images and a digest of their names and sizes.
+        For each folder, the number of images and a digest of their names and sizes; and, if asked
+        for, one of their contents.
     """
     domains = {f"train{domain}": loader.paths(domain) for domain in "AB"}
     if loader.has_test_images:
         domains |= {f"test{domain}": loader.paths(domain, is_testing=True) for domain in "AB"}
-    described = {}
+    described: dict[str, dict[str, Any]] = {}
     for name, paths in domains.items():
         digest = hashlib.sha256()
         for path in paths:
@@ -61,7 +65,24 @@ def images(loader: DataLoader) -> dict[str, Any]:
             labels = loader.labels(name[-1], name.startswith("test"))
             digest.update(b"" if labels is None else labels.tobytes())
         described[name] = {"count": len(paths), "sha256": digest.hexdigest()}
+        if by_content:
+            described[name]["content"] = content_index.digest_of(paths, f"Hashing {name}")
     return described
+
+
+def are_the_same(mine: dict[str, Any] | None, theirs: dict[str, Any] | None) -> bool:
+    """Compares the images of two folders.
+
+    Args:
+        mine: Of one folder, from `images`; `None` if there is none.
+        theirs: Of the other.
+
+    Returns:
+        Whether they are the same, as far as both were described.
+    """
+    if mine is None or theirs is None:
+        return mine is theirs
+    return all(mine[key] == theirs[key] for key in mine.keys() & theirs.keys())
 
 
 def check(now: dict[str, Any], then: dict[str, Any], warn: Callable[[str], None]) -> None:
@@ -77,9 +98,11 @@ def check(now: dict[str, Any], then: dict[str, Any], warn: Callable[[str], None]
     """
     for name in now["images"].keys() | then["images"].keys():
         mine, theirs = now["images"].get(name), then["images"].get(name)
-        if mine != theirs:
+        if not are_the_same(mine, theirs):
             count, before = (0 if found is None else found["count"] for found in (mine, theirs))
             how = " of other names or sizes" if count == before else ""
+            if mine and theirs and mine["sha256"] == theirs["sha256"]:
+                how = " of other contents"
             raise ValueError(
                 f"The run was begun with other images in {name}. Received: {count} images{how}, "
                 f"before: {before}. Restore the old ones, or train its networks further with the "

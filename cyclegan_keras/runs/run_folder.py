@@ -97,7 +97,7 @@ def _unfinished_folder(
                     others.append(f"{place} --resume` continues it ({differing})")
                 continue
             newest = CheckpointStore(folder / CHECKPOINTS).newest()
-            if newest is not None and newest.state.get("images") == images:
+            if newest is not None and _are_the_same(newest.state.get("images"), images):
                 progress = newest.state["progress"]
                 same.append(((progress["epoch"], progress["step"]), folder))
             elif is_named(folder.name) and not (
@@ -114,6 +114,16 @@ def _unfinished_folder(
     if others:
         _log.info(f"Another run is unfinished: `python train.py --run-dir {others[-1]}.")
     return None
+
+
+def _are_the_same(mine: dict[str, Any] | None, theirs: dict[str, Any]) -> bool:
+    from cyclegan_keras.runs import provenance  # It loads TensorFlow.
+
+    return (
+        mine is not None
+        and mine.keys() == theirs.keys()
+        and all(provenance.are_the_same(mine[name], theirs[name]) for name in mine)
+    )
 
 
 def _differing(config: TrainConfig, theirs: TrainConfig) -> str:

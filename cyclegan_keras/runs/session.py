@@ -71,7 +71,7 @@ class Session:
         self._began = time.monotonic() if began is None else began
         self._store = CheckpointStore(run_dir / run_folder.CHECKPOINTS, config.keep)
         self._store.remove_leftovers()
-        self._about = provenance.provenance(loader)
+        self._about = provenance.provenance(loader, config.hash_images)
 
     def train(self) -> int | None:
         """Trains to the end, beginning with the newest checkpoint, if there is one.

@@ -87,7 +87,7 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
     if config.info.labels:
         config = config.replace(classes=loader.classes)
     evaluator = from_settings.make_evaluator(config, loader)
-    images = provenance.images(loader)
+    images = provenance.images(loader, config.hash_images)
     with run_folder.opened(config, loader.dataset_name, images) as run_dir:
         config = run_folder.with_decided(config, run_dir)
         length = counted(config.epochs, "epoch")

@@ -179,6 +179,7 @@ def test_files_of_before_settings_were_nested(name, settings, tmp_path):
     assert later.pop("fit") == "stretch"
     assert later.pop("decode") == "auto"
     assert later.pop("classes") is None
+    assert later.pop("hash_images") is False
     assert later == {"r1": 0, "r2": 0, "r1_every": 1, "minutes": None, "steps": None} | (
         {} if name == "pix2pix" else {"diffaugment_cutout": 0}
     )

@@ -62,3 +62,20 @@ def test_other_software_is_told(folder):
     assert len(warnings) == 1
     assert "tensorflow 2.0.0 → " in warnings[0]
     assert "threads [9, 9] → " in warnings[0]
+
+
+def test_other_contents_of_the_same_size_are_refused_if_both_were_hashed(folder, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder.parent / "cache"))
+
+    def described(by_content):
+        loader = DataLoader(folder.name, (32, 32), folder.parent)
+        return provenance.provenance(loader, by_content)
+
+    before, plain = described(True), described(False)
+    provenance.check(described(True), before, fail)
+    path = folder / "trainA" / "0003.png"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    provenance.check(described(False), before, fail)
+    provenance.check(described(True), plain, fail)
+    with pytest.raises(ValueError, match=r"in trainA\. Received: 6 images of other contents"):
+        provenance.check(described(True), before, fail)

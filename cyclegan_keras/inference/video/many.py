@@ -4,7 +4,7 @@ import dataclasses
 import errno
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import tqdm
@@ -59,6 +59,7 @@ def plan_videos(
     skip_existing: bool = False,
     check: bool = True,
     shard: Shard | None = None,
+    on_skipped: Callable[[pathlib.Path, pathlib.Path], object] | None = None,
 ) -> Plan:
     """Finds the videos among files and folders, without writing anything.
 
@@ -70,6 +71,7 @@ def plan_videos(
         skip_existing: Whether to skip videos whose translation exists.
         check: Whether to open each video, so that what is none is reported at once.
         shard: Which part of the videos is meant; `None` means all.
+        on_skipped: Called with each video whose translation exists, and with that.
 
     Returns:
         The videos with their targets, and what is left for pictures.
@@ -107,7 +109,11 @@ def plan_videos(
     if shard is not None:
         jobs = [job for job in jobs if shard.holds(sources[job[0]].as_posix())]
     if skip_existing:
-        jobs = [job for job in jobs if not job[1].exists()]
+        there = [job for job in jobs if job[1].exists()]
+        jobs = [job for job in jobs if job not in there]
+        if on_skipped is not None:
+            for job in there:
+                on_skipped(*job)
     for source, target in jobs:
         check_target(source, target, overwrite=True)
         if check:
@@ -121,6 +127,8 @@ def translate_videos(
     *,
     overwrite: bool = False,
     continue_on_error: bool = False,
+    on_written: Callable[[pathlib.Path, pathlib.Path], object] | None = None,
+    on_failed: Callable[[pathlib.Path, str], object] | None = None,
 ) -> VideosOutcome:
     """Translates videos one after the other, with a bar of frames for each.
 
@@ -129,6 +137,8 @@ def translate_videos(
         jobs: From `plan_videos`.
         overwrite: Whether existing files may be replaced.
         continue_on_error: Whether to continue with the others if a video cannot be read or written.
+        on_written: Called after each video that was written, with it and with its translation.
+        on_failed: Called with each video that could not be translated, and with the reason.
 
     Returns:
         The outcome.
@@ -146,11 +156,15 @@ def translate_videos(
                 )
                 # What a video says about itself may be an estimate.
                 progress.total = outcome.written[source].num_frames
+            if on_written is not None:
+                on_written(source, target)
         except (OSError, ValueError) as error:
             lasting = isinstance(error, OSError) and error.errno in _LASTING
             if lasting or not continue_on_error:
                 raise
             outcome.failed[source] = str(error)
+            if on_failed is not None:
+                on_failed(source, str(error))
     return outcome
 
 

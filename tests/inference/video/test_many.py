@@ -1,5 +1,6 @@
 """Videos on the command line, beside pictures and in folders."""
 
+import pathlib
 import re
 import shutil
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 from cyclegan_keras import load_generator
 from cyclegan_keras.cli.main import main
+from cyclegan_keras.inference.manifest import lines_of
 from cyclegan_keras.inference.video import in_words, plan_videos, translate_video, translate_videos
 from tests.inference.video.conftest import Video
 
@@ -123,3 +125,30 @@ def test_what_was_lost_and_changed_is_said(folder, tmp_path):
     assert "6 frames; flicker 0.00 levels" in words
     assert "opus" in words
     assert "vp9" in words
+
+
+def test_shards_note_videos_too(model, folder, tmp_path):
+    for name in ("c", "d"):
+        shutil.copy(folder / "a.mp4", folder / f"{name}.mp4")
+    (folder / "e.mp4").write_bytes(b"no video")
+    more = ["--output", tmp_path / "out", "--continue-on-error"]
+    for number in (1, 2, 1, 2):
+        run(model, folder, *more, "--shard", f"{number}/2", "--skip-existing")
+    lines = [
+        (line["status"], pathlib.Path(line["source"]).name)
+        for path in (tmp_path / "out").glob("shard-*-of-2.jsonl")
+        for line in list(lines_of(path))[1:]
+    ]
+    names = ("a.mp4", "b.MOV", "c.mp4", "d.mp4")
+    assert sorted(lines) == [("failed", "e.mp4")] * 2 + [("written", name) for name in names]
+    # What a killed process had no time to note.
+    for path in (tmp_path / "out").glob("shard-*-of-2.jsonl"):
+        path.write_text(path.read_text().splitlines(keepends=True)[0])
+    for number in (1, 2):
+        run(model, folder, *more, "--shard", f"{number}/2", "--skip-existing")
+    found = [
+        line["status"]
+        for path in (tmp_path / "out").glob("shard-*-of-2.jsonl")
+        for line in list(lines_of(path))[1:]
+    ]
+    assert sorted(found) == ["failed"] + ["found"] * 4
