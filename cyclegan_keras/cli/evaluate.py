@@ -59,6 +59,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "images of B are label maps; by default those of dataset.json",
     )
     parser.add_argument(
+        "--segmentation",
+        action="store_true",
+        help="also train a small segmentation network on the real photos of the data set's "
+        "training pairs, and score the photos that generators make from label maps; the network "
+        "is kept beside the run's folder",
+    )
+    parser.add_argument(
+        "--segmentation-steps",
+        type=int,
+        metavar="N",
+        help="training steps of that network (default: 1500)",
+    )
+    parser.add_argument(
         "--output",
         metavar="DIR",
         help="folder for metrics.json and report.html, created if it does not exist (default: the "
@@ -93,10 +106,11 @@ def run(arguments: argparse.Namespace) -> int:
     _check_output(output, run_dir)
     _kept(run_dir)  # Reports damage at once; it is read again at the end.
     labels = None if arguments.labels is None else _read_labels(arguments.labels)
+    _check_segmentation(arguments)
     print("Loading TensorFlow …", flush=True)
     with without_startup_notes():
         from cyclegan_keras.inference import saving
-        from cyclegan_keras.metrics import diagnostics
+        from cyclegan_keras.metrics import diagnostics, segmenter
         from cyclegan_keras.metrics.evaluator import Evaluator
         from cyclegan_keras.reports import curves, pictures, report
         from cyclegan_keras.training import devices
@@ -111,9 +125,15 @@ def run(arguments: argparse.Namespace) -> int:
     weights = record.weights_of([*paths, *classifiers_at.values()])
     generators = {name: file.load() for name, file in files.items()}
     classifiers = {name: load_classifier(path, config) for name, path in classifiers_at.items()}
-    loader = _data(config, arguments.data_dir, labels)
+    loader = _data(config, arguments.data_dir, labels, arguments.segmentation)
+    # Before the rest is computed, since it may be that nothing can be scored.
+    planned = segmenter.plans(loader, config.ways, labels) if arguments.segmentation else []
     evaluator = Evaluator(loader, _extractor(arguments.extractor), labels)
     results = evaluator.evaluate(generators, classifiers)
+    steps = arguments.segmentation_steps
+    how = segmenter.Settings(**({} if steps is None else {"steps": steps}))
+    beside = run_dir.resolve().parent
+    results.metrics.update(segmenter.measure(generators, loader, planned, how, beside))
     # Not always the data set in config.json, since --data-dir may name another.
     results.metrics["data_set"] = loader.directory.name
     results.metrics["translators"] = [path.name for path in paths]
@@ -134,7 +154,7 @@ def run(arguments: argparse.Namespace) -> int:
     for words in loader.left_out():
         print(words)
     print(diagnostics.summary(metrics))
-    for words in diagnostics.not_measured(metrics):
+    for words in [*segmenter.summary(metrics), *diagnostics.not_measured(metrics)]:
         print(words)
     for problem in report.problems(metrics, history, config):
         print(problem)
@@ -164,6 +184,19 @@ def _check_output(output: pathlib.Path, run_dir: pathlib.Path) -> None:
             "another --output."
         )
     check_can_be_folder(output)
+
+
+def _check_segmentation(arguments: argparse.Namespace) -> None:
+    steps = arguments.segmentation_steps
+    if steps is not None and not arguments.segmentation:
+        raise ValueError(
+            "--segmentation-steps does nothing without --segmentation. Give both or neither. "
+            f"Received: --segmentation-steps {steps}"
+        )
+    if steps is not None and steps < 1:
+        raise ValueError(
+            f"--segmentation-steps must be at least 1. Received: --segmentation-steps {steps}"
+        )
 
 
 def _read_labels(path: str) -> dict[str, palettes.Palette]:
@@ -204,14 +237,20 @@ def load_classifier(path: pathlib.Path, config: TrainConfig) -> Any:
 
 
 def _data(
-    config: TrainConfig, data_dir: str | None, labels: dict[str, palettes.Palette] | None
+    config: TrainConfig,
+    data_dir: str | None,
+    labels: dict[str, palettes.Palette] | None,
+    with_sources: bool,
 ) -> Any:
     loader = find_data(config, data_dir)
     targets = {way[1] for way in config.ways}
-    if odd := set(labels or {}) - targets:
+    # Segmentation scores photos that are made of labels.
+    sources = {way[0] for way in config.ways if with_sources}
+    if odd := set(labels or {}) - targets - sources:
         raise ValueError(
             f"--labels has colors of {' and '.join(sorted(odd))}, but the run translates to "
-            f"{' and '.join(sorted(targets))} only. Remove them from the file."
+            f"{' and '.join(sorted(targets))} only. Remove them from the file, or, if photos made "
+            "from them are to be scored, give --segmentation."
         )
     if labels and not loader.test_pairs:
         raise ValueError(

@@ -183,6 +183,15 @@ class Domains:
             self._paths[folder], self._others[folder] = found.paths, found.in_words()
         return self._paths[folder]
 
+    def check_train_pairs(self) -> None:
+        """Raises an error that teaches unless the training images are pairs, whatever they are for.
+
+        Raises:
+            FileNotFoundError: If there are none.
+            ValueError: If their names differ, or `dataset.json` says that they are not.
+        """
+        self._layout.check_train_pairs(self.paths("A"), self.paths("B"))
+
     def pixels(self, domain: str, is_testing: bool = False) -> Any:
         """Gives all images of one domain, in the order of `paths`, decoding them the first time.
 

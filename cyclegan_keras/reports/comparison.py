@@ -24,21 +24,24 @@ class Row:
     Attributes:
         metric: The metric.
         way: `"AB"` or `"BA"`.
-        extractor: The name of the extractor, if the metric depends on one.
-        cells: For each run; `None` if the metric was not computed, or with another extractor.
+        network: The name of the network that it was measured with, if there is one.
+        cells: For each run; `None` if the metric was not computed, or with another network.
         is_best: Whether each run has the best value.
+        is_of_features: Whether that network is an extractor.
     """
 
     metric: Metric
     way: str
-    extractor: str | None
+    network: str | None
     cells: list[Cell | None]
     is_best: list[bool]
+    is_of_features: bool = False
 
     @property
     def title(self) -> str:
-        """The metric's name, with its direction and extractor."""
-        space = "" if self.extractor is None else f", features of {self.extractor}"
+        """The metric's name, with its direction and network."""
+        of = "features of " if self.is_of_features else ""
+        space = "" if self.network is None else f", {of}{self.network}"
         return f"{self.metric.title}, {diagnostics.arrow(self.way)}{space}"
 
 
@@ -92,17 +95,17 @@ def tables(runs: Sequence[Run]) -> list[tuple[Kind, str | None, list[Row]]]:
         runs: From `measured_run.read`.
 
     Returns:
-        Tables in the order of a report: the kind of metrics, the extractor if they depend on one,
-        and rows, grouped by direction. Each extractor has tables of its own.
+        Tables in the order of a report: the kind of metrics, the network that they were measured
+        with, if there is one, and rows, grouped by direction. Each network has tables of its own.
     """
-    extractors = dict.fromkeys(run.metrics.get("extractor") for run in runs)
     are_comparable = why_incomparable(runs) is None
     found = []
     for kind in metric_table.KINDS:
-        for space in [name for name in extractors if name] if kind.by_features else [None]:
+        by = kind.measured_by
+        used = [run.metrics.get(by) if by else None for run in runs]
+        for space in [name for name in dict.fromkeys(used) if name] if by else [None]:
             by_run = [
-                run.metrics if space is None or run.metrics.get("extractor") == space else {}
-                for run in runs
+                run.metrics if name == space else {} for run, name in zip(runs, used, strict=True)
             ]
             if rows := _rows(kind, space, by_run, are_comparable):
                 found.append((kind, space, rows))
@@ -121,7 +124,7 @@ def _rows(
             if any(cells):
                 values = [metrics.get(metric.name(way), math.nan) for metrics in by_run]
                 is_best = _best(metric, cells, values) if are_comparable else [False] * len(by_run)
-                found.append(Row(metric, way, space, cells, is_best))
+                found.append(Row(metric, way, space, cells, is_best, kind.by_features))
     return found
 
 

@@ -16,7 +16,8 @@ from cyclegan_keras.runs import record, run_folder
 
 NEEDED = ("num_A", "num_B", "on_test_images", "images")
 # Of entries that are not numbers.
-TYPES = {"translators": list, "extractor": str, "data_set": str, "images": str, "weights": dict}
+TEXTS = ("extractor", "segmentation", "data_set", "images")
+TYPES = {"translators": list, "weights": dict, **dict.fromkeys(TEXTS, str)}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -65,13 +65,19 @@ class Kind:
         title: Of the table.
         about: A sentence about all of them.
         metrics: The metrics.
-        by_features: Whether they depend on the extractor.
+        measured_by: The key in `metrics.json` of the network that they were measured with, if
+            there is one. Only values of the same network are comparable.
     """
 
     title: str
     about: str
     metrics: tuple[Metric, ...]
-    by_features: bool = False
+    measured_by: str | None = None
+
+    @property
+    def by_features(self) -> bool:
+        """Whether they depend on the extractor."""
+        return self.measured_by == "extractor"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +149,27 @@ LABELS = Kind(
         ),
     ),
 )
+SEGMENTATION = Kind(
+    "Segmentation of photos made from labels",
+    "A small network, trained on real photos and their labels, says what each pixel of a generated "
+    "photo shows, and that is compared with the labels that the photo was made from. Its own score "
+    "on the real photos is the ceiling.",
+    tuple(
+        Metric(
+            f"{metric.title} of photos",
+            f"seg_{metric.key}",
+            SHARE,
+            HIGHER,
+            metric.meaning,
+            tuple(
+                (words, f"seg_{metric.key.removesuffix('_{way}')}_{end}_{{target}}")
+                for words, end in (("real photos", "real"), ("most frequent class", "frequent"))
+            ),
+        )
+        for metric in LABELS.metrics
+    ),
+    measured_by="segmentation",
+)
 # KID and classification rate stand together: a generator that hardly changes its input can have a
 # low KID, but then it has a low classification rate.
 FEATURES = Kind(
@@ -210,7 +237,7 @@ FEATURES = Kind(
             "input.",
         ),
     ),
-    by_features=True,
+    measured_by="extractor",
 )
 CHANGE = Kind(
     "Cycle, identity and change",
@@ -291,7 +318,7 @@ CLASSIFIERS = Kind(
         ),
     ),
 )
-KINDS = (TRUTH, CLASSIFIERS, LABELS, FEATURES, CHANGE)
+KINDS = (TRUTH, CLASSIFIERS, LABELS, SEGMENTATION, FEATURES, CHANGE)
 
 
 def rows(kind: Kind, metrics: Mapping[str, Any]) -> list[tuple[Metric, dict[str, Cell | None]]]:

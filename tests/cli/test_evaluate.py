@@ -218,6 +218,46 @@ def test_maps_of_labels(run_dir, tmp_path, fruit_dir, capsys):
     assert "--labels needs the ground truth, which is not known" in capsys.readouterr().err
 
 
+def test_photos_made_from_labels_are_segmented(run_dir, tmp_path, fruit_dir, untraced, capsys):
+    words = ["--segmentation", "--segmentation-steps", "2", "--extractor", "none"]
+    # Without labels, and where training images are no pairs.
+    assert evaluate(run_dir, *words) == 2
+    assert "needs label maps" in capsys.readouterr().err
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps(PALETTE))
+    assert evaluate(run_dir, *words, "--labels", labels) == 2
+    assert "needs pairs to train on" in capsys.readouterr().err
+    assert evaluate(run_dir, "--segmentation-steps", "2") == 2
+    assert "does nothing without --segmentation" in capsys.readouterr().err
+    assert evaluate(run_dir, *words[:2], "0") == 2
+    assert "must be at least 1" in capsys.readouterr().err
+
+    pairs = shutil.copytree(fruit_dir, tmp_path / "pairs")
+    said = {"test_pairs": True, "train_pairs": True, "labels": PALETTE}
+    (pairs / "dataset.json").write_text(json.dumps(said))
+    assert evaluate(run_dir, *words, "--data-dir", pairs) == 0
+    assert "Labels found in photos made from them, B → A" in capsys.readouterr().out
+    (kept,) = tmp_path.glob("segmentation-*.npz")
+    metrics = metrics_in(run_dir)
+    assert metrics["segmentation"] == kept.stem
+    assert 0 < metrics["seg_pixel_accuracy_BA"] <= 1
+    assert "seg_pixel_accuracy_AB" not in metrics  # These are labels made from photos.
+    report = (run_dir / "report.html").read_text("utf-8")
+    assert f"Segmentation of photos made from labels: {kept.stem}" in report
+
+    # Beside a run that was not scored, and with the network that is there already.
+    other = shutil.copytree(run_dir, tmp_path / "other")
+    changed = kept.stat().st_mtime_ns
+    assert evaluate(other, *words[:3], "--data-dir", pairs, "--extractor", "none") == 0
+    assert kept.stat().st_mtime_ns == changed
+    assert evaluate(run_dir, "--data-dir", pairs, "--extractor", "none") == 0
+    assert "segmentation" not in metrics_in(run_dir)
+    page = tmp_path / "page.html"
+    assert main(["compare", str(run_dir), str(other), "--output", str(page)]) == 0
+    assert f"per-pixel accuracy of photos, B → A, {kept.stem}" in capsys.readouterr().out
+    assert f"Segmentation of photos made from labels: {kept.stem}" in page.read_text("utf-8")
+
+
 def test_one_way_alone(run_dir, fruit_dir):
     config = TrainConfig.make(
         model="pix2pix", direction="B-to-A", image_size=32, data_dir=str(fruit_dir)
