@@ -137,3 +137,14 @@ def test_it_is_written_as_onnx_for_any_size(generator, random_images):
     np.testing.assert_allclose(found, generator(images), rtol=0, atol=1e-5)
     (larger,) = session.run(None, {"image": random_images(1, 32, 48, 3)})
     assert larger.shape == (1, 32, 48, 3)
+
+
+@pytest.mark.slow
+def test_it_is_written_for_litert(generator, random_images, tmp_path):
+    pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
+    from cyclegan_keras.export import runtimes, tensorflow_formats
+
+    path = tmp_path / "g.tflite"
+    path.write_bytes(tensorflow_formats.to_litert(generator))
+    images = random_images(1, 24, 40, 3)
+    np.testing.assert_allclose(runtimes.litert(path)(images), generator(images), rtol=0, atol=1e-5)
