@@ -86,6 +86,8 @@ def _cast(graph: Builder, op: Any, x: Value) -> str:
     if op.dtype in ("float16", "bfloat16", "float32", "float64"):
         # From bool to numbers; between numbers, all is float32 here, and it costs nothing.
         return graph.add("Cast", x, to=onnx.TensorProto.FLOAT)
+    if op.dtype == "int32":
+        return graph.add("Cast", x, to=onnx.TensorProto.INT32)
     raise ValueError(f"The model casts to {op.dtype}, which cannot be written as ONNX here.")
 
 

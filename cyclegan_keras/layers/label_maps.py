@@ -65,7 +65,9 @@ class OneHotLabels(keras.layers.Layer):
         distance = distances[0]
         for other in distances[1:]:
             distance = distance + other
-        return ops.one_hot(ops.argmin(distance, axis=-1), len(self.colors), dtype=self.dtype)
+        # Of whole numbers: of floats, Keras looks for negative zeros by what LiteRT does not have.
+        nearest = ops.argmin(ops.cast(distance, "int32"), axis=-1)
+        return ops.one_hot(nearest, len(self.colors), dtype=self.dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns the shape with a channel for each class."""

@@ -100,6 +100,21 @@ def test_a_run_of_a_minute_is_trained_further_by_epochs(five_steps, fruit_dir, t
         assert [int(row["step"]) for row in csv.DictReader(file)][-2:] == [8, 9]
 
 
+def test_the_rate_is_the_mean_over_the_stages(monkeypatch):
+    class Model:
+        stages, stage = (0.75, 0.0, 0.25), 2
+
+        def begin_stage(self, stage):
+            self.stage = stage
+
+    rates = {0: 1.0, 2: 3.0}
+    monkeypatch.setattr(time_limit, "seconds_per_step", lambda model, *_: rates[model.stage])
+    model = Model()
+    model.begin_stage(1)
+    assert time_limit._mean_seconds(model, None, None, 10.0) == pytest.approx(1.5)
+    assert model.stage == 1
+
+
 def test_measuring_leaves_no_trace(tiny_networks, fruit_dir, tmp_path):
     settings = config(tmp_path, fruit_dir, minutes=0.01, precision="mixed_float16")
     gan, loader = make_model(settings), make_loader(settings)
