@@ -12,8 +12,9 @@ HUES = {"blue": 240, "cyan": 180, "green": 120, "magenta": 300, "red": 0, "yello
 # Beads of one kind differ by this standard deviation, in degrees: a few are between two kinds.
 HUE_STD = 12.0
 DARKEST, BRIGHTEST = 0.12, 0.88  # Of the three colours of a bead, in [0, 1].
-CLOTH = (0.0, 0.35)  # Levels of dark cloth; those of light cloth are as far from white.
-GRAIN = 0.04  # Standard deviation of the cloth's grain.
+# Levels of dark cloth; those of light cloth are as far from white. Cloth has no grain: no generator
+# draws noise, and discriminators would look at nothing else.
+CLOTH = (0.0, 0.35)
 
 Cloth = Literal["dark", "light"]
 
@@ -28,14 +29,12 @@ class Scene:
         beads: For each bead, height and width of its middle and its radius, in shares of the
             picture's side.
         cloth: How far the cloth is from black, or from white.
-        grain: Seed of the grain.
     """
 
     kind: str
     hue: float
     beads: tuple[tuple[float, float, float], ...]
     cloth: float
-    grain: int
 
     @classmethod
     def random(cls, rng: np.random.Generator, kind: str) -> "Scene":
@@ -56,7 +55,6 @@ class Scene:
             HUES[kind] + float(rng.normal(0, HUE_STD)),
             tuple((float(y), float(x), float(r)) for y, x, r in zip(*places, radii, strict=True)),
             float(rng.uniform(*CLOTH)),
-            int(rng.integers(2**32)),
         )
 
 
@@ -71,9 +69,7 @@ def draw_scene(scene: Scene, cloth: Cloth, size: int) -> np.ndarray:
     Returns:
         `(size, size, 3)`, RGB, uint8 in [0, 255].
     """
-    grain = np.random.default_rng(scene.grain).normal(0, GRAIN, (size, size, 1))
-    level = np.clip(scene.cloth + grain, 0, 1)
-    img = np.repeat(level if cloth == "dark" else 1 - level, 3, axis=2)
+    img = np.full((size, size, 3), scene.cloth if cloth == "dark" else 1 - scene.cloth)
     pure = np.array(colorsys.hsv_to_rgb(scene.hue % 360 / 360, 1.0, 1.0))
     color = DARKEST + (BRIGHTEST - DARKEST) * pure
     middle = (np.arange(size) + 0.5) / size

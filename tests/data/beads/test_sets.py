@@ -54,7 +54,7 @@ def test_a_negative_looks_like_another_kind():
     for one, other in complement.items():
         scene = drawing.Scene.random(rng, one)
         negative = 255 - drawing.draw_scene(scene, "dark", 32).astype(float)
-        turned = drawing.Scene(other, scene.hue + 180, scene.beads, scene.cloth, scene.grain)
+        turned = drawing.Scene(other, scene.hue + 180, scene.beads, scene.cloth)
         light = drawing.draw_scene(turned, "light", 32)
         np.testing.assert_allclose(negative, light, atol=1)
 
