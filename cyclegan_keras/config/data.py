@@ -7,6 +7,9 @@ from cyclegan_keras.config import value_range
 from cyclegan_keras.config.fields import Needs, image_size, setting, sides_of
 from cyclegan_keras.config.parts import Part
 
+# The data sets that are drawn if they do not exist.
+DRAWN = ("fruit", "fruit_pairs", "fruit_colors")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataConfig(Part):
@@ -30,7 +33,7 @@ class DataConfig(Part):
     dataset: str = setting(
         "data",
         "fruit",
-        "name of a data set in ./data; 'fruit' and 'fruit_pairs' are drawn if they do not exist",
+        f"name of a data set in ./data; {', '.join(DRAWN)} are drawn if they do not exist",
         may_change=True,
         needs=Needs("data_dir", (None,)),
     )

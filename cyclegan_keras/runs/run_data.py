@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 from cyclegan_keras.config import value_range
+from cyclegan_keras.config.data import DRAWN
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.runs import run_folder
 
@@ -82,7 +83,7 @@ def read(config: TrainConfig) -> Any:
         ValueError: If an image is damaged, or the data does not fit the settings.
     """
     loader = make_loader(config)
-    if not loader.directory.exists() and config.dataset in ("fruit", "fruit_pairs"):
+    if not loader.directory.exists() and config.dataset in DRAWN:
         _log.info(f"Drawing the data set {config.dataset} into {loader.directory} …")
     _check(loader, config)
     if gray := [domain for domain in "AB" if loader.channels == 3 and loader.is_gray(domain)]:

@@ -110,12 +110,13 @@ def test_a_set_is_drawn_by_name_where_it_is_missing(
     monkeypatch.setattr(
         sets, "write_fruit", lambda directory, **options: drawn.append((directory, options))
     )
-    for name in ("fruit", "fruit_pairs", "facades"):
+    for name in ("fruit", "fruit_pairs", "fruit_colors", "facades"):
         sets.draw_by_name(name, tmp_path / "missing")
         sets.draw_by_name(name, tmp_path)
     assert drawn == [
-        (tmp_path / "missing", {"train_pairs": False}),
-        (tmp_path / "missing", {"train_pairs": True}),
+        (tmp_path / "missing", {"train_pairs": False, "colors": False}),
+        (tmp_path / "missing", {"train_pairs": True, "colors": False}),
+        (tmp_path / "missing", {"train_pairs": False, "colors": True}),
     ]
 
 
