@@ -113,7 +113,7 @@ def _pictures(runs: list[Any]) -> tuple[list[Any], str | None]:
         return [], f"No pictures are shown, because a generator is missing: {absent[0]}."
     generators = [
         {
-            name: evaluate.load_generator(path, run.config.img_shape)
+            name: evaluate.load_network(path, run.config.img_shape)
             for name, path in run.translators.items()
         }
         for run in runs

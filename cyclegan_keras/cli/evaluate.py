@@ -8,6 +8,7 @@ from typing import Any
 
 from cyclegan_keras._files import check_can_be_folder
 from cyclegan_keras._quiet import without_startup_notes
+from cyclegan_keras.config.data import DRAWN
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.data import palettes
 from cyclegan_keras.runs import record, run_data, run_folder
@@ -86,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.skip_bad_images:
         config = config.replace(skip_bad_images=True)
     files = generator_files(run_dir, config.ways, arguments.best)
+    files |= encoder_files(run_dir, config, arguments.best)
     _check_output(output, run_dir)
     _kept(run_dir)  # Reports damage at once; it is read again at the end.
     labels = None if arguments.labels is None else _read_labels(arguments.labels)
@@ -103,10 +105,10 @@ def run(arguments: argparse.Namespace) -> int:
     history = curves.read(run_dir / run_folder.HISTORY)
     # Before they are loaded, since a training may replace them meanwhile.
     weights = record.weights_of(files.values())
-    generators = {name: load_generator(path, config.img_shape) for name, path in files.items()}
+    generators = {name: load_network(path, config.img_shape) for name, path in files.items()}
     loader = _data(config, arguments.data_dir, labels)
     evaluator = Evaluator(loader, _extractor(arguments.extractor), labels)
-    results = evaluator.evaluate(generators)
+    results = evaluator.evaluate_thoroughly(generators)
     # Not always the data set in config.json, since --data-dir may name another.
     results.metrics["data_set"] = loader.directory.name
     results.metrics["translators"] = [path.name for path in files.values()]
@@ -172,7 +174,29 @@ def generator_files(
     Raises:
         FileNotFoundError: If one is missing.
     """
-    names = [f"g_{way}" for way in ways]
+    return _files(run_dir, [f"g_{way}" for way in ways], best)
+
+
+def encoder_files(
+    run_dir: pathlib.Path, config: TrainConfig, best: bool
+) -> dict[str, pathlib.Path]:
+    """Finds the files of the encoders of a run.
+
+    Args:
+        run_dir: The folder of the run.
+        config: Its settings.
+        best: Whether to take those of the best generators, instead of the last ones.
+
+    Returns:
+        The files by the names of the encoders; none of most models.
+
+    Raises:
+        FileNotFoundError: If one is missing.
+    """
+    return _files(run_dir, config.info.encoders_of(config), best)
+
+
+def _files(run_dir: pathlib.Path, names: Iterable[str], best: bool) -> dict[str, pathlib.Path]:
     files = {name: run_dir / f"{name}{'.best' if best else ''}.keras" for name in names}
     for path in files.values():
         if not path.is_file():
@@ -209,6 +233,29 @@ def _read_labels(path: str) -> dict[str, palettes.Palette]:
         raise ValueError(f"Cannot read labels from {path!r}: {error}") from None
 
 
+def load_network(path: pathlib.Path, img_shape: tuple[int, int, int]) -> Any:
+    """Loads a generator or an encoder of a run, whichever the name of its file says.
+
+    Args:
+        path: Its file.
+        img_shape: `(height, width, channels)` in the run's settings.
+
+    Returns:
+        The network.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is damaged, or expects images of another shape.
+    """
+    from cyclegan_keras.inference.safe_loading import model_files
+
+    if not path.name.startswith("e_"):
+        return load_generator(path, img_shape)
+    encoder = model_files.load_encoder(path)
+    _check_shape(path, tuple(encoder.input_shape[0][1:]), img_shape)
+    return encoder
+
+
 def load_generator(path: pathlib.Path, img_shape: tuple[int, int, int]) -> Any:
     """Loads a generator of a run.
 
@@ -223,17 +270,23 @@ def load_generator(path: pathlib.Path, img_shape: tuple[int, int, int]) -> Any:
         FileNotFoundError: If the file does not exist.
         ValueError: If it is damaged, or expects images of another shape.
     """
+    from cyclegan_keras.inference import latents
     from cyclegan_keras.inference.safe_loading import model_files
 
     generator = model_files.load_generator(path)
-    taken = generator.input_shape[1:]
+    _check_shape(path, latents.image_shape(generator)[1:], img_shape)
+    return generator
+
+
+def _check_shape(
+    path: pathlib.Path, taken: tuple[Any, ...], img_shape: tuple[int, int, int]
+) -> None:
     if any(have not in (None, want) for have, want in zip(taken, img_shape, strict=True)):
         raise ValueError(
             f"{str(path)!r} must take images of (height, width, channels) {img_shape}, as "
             f"{run_folder.CONFIG} beside it says, but it belongs to another run. Put the run's own "
             f"file there. Received: input shape {taken}"
         )
-    return generator
 
 
 def _data(
@@ -271,7 +324,7 @@ def find_data(config: TrainConfig, data_dir: str | None) -> Any:
     if data_dir is not None:
         config = config.replace(data_dir=data_dir)
     loader = run_data.make_loader(config)
-    is_drawn = config.data_dir is None and config.dataset in ("fruit", "fruit_pairs")
+    is_drawn = config.data_dir is None and config.dataset in DRAWN
     if is_drawn and not loader.directory.exists():
         print(f"Drawing the data set {config.dataset} into {loader.directory} …", flush=True)
     elif not loader.directory.is_dir():

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cyclegan_keras._quiet import without_startup_notes
+from cyclegan_keras.cli.latent_flags import add_latent_flag, with_seed
 from cyclegan_keras.config import value_range
 from cyclegan_keras.config.train_config import TrainConfig
 
@@ -69,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="largest accepted difference from the Keras model in 8-bit levels: of any value "
         "(default: 0.1); with --float16 and --int8, of 99 %% of the values (default: 2 and 10)",
     )
+    add_latent_flag(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
 
 
@@ -107,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
     }
     exporting.check(output, arguments.format, **settings)
     pictures, whose = _pictures(arguments.check, config, model_path)
-    model = load_generator(model_path)
+    model = with_seed({"": load_generator(model_path)}, arguments.latent_seed)[""]
     comparisons = exporting.export_generator(
         model,
         output,
@@ -143,7 +145,9 @@ def _run_page(arguments: argparse.Namespace) -> int:
     found = {way: _pictures(arguments.check, config, path) for way, path in paths.items()}
     ranges = value_range.of_translator(first)[0]
     comparisons = page_exporting.export_page(
-        {way: load_generator(path) for way, path in paths.items()},
+        with_seed(
+            {way: load_generator(path) for way, path in paths.items()}, arguments.latent_seed
+        ),
         output,
         title=folder,
         names=(about.get("domain_A", "A"), about.get("domain_B", "B")),

@@ -11,6 +11,7 @@ from typing import Any
 
 from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras.cli import evaluate
+from cyclegan_keras.cli.latent_flags import add_latent_flag, with_seed
 from cyclegan_keras.serving.hosts import is_loopback
 from cyclegan_keras.serving.limits import Limits
 
@@ -75,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pictures that may wait for their turn; beyond, senders are told to come back "
         f"(default: {USUAL.waiting})",
     )
+    add_latent_flag(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -105,6 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
         name.removeprefix("g_"): evaluate.load_generator(path, config.img_shape)
         for name, path in files.items()
     }
+    generators = with_seed(generators, arguments.latent_seed)
     server = Server(
         generators,
         run_dir.resolve().name,

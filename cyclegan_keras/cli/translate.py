@@ -9,6 +9,7 @@ import sys
 
 from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras._text import counted
+from cyclegan_keras.cli import latent_flags
 from cyclegan_keras.cli.generator_file import WAYS, generator_file
 from cyclegan_keras.config import scale, value_range
 from cyclegan_keras.config.train_config import TrainConfig
@@ -111,6 +112,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="put the image on the left of its translation, into one file",
     )
+    latent_flags.add_translation_flags(parser)
     there = parser.add_mutually_exclusive_group()
     there.add_argument("--overwrite", action="store_true", help="replace files that exist")
     there.add_argument(
@@ -155,6 +157,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1. Received: {arguments.batch_size}")
+    latent_flags.check(arguments)
     model, *paths = [arguments.model, *arguments.paths] if arguments.model else arguments.paths
     if not paths:
         raise ValueError(
@@ -180,21 +183,32 @@ def run(arguments: argparse.Namespace) -> int:
     videos, pictures = video.plan_videos(paths, **asked)
     if videos and arguments.side_by_side:
         raise ValueError("--side-by-side is for images. Received: a video")
-    jobs = translate.plan(pictures, file_format=arguments.format, **asked) if pictures else []
+    if videos and arguments.samples is not None:
+        raise ValueError("--samples is for images. Received: a video")
+    jobs: list[list[planning.Job]] = [[]]
+    if pictures and arguments.samples is None:
+        jobs = [translate.plan(pictures, file_format=arguments.format, **asked)]
+    elif pictures:
+        jobs = planning.plan_samples(
+            pictures, num_samples=arguments.samples, file_format=arguments.format, **asked
+        )
     ranges = files.Ranges(*_ranges(arguments, model))
-    generator = translate.load_generator(model)
+    generators = latent_flags.fixed(arguments, model, translate.load_generator(model))
     if of_scale := _warning_of_scale(model):
         print(f"Warning: {of_scale}", file=sys.stderr, flush=True)
     if left_out := planning.left_out(paths, arguments.output, video.SUFFIXES):
         print(f"Not translated: {'; '.join(left_out)}.", flush=True)
-    outcome = translate.translate_files(
-        generator,
-        jobs,
-        arguments.batch_size,
-        continue_on_error=arguments.continue_on_error,
-        ranges=ranges,
-        strip_metadata=arguments.strip_metadata,
-        manner=manner,
+    outcome = translate.Outcome.of_all(
+        translate.translate_files(
+            generator,
+            each,
+            arguments.batch_size,
+            continue_on_error=arguments.continue_on_error,
+            ranges=ranges,
+            strip_metadata=arguments.strip_metadata,
+            manner=manner,
+        )
+        for generator, each in zip(generators, jobs, strict=True)
     )
     if pictures:
         print(f"Translated {counted(outcome.num_written, 'image')} into {arguments.output}")
@@ -204,7 +218,9 @@ def run(arguments: argparse.Namespace) -> int:
     failed = {**outcome.failed}
     if videos:
         translated = video.translate_videos(
-            functools.partial(translate.translate_image, generator, **dataclasses.asdict(manner)),
+            functools.partial(
+                translate.translate_image, generators[0], **dataclasses.asdict(manner)
+            ),
             videos,
             overwrite=arguments.overwrite,
             continue_on_error=arguments.continue_on_error,

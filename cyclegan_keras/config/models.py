@@ -1,6 +1,6 @@
 """The models of the package, registered. See `config.registry`."""
 
-from cyclegan_keras.config import recipes
+from cyclegan_keras.config import augmented, recipes
 from cyclegan_keras.config.gans import CycleGANConfig, Pix2PixConfig
 from cyclegan_keras.config.registry import (
     MODELS,
@@ -62,3 +62,4 @@ register(
         },
     )
 )
+register(augmented.INFO)

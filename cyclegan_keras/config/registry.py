@@ -72,11 +72,15 @@ class ModelInfo:
         ways: `"AB"`, `"BA"` or both: which ways its generators translate, `g_AB` and `g_BA`. If it
             depends on the settings, a function from these.
         discriminators: Their names, as in the columns `<name>_loss` and `<name>_acc` of the
-            history.
+            history, those of images only.
+        encoders: The names of networks that are saved beside the generators and needed with them:
+            `e_B` finds the latent with which `g_AB` makes an image of B. If they depend on the
+            settings, a function from these.
         recipes: By name; `None` is what holds where no recipe is named.
         ablations: By name, what `cyclegan ablate` can leave out.
         ablated_without: Settings that its ablations have, unless somebody chooses them.
         baselines: By name, what ablations are compared with.
+        check: Called with the settings of a run; raises a `ValueError` if they do not go together.
     """
 
     config: Any
@@ -85,10 +89,12 @@ class ModelInfo:
     data: Literal["unpaired", "paired"] = "unpaired"
     ways: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = WAYS
     discriminators: tuple[str, ...] = ("d_A", "d_B")
+    encoders: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ()
     recipes: Mapping[str | None, Recipe] = dataclasses.field(default_factory=dict)
     ablations: Mapping[str, Variant] = dataclasses.field(default_factory=dict)
     ablated_without: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     baselines: Mapping[str, Variant] = dataclasses.field(default_factory=dict)
+    check: Callable[[Any], object] | None = None
 
     @property
     def name(self) -> str:
@@ -103,6 +109,10 @@ class ModelInfo:
     def ways_of(self, config: Any) -> tuple[str, ...]:
         """Which ways it translates with these settings."""
         return self.ways(config) if callable(self.ways) else self.ways
+
+    def encoders_of(self, config: Any) -> tuple[str, ...]:
+        """Names its encoders with these settings."""
+        return self.encoders(config) if callable(self.encoders) else self.encoders
 
     def has(self, setting: Setting) -> bool:
         """Whether a setting of the data or of the run is one of this model."""

@@ -90,6 +90,51 @@ def plan(
     return jobs
 
 
+def plan_samples(
+    paths: Iterable[images.PathLike],
+    output: images.PathLike,
+    overwrite: bool = False,
+    *,
+    num_samples: int,
+    skip_existing: bool = False,
+    file_format: str | None = None,
+    check: bool = True,
+) -> list[list[Job]]:
+    """Plans several translations of each image, in folders `sample1`, `sample2`, … of their own.
+
+    Args:
+        paths: As for `plan`.
+        output: The folder that these folders are in.
+        overwrite: As for `plan`.
+        num_samples: Translations of each image.
+        skip_existing: As for `plan`.
+        file_format: As for `plan`.
+        check: As for `plan`.
+
+    Returns:
+        For each sample, pairs of source and target.
+
+    Raises:
+        FileExistsError: As `plan` does; and so on.
+    """
+    if _is_file(output):
+        raise ValueError(
+            "Several samples take a folder, in which each has one of its own. "
+            f"Received: the file {str(output)!r}"
+        )
+    if overwrite and skip_existing:
+        raise ValueError("Give either `overwrite` or `skip_existing`. Received both.")
+    # Nothing is written to these targets, so nothing there is in the way.
+    jobs = plan(paths, output, overwrite=True, file_format=file_format, check=check)
+    folder, found = pathlib.Path(output), []
+    for number in range(1, num_samples + 1):
+        place = folder / f"sample{number}"
+        own = [(source, place / target.relative_to(folder)) for source, target in jobs]
+        check_targets(own, overwrite or skip_existing)
+        found.append([job for job in own if not (skip_existing and job[1].exists())])
+    return found
+
+
 def left_out(
     paths: Iterable[images.PathLike],
     output: images.PathLike,

@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -16,6 +16,7 @@ from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import decoding, images
 from cyclegan_keras.data.picture import Picture
 from cyclegan_keras.inference import files, pictures
+from cyclegan_keras.inference.latents import with_some_latent
 from cyclegan_keras.inference.manner import Detail, Manner
 from cyclegan_keras.inference.planning import plan
 from cyclegan_keras.inference.safe_loading.model_files import load_generator
@@ -39,6 +40,25 @@ class Outcome:
     failed: dict[pathlib.Path, str]
     left_out: collections.Counter[str]
 
+    @classmethod
+    def of_all(cls, outcomes: Iterable["Outcome"]) -> "Outcome":
+        """Sums outcomes up.
+
+        Args:
+            outcomes: Of several batches of files.
+
+        Returns:
+            One for all.
+        """
+        whole = cls(0, {}, collections.Counter())
+        for each in outcomes:
+            whole = cls(
+                whole.num_written + each.num_written,
+                {**whole.failed, **each.failed},
+                whole.left_out + each.left_out,
+            )
+        return whole
+
 
 def translate_image(
     generator: keras.Model,
@@ -50,6 +70,7 @@ def translate_image(
     tile: int | None = None,
     keep_colors: bool = False,
     side_by_side: bool = False,
+    latent: Any = None,
 ) -> Any:
     """Translates one picture.
 
@@ -73,6 +94,9 @@ def translate_image(
         keep_colors: Whether the result has the colors of `image`, and only its brightness (luma) is
             translated.
         side_by_side: Whether `image` stands on the left of its translation in the result.
+        latent: If the generator takes one, `(size,)` numbers, as `draw_latents` and `encode_image`
+            return them. `None` means always the same random one. For many pictures with one latent,
+            fix it once, by `with_latent`.
 
     Returns:
         The translation with the size, depth and transparency of `image` (twice its width if
@@ -86,6 +110,7 @@ def translate_image(
             known; if a setting has no such value, or the generator cannot work in that way.
     """
     manner = Manner(detail, size, tile, keep_colors, side_by_side)
+    generator = with_some_latent(generator, latent)
     wanted = None if value_range is None else ValueRange(*value_range)
     if isinstance(image, str | bytes | os.PathLike):
         picture = images.read_picture(os.fsdecode(image))
@@ -195,7 +220,8 @@ def translate_files(
     It reads, translates and writes in parallel, with only a few images in memory at a time.
 
     Args:
-        generator: From `load_generator`.
+        generator: From `load_generator`. If it takes a latent, all get the same random one; see
+            `with_latent` for another.
         jobs: From `plan`.
         batch_size: Maximum number of images in a batch.
         continue_on_error: Whether to continue with the others if an image cannot be read or
@@ -215,6 +241,7 @@ def translate_files(
         ValueError: If `batch_size` is less than 1, or an image cannot be read; those before it are
             translated.
     """
+    generator = with_some_latent(generator)
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
     failed: dict[pathlib.Path, str] = {}

@@ -11,6 +11,7 @@ from keras import layers
 from cyclegan_keras import _backend
 from cyclegan_keras.config.networks import GeneratorConfig
 from cyclegan_keras.layers import (
+    ConditionalInstanceNormalization,
     InstanceNormalization,
     LeanConv2D,
     ReflectionPadding2D,
@@ -28,6 +29,7 @@ ImgShape = tuple[int | None, int | None, int]
 _PER_IMAGE_LAYERS = (
     BlendImages,
     ChangeImage,
+    ConditionalInstanceNormalization,
     ContribNormalization,
     InstanceNormalization,
     LeanConv2D,
@@ -45,6 +47,7 @@ _PER_IMAGE_LAYERS = (
     layers.InputLayer,
     layers.LeakyReLU,
     layers.ReLU,
+    layers.Reshape,
     layers.RMSNormalization,
     layers.UpSampling2D,
     layers.ZeroPadding2D,

@@ -215,7 +215,7 @@ class Session:
             progress = self._go_to(checkpoint)
         with tolerated("a generator"):
             record.set_aside(self._run_dir)
-            saving.save_translators(self._model.translators, self._run_dir)
+            saving.save_translators(saving.networks_to_save(self._model), self._run_dir)
         with contextlib.suppress(OSError):  # The terminal may be gone.
             _log.info(
                 f"Interrupted by {interrupted} {_in_words(progress)}. To continue: "
@@ -238,7 +238,7 @@ class Session:
             progress.attempt = broken.attempt + 1
             return progress
         record.set_aside(self._run_dir)
-        saved = saving.save_translators(self._model.translators, self._run_dir)
+        saved = saving.save_translators(saving.networks_to_save(self._model), self._run_dir)
         tried, way_out = "", ", or continue with --resume --on-nan rollback"
         if self.config.on_nan == "rollback":
             tried, way_out = f" after going back {MAX_ATTEMPTS} times", ""

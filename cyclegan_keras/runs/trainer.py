@@ -105,7 +105,7 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
         training = session.Session(gan, loader, config, run_dir, evaluator, start, began)
         stopped_at = training.train()
         config = training.config
-        generators = gan.translators
+        generators = saving.networks_to_save(gan)
         record.set_aside(run_dir)  # Results of `cyclegan evaluate` during the training.
         saved = saving.save_translators(generators, run_dir)
         _log.info(f"Saved   {' and '.join(map(str, saved))}")

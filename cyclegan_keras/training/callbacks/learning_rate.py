@@ -18,7 +18,8 @@ class LearningRateDecay(keras.callbacks.Callback):
     Args:
         decay_epochs: The number of epochs at the end over which the rate decays; 0 keeps it
             constant.
-        learning_rate: The initial rate of every optimizer. `None` means the rate that each one has
+        learning_rate: The initial rate of every optimizer, times its factor if the model has
+            `rate_factors`. `None` means the rate that each one has
             when the training begins or, if it is resumed, had when it first began. Optimizers with
             a schedule of their own follow it as long as `decay_epochs` is 0.
 
@@ -45,7 +46,13 @@ class LearningRateDecay(keras.callbacks.Callback):
             )
         if self._learning_rate is not None:
             # Replaces the rates of a checkpoint. Read back below, in the optimizer's precision.
-            self._set([self._learning_rate] * len(self._optimizers))
+            factors = getattr(self.model, "rate_factors", [1.0] * len(optimizers))
+            rates = [
+                self._learning_rate * factor
+                for one, factor in zip(optimizers, factors, strict=True)
+                if _is_settable(one)
+            ]
+            self._set(rates)
         self._rates = [float(optimizer.learning_rate) for optimizer in self._optimizers]
         self._num_steps = self.params["num_steps"]
         self._epoch = 0
