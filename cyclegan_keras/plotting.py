@@ -7,9 +7,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cyclegan_keras.data.images import as_image, denormalize
-from cyclegan_keras.inference.arrays import translate_images
+from cyclegan_keras.inference.arrays import encode_images, translate_images
+from cyclegan_keras.inference.latents import draw_latents, latent_size
 from cyclegan_keras.network_drawing import network_drawing as network_drawing
 
+NUM_LATENTS = 4  # With which a grid shows each image.
 LEGEND_WIDTH = 60  # of a chart, in letters
 INK, PAPER = (32, 32, 32), (255, 255, 255)
 # Pillow's default font has no arrows.
@@ -113,13 +115,56 @@ def one_way_grid(g: Any, imgs: np.ndarray, truths: np.ndarray | None = None) -> 
     return image_grid(columns, ONE_WAY_TITLES[: len(columns)])
 
 
+def latent_grid(
+    networks: dict[str, Any], imgs_A: np.ndarray, imgs_B: np.ndarray, are_pairs: bool = False
+) -> np.ndarray:
+    """Shows translations with latents: in a row, several of one image; in a column, one of several.
+
+    Args:
+        networks: Generators and encoders, by name.
+        imgs_A: Images of A, `(rows, height, width, 3)`, float32 in [-1, 1].
+        imgs_B: As many images of B.
+        are_pairs: Whether they are pairs. Then the ground truth is shown beside the translation
+            with the latent that is found in it.
+
+    Returns:
+        A picture, uint8, `(height, width, 3)`.
+    """
+    columns: list[np.ndarray] = []
+    titles: list[str] = []
+    gap = None
+    for way, imgs, others in (("AB", imgs_A, imgs_B), ("BA", imgs_B, imgs_A)):
+        if (g := networks.get(f"g_{way}")) is None:
+            continue
+        source, target = way[0], way[1]
+        gap = len(columns) or None
+        columns.append(imgs)
+        titles.append(source)
+        size, encoder = latent_size(g), networks.get(f"e_{target}")
+        if not size:
+            columns.append(translate_images(g, imgs))
+            titles.append(f"{source} to {target}")
+        for number, latent in enumerate(draw_latents(g, NUM_LATENTS) if size else ()):
+            columns.append(translate_images(g, imgs, np.repeat(latent[None], len(imgs), axis=0)))
+            titles.append(f"latent {number + 1}")
+        if are_pairs and size and encoder is not None:
+            pair = (imgs, others) if way == "AB" else (others, imgs)
+            columns.append(translate_images(g, imgs, encode_images(encoder, *pair)))
+            titles.append("its own latent")
+        if are_pairs:
+            columns.append(others)
+            titles.append("ground truth")
+    return image_grid(columns, titles, gap)
+
+
 def grid_of(
     generators: dict[str, Any], imgs_A: np.ndarray, imgs_B: np.ndarray, are_pairs: bool = False
 ) -> np.ndarray:
     """Shows cycles or, for pairs, the ground truth, of one generator or both.
 
     Args:
-        generators: By name, `g_AB`, `g_BA` or both.
+        generators: By name, `g_AB`, `g_BA` or both; and encoders, `e_A` and `e_B`, if generators
+            take latents.
         imgs_A: Images of A, `(rows, height, width, 3)`, float32 in [-1, 1].
         imgs_B: As many images of B.
         are_pairs: Whether they are pairs, so that each is the ground truth of the other.
@@ -127,6 +172,8 @@ def grid_of(
     Returns:
         A picture, uint8, `(height, width, 3)`.
     """
+    if any(latent_size(each) for each in generators.values()):
+        return latent_grid(generators, imgs_A, imgs_B, are_pairs)
     if len(generators) == 2:
         grid = truth_grid if are_pairs else cycle_grid
         return grid(generators["g_AB"], generators["g_BA"], imgs_A, imgs_B)

@@ -9,6 +9,7 @@ from typing import Any
 from cyclegan_keras._files import check_can_be_folder
 from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras.cli import generator_file
+from cyclegan_keras.config.data import DRAWN
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.data import palettes
 from cyclegan_keras.runs import record, run_data, run_folder
@@ -99,10 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = generator_file.settings_of(run_dir)
     if arguments.skip_bad_images:
         config = config.replace(skip_bad_images=True)
-    files = {
-        f"g_{way}": file
-        for way, file in generator_file.of_run(run_dir, best=arguments.best).items()
-    }
+    files = generator_file.networks_of_run(run_dir, arguments.best)
     _check_output(output, run_dir)
     _kept(run_dir)  # Reports damage at once; it is read again at the end.
     labels = None if arguments.labels is None else _read_labels(arguments.labels)
@@ -129,7 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Before the rest is computed, since it may be that nothing can be scored.
     planned = segmenter.plans(loader, config.ways, labels) if arguments.segmentation else []
     evaluator = Evaluator(loader, _extractor(arguments.extractor), labels)
-    results = evaluator.evaluate(generators, classifiers)
+    results = evaluator.evaluate_thoroughly(generators, classifiers)
     steps = arguments.segmentation_steps
     how = segmenter.Settings(**({} if steps is None else {"steps": steps}))
     beside = run_dir.resolve().parent
@@ -274,14 +272,12 @@ def find_data(config: TrainConfig, data_dir: str | None) -> Any:
     Raises:
         FileNotFoundError: If the folder does not exist.
     """
-    from cyclegan_keras.data import drawn
-
     if data_dir is not None:
         config = config.replace(data_dir=data_dir)
     loader = run_data.make_loader(config)
     if config.info.labels and loader.directory.is_dir():
         run_data.check_classes(loader, config)
-    is_drawn = config.data_dir is None and drawn.is_drawn(config.dataset)
+    is_drawn = config.data_dir is None and config.dataset in DRAWN
     if is_drawn and not loader.directory.exists():
         print(f"Drawing the data set {config.dataset} into {loader.directory} …", flush=True)
     elif not loader.directory.is_dir():

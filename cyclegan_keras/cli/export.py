@@ -10,6 +10,7 @@ from typing import Any
 from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras.cli import generator_file
 from cyclegan_keras.cli.generator_file import GeneratorFile
+from cyclegan_keras.cli.latent_flags import add_latent_flag, with_seed
 from cyclegan_keras.config.train_config import TrainConfig
 
 HELP = "export generators to ONNX, LiteRT, a SavedModel or a web page"
@@ -70,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="largest accepted difference from the Keras model in 8-bit levels: of any value "
         "(default: 0.1); with --float16 and --int8, of 99 %% of the values (default: 2 and 10)",
     )
+    add_latent_flag(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
 
 
@@ -108,7 +110,9 @@ def run(arguments: argparse.Namespace) -> int:
         exporting.check(output, arguments.format, **settings)
     found = {way: _pictures(arguments.check, file) for way, file in files.items()}
     ranges = {way: file.ranges for way, file in files.items()}
-    models = {way: load_generator(file.path) for way, file in files.items()}
+    models = with_seed(
+        {way: load_generator(file.path) for way, file in files.items()}, arguments.latent_seed
+    )
     about = _about(first)
     if arguments.format == "page":
         comparisons = page_exporting.export_page(

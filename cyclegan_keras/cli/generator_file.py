@@ -53,7 +53,7 @@ class GeneratorFile:
         return value_range.of_translator(self.path)
 
     def load(self) -> Any:
-        """Loads the generator, for images of the run's shape.
+        """Loads the generator, or an encoder beside it, for images of the run's shape.
 
         Returns:
             A Keras model.
@@ -62,10 +62,14 @@ class GeneratorFile:
             FileNotFoundError: If the file does not exist.
             ValueError: If it is damaged, or expects images of another shape than the run's.
         """
+        from cyclegan_keras.inference import latents
         from cyclegan_keras.inference.safe_loading import model_files
 
-        generator = model_files.load_generator(self.path)
-        taken = generator.input_shape[1:]
+        if self.path.name.startswith("e_"):
+            network = model_files.load_encoder(self.path)
+        else:
+            network = model_files.load_generator(self.path)
+        taken = latents.image_shape(network)[1:]
         wanted = taken if self.config is None else self.config.img_shape
         if any(have not in (None, want) for have, want in zip(taken, wanted, strict=True)):
             raise ValueError(
@@ -73,7 +77,7 @@ class GeneratorFile:
                 f"{run_folder.CONFIG} beside it says, but it belongs to another run. Put the run's "
                 f"own file there. Received: input shape {taken}"
             )
-        return generator
+        return network
 
 
 def by_name(name: str, way: str | None = None) -> GeneratorFile:
@@ -139,6 +143,27 @@ def of_run(
     return {name.removeprefix("g_"): GeneratorFile(path, config) for name, path in files.items()}
 
 
+def networks_of_run(run_dir: str | pathlib.Path, best: bool = False) -> dict[str, GeneratorFile]:
+    """Finds what a run is evaluated by: its generators and, if they have latents, their encoders.
+
+    Args:
+        run_dir: The folder of the run.
+        best: Whether to take the best ones, instead of the last ones.
+
+    Returns:
+        The networks by their names, such as `g_AB` and `e_B`.
+
+    Raises:
+        FileNotFoundError: If there is no run, or a network is missing.
+        ValueError: If its settings file is damaged.
+    """
+    folder = pathlib.Path(run_dir)
+    config = settings_of(folder)
+    names = [*(f"g_{way}" for way in config.ways), *config.info.encoders_of(config)]
+    files = _saved(folder, names, best)
+    return {name: GeneratorFile(path, config) for name, path in files.items()}
+
+
 def settings_of(run_dir: pathlib.Path) -> TrainConfig:
     """Reads the settings of a run.
 
@@ -176,7 +201,10 @@ def generator_files(
     Raises:
         FileNotFoundError: If one is missing.
     """
-    names = [f"g_{way}" for way in ways]
+    return _saved(run_dir, [f"g_{way}" for way in ways], best)
+
+
+def _saved(run_dir: pathlib.Path, names: Iterable[str], best: bool) -> dict[str, pathlib.Path]:
     files = {name: run_dir / f"{name}{'.best' if best else ''}.keras" for name in names}
     for path in files.values():
         if not path.is_file():

@@ -11,6 +11,7 @@ from typing import Any
 
 from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras.cli import generator_file
+from cyclegan_keras.cli.latent_flags import add_latent_flag, with_seed
 from cyclegan_keras.serving.hosts import is_loopback
 from cyclegan_keras.serving.limits import Limits
 
@@ -75,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pictures that may wait for their turn; beyond, senders are told to come back "
         f"(default: {USUAL.waiting})",
     )
+    add_latent_flag(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -103,12 +105,12 @@ def run(arguments: argparse.Namespace) -> int:
         from cyclegan_keras.inference.translate import Manner, Translator
         from cyclegan_keras.serving.server import Server
 
-    generators = {
-        way: Translator(file.load(), Manner(fit=file.fit), Ranges(*ranges[way]))
-        for way, file in files.items()
-    }
+    generators = with_seed({way: file.load() for way, file in files.items()}, arguments.latent_seed)
     server = Server(
-        generators,
+        {
+            way: Translator(generators[way], Manner(fit=file.fit), Ranges(*ranges[way]))
+            for way, file in files.items()
+        },
         run_dir.resolve().name,
         arguments.host,
         arguments.port,

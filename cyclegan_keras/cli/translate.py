@@ -1,13 +1,15 @@
 """Translate images and videos with a saved generator, keeping their size, depth and format."""
 
 import argparse
+import dataclasses
+import os
 import pathlib
 import sys
 from typing import Any
 
 from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras._text import counted
-from cyclegan_keras.cli import generator_file
+from cyclegan_keras.cli import generator_file, latent_flags
 from cyclegan_keras.cli.generator_file import GeneratorFile
 from cyclegan_keras.config import scale, value_range
 
@@ -122,6 +124,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="put the image on the left of its translation, into one file",
     )
+    latent_flags.add_translation_flags(parser)
     there = parser.add_mutually_exclusive_group()
     there.add_argument("--overwrite", action="store_true", help="replace files that exist")
     there.add_argument(
@@ -182,6 +185,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1. Received: {arguments.batch_size}")
+    latent_flags.check(arguments)
     model, *paths = [arguments.model, *arguments.paths] if arguments.model else arguments.paths
     if not paths:
         raise ValueError(
@@ -213,18 +217,44 @@ def run(arguments: argparse.Namespace) -> int:
             fit=_fit(arguments, model),
         ),
     )
-    if arguments.launcher == "ray":
-        from cyclegan_keras.inference import ray_pool
-
-        return _told(ray_pool.run(asked, workers), arguments.output)
-    planned = asked.planned(shard)
+    requests = _samples(asked, arguments.samples)
+    planned = [each.planned(shard) for each in requests]
+    if arguments.samples is not None and any(each.videos for each in planned):
+        raise ValueError("--samples is for images. Received: a video")
     generator = translate.load_generator(model.path)
+    latents = latent_flags.chosen(arguments, model.path, generator)
     config = model.config
     if config is not None and (of_scale := scale.warning(config.enlarge, config.image_size)):
         print(f"Warning: {of_scale}", file=sys.stderr, flush=True)
     if left_out := planning.left_out(paths, arguments.output, video.SUFFIXES):
         print(f"Not translated: {'; '.join(left_out)}.", flush=True)
-    return _told(planned.run(generator), arguments.output)
+    found = []
+    for plan, latent in zip(planned, latents, strict=True):
+        with_latent = dataclasses.replace(plan.request, latent=latent)
+        if arguments.launcher == "ray":
+            from cyclegan_keras.inference import ray_pool
+
+            found.append(ray_pool.run(with_latent, workers))
+        else:
+            found.append(dataclasses.replace(plan, request=with_latent).run(generator))
+    return _told(request.Result.of_all(found), arguments.output)
+
+
+def _samples(asked: Any, count: int | None) -> list[Any]:
+    """Makes a request for each sample, with an output folder of its own."""
+    if count is None:
+        return [asked]
+    from cyclegan_keras.inference import targets
+
+    if targets.is_file(asked.output):
+        raise ValueError(
+            "--samples takes a folder as --output, in which each sample has one of its own. "
+            f"Received: {asked.output!r}"
+        )
+    return [
+        dataclasses.replace(asked, output=os.path.join(asked.output, f"sample{number}"))
+        for number in range(1, count + 1)
+    ]
 
 
 def _workers(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,9 @@ from cyclegan_keras.config import value_range
 from cyclegan_keras.config.fields import Needs, image_size, setting, sides_of
 from cyclegan_keras.config.parts import Part
 
+# The data sets that are drawn if they do not exist.
+DRAWN = ("fruit", "fruit_pairs", "fruit_colors", "beads")
+
 
 def _names(value: Any) -> tuple[str, ...] | None:
     """Returns names in their one form; JSON has them as a list."""
@@ -42,8 +45,7 @@ class DataConfig(Part):
     dataset: str = setting(
         "data",
         "fruit",
-        "name of a data set in ./data; 'fruit', 'fruit_pairs' and 'beads' are drawn if they do not "
-        "exist",
+        f"name of a data set in ./data; {', '.join(DRAWN)} are drawn if they do not exist",
         may_change=True,
         needs=Needs("data_dir", (None,)),
     )

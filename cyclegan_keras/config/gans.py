@@ -87,17 +87,14 @@ class AdversarialLossConfig(Part):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CycleGANLossConfig(AdversarialLossConfig):
-    """The full objective of CycleGAN, equation 3 of its paper, and the identity loss.
+class CycleLossConfig(AdversarialLossConfig):
+    """The full objective of CycleGAN, equation 3 of its paper.
 
     Args:
         lambda_cycle: Weight of each cycle-consistency loss.
         lambda_cycle_A: Weight of the forward cycle alone, A to B and back; `None` means
             `lambda_cycle`.
         lambda_cycle_B: Weight of the backward cycle alone, B to A and back; likewise.
-        lambda_id: Weight of each identity loss, absolute (*not* a share of `lambda_cycle`, as other
-            code has it). `None` means the book's `0.9 * lambda_cycle`; with 0 the step does not
-            compute it.
     """
 
     lambda_cycle: float = setting("losses", 10.0, "weight of each cycle-consistency loss", least=0)
@@ -106,12 +103,6 @@ class CycleGANLossConfig(AdversarialLossConfig):
     )
     lambda_cycle_B: float | None = setting(
         "losses", None, "weight of the cycle from B to A and back, if different", least=0
-    )
-    lambda_id: float | None = setting(
-        "losses",
-        None,
-        "weight of each identity loss, absolute (not a share of --lambda-cycle)",
-        least=0,
     )
 
     @property
@@ -122,6 +113,24 @@ class CycleGANLossConfig(AdversarialLossConfig):
             self.lambda_cycle if forward is None else forward,
             self.lambda_cycle if backward is None else backward,
         )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CycleGANLossConfig(CycleLossConfig):
+    """The full objective of CycleGAN, and the identity loss.
+
+    Args:
+        lambda_id: Weight of each identity loss, absolute (*not* a share of `lambda_cycle`, as other
+            code has it). `None` means the book's `0.9 * lambda_cycle`; with 0 the step does not
+            compute it.
+    """
+
+    lambda_id: float | None = setting(
+        "losses",
+        None,
+        "weight of each identity loss, absolute (not a share of --lambda-cycle)",
+        least=0,
+    )
 
     @property
     def identity_weight(self) -> float:

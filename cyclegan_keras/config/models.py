@@ -1,6 +1,6 @@
 """The models of the package, registered. See `config.registry`."""
 
-from cyclegan_keras.config import cut, recipes
+from cyclegan_keras.config import augmented, cut, recipes
 from cyclegan_keras.config.cycada import CYCADA, CyCADAConfig
 from cyclegan_keras.config.gans import CycleGANConfig, Pix2PixConfig
 from cyclegan_keras.config.pix2pixhd import PIX2PIXHD, Pix2PixHDConfig
@@ -124,3 +124,4 @@ register(
         },
     )
 )
+register(augmented.INFO)

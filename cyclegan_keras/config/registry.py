@@ -77,11 +77,15 @@ class ModelInfo:
         ways: `"AB"`, `"BA"` or both: which ways its generators translate, `g_AB` and `g_BA`. If it
             depends on the settings, a function from these.
         discriminators: Their names, as in the columns `<name>_loss` and `<name>_acc` of the
-            history; likewise.
+            history, those of images only; likewise.
+        encoders: The names of networks that are saved beside the generators and needed with them:
+            `e_B` finds the latent with which `g_AB` makes an image of B. If they depend on the
+            settings, a function from these.
         recipes: By name; `None` is what holds where no recipe is named.
         ablations: By name, what `cyclegan ablate` can leave out.
         ablated_without: Settings that its ablations have, unless somebody chooses them.
         baselines: By name, what ablations are compared with.
+        check: Called with the settings of a run; raises a `ValueError` if they do not go together.
     """
 
     config: Any
@@ -92,10 +96,12 @@ class ModelInfo:
     classifiers: tuple[str, ...] = ()
     ways: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = WAYS
     discriminators: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ("d_A", "d_B")
+    encoders: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ()
     recipes: Mapping[str | None, Recipe] = dataclasses.field(default_factory=dict)
     ablations: Mapping[str, Variant] = dataclasses.field(default_factory=dict)
     ablated_without: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     baselines: Mapping[str, Variant] = dataclasses.field(default_factory=dict)
+    check: Callable[[Any], object] | None = None
 
     @property
     def name(self) -> str:
@@ -114,6 +120,10 @@ class ModelInfo:
     def discriminators_of(self, config: Any) -> tuple[str, ...]:
         """The names of the discriminators that it has with these settings."""
         return self.discriminators(config) if callable(self.discriminators) else self.discriminators
+
+    def encoders_of(self, config: Any) -> tuple[str, ...]:
+        """Names its encoders with these settings."""
+        return self.encoders(config) if callable(self.encoders) else self.encoders
 
     def has(self, setting: Setting) -> bool:
         """Whether a setting of the data or of the run is one of this model."""

@@ -8,17 +8,13 @@ from collections.abc import Callable
 from cyclegan_keras.data.beads.sets import write_beads
 from cyclegan_keras.data.fruit.sets import write_fruit
 
-# Each draws a whole data set into a folder that is missing.
+# Those that `config.data.DRAWN` names. Each draws a whole one into a folder that is missing.
 SETS: dict[str, Callable[[pathlib.Path], pathlib.Path]] = {
     "fruit": write_fruit,
     "fruit_pairs": functools.partial(write_fruit, train_pairs=True),
+    "fruit_colors": functools.partial(write_fruit, colors=True),
     "beads": write_beads,
 }
-
-
-def is_drawn(name: str) -> bool:
-    """Whether the package draws the data set of a name."""
-    return name in SETS
 
 
 def draw_by_name(name: str, directory: pathlib.Path) -> None:

@@ -33,8 +33,8 @@ class DataLoader(DataNotes):
 
     Args:
         dataset_name: Name of a folder in `data_dir`. `"fruit"`, the default set, is drawn there the
-            first time it is wanted, and so is `"fruit_pairs"`, the same with training images that
-            are pairs.
+            first time it is wanted, and so are `"fruit_pairs"`, the same with training images that
+            are pairs, and `"fruit_colors"`, whose oranges come in many colors.
         img_res: `(height, width)` of the images that are dealt out, in pixels.
         data_dir: Where the data sets lie.
         drop_last: Whether training, too, does without the last batch of an epoch if it is smaller

@@ -4,20 +4,46 @@ from typing import Any
 
 import numpy as np
 
+from cyclegan_keras.inference.latents import draw_latents, latent_size
+
 # Small, so that evaluating test images needs no more memory than training did.
 BATCH_SIZE = 4
 
 
-def translate_images(generator: Any, imgs: np.ndarray) -> np.ndarray:
+def translate_images(generator: Any, imgs: np.ndarray, latents: Any = None) -> np.ndarray:
     """Translates images in small batches.
 
     Args:
         generator: A generator model.
         imgs: `(count, height, width, 3)`, float32 in [-1, 1].
+        latents: One for each image, `(count, size)`, if the generator takes them; `None` means
+            random ones, always the same.
 
     Returns:
         The translations, of the same shape, float32 in [-1, 1].
     """
-    batches = [imgs[first : first + BATCH_SIZE] for first in range(0, len(imgs), BATCH_SIZE)]
-    outputs = [np.asarray(generator(batch, training=False), np.float32) for batch in batches]
+    has_latent = bool(latent_size(generator))
+    if has_latent and latents is None:
+        latents = draw_latents(generator, len(imgs))
+    outputs = []
+    for first in range(0, len(imgs), BATCH_SIZE):
+        part = slice(first, first + BATCH_SIZE)
+        inputs = [imgs[part], latents[part]] if has_latent else imgs[part]
+        outputs.append(np.asarray(generator(inputs, training=False), np.float32))
     return np.concatenate(outputs)
+
+
+def encode_images(encoder: Any, imgs_A: np.ndarray, imgs_B: np.ndarray) -> np.ndarray:
+    """Finds the latents of pairs of images in small batches.
+
+    Args:
+        encoder: An encoder model.
+        imgs_A: Images of A, `(count, height, width, 3)`, float32 in [-1, 1].
+        imgs_B: Their partners.
+
+    Returns:
+        `(count, size)`, float32.
+    """
+    parts = [slice(first, first + BATCH_SIZE) for first in range(0, len(imgs_A), BATCH_SIZE)]
+    pairs = [[imgs_A[part], imgs_B[part]] for part in parts]
+    return np.concatenate([np.asarray(encoder(p, training=False), np.float32) for p in pairs])

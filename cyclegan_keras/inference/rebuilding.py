@@ -37,7 +37,7 @@ def rebuilt(model: keras.Model, form_of: Callable[[Any], Call | None]) -> keras.
     Args:
         model: A functional or sequential model.
         form_of: Called with each layer or operation. Returns its replacement, either a layer with
-            the same number of weights or a function of tensors; `None` copies it.
+            the same name and number of weights or a function of tensors; `None` copies it.
 
     Returns:
         A functional model of the same name and weights, not compiled; a model of any other kind is
@@ -115,7 +115,8 @@ def _rebuilt(
     copy = keras.models.clone_model(model, clone_function=form, call_function=_call)
     by_name = {layer.name: layer for layer in copy.layers}
     for layer in model.layers:
-        if layer.weights:
+        # What no replacement uses any more is not in the copy.
+        if layer.weights and layer.name in by_name:
             weights = by_name[layer.name].weights
             values = zip(weights, layer.get_weights(), strict=True)
             by_name[layer.name].set_weights([value.reshape(w.shape) for w, value in values])
@@ -143,4 +144,4 @@ def _copy(op: Any) -> Call:
 def _call(call: Call, *args: Any, **kwargs: Any) -> Any:
     if isinstance(call, keras.Operation):  # With its arguments, such as `training`.
         return call(*args, **kwargs)
-    return call(args[0] if args else kwargs["inputs"])
+    return call(*args) if args else call(kwargs["inputs"])

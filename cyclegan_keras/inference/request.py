@@ -3,11 +3,13 @@
 import contextlib
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from cyclegan_keras.inference import files, planning, translate, video
+from cyclegan_keras.inference.latents import with_some_latent
 from cyclegan_keras.inference.manifest import Manifest
 from cyclegan_keras.inference.manner import Manner
 from cyclegan_keras.inference.pictures import Ranges
@@ -31,6 +33,8 @@ class Request:
         ranges: The values of black and white.
         strip_metadata: Whether metadata is left out.
         manner: How pictures are translated.
+        latent: What the generator gets beside each picture, if it takes a latent; `None` means
+            always the same random one.
     """
 
     model: str
@@ -44,6 +48,7 @@ class Request:
     ranges: Ranges = dataclasses.field(default_factory=Ranges)
     strip_metadata: bool = False
     manner: Manner = dataclasses.field(default_factory=Manner)
+    latent: tuple[float, ...] | None = None
 
     def about(self) -> dict[str, Any]:
         """Tells what determines the translations, for a manifest.
@@ -63,6 +68,7 @@ class Request:
                 "value_ranges": [each and list(dataclasses.astuple(each)) for each in self.ranges],
                 "strip_metadata": self.strip_metadata,
                 **dataclasses.asdict(self.manner),
+                **({} if self.latent is None else {"latent": self.latent}),
             },
         }
 
@@ -112,6 +118,21 @@ class Result:
     pictures: translate.Outcome | None
     videos: video.VideosOutcome | None
 
+    @classmethod
+    def of_all(cls, results: "Sequence[Result]") -> "Result":
+        """Sums results up.
+
+        Args:
+            results: Of requests, at least one; of several, they are of pictures only.
+
+        Returns:
+            One for all.
+        """
+        if len(results) == 1:
+            return results[0]
+        pictures = [each.pictures for each in results if each.pictures is not None]
+        return cls(translate.Outcome.of_all(pictures) if pictures else None, None)
+
 
 @dataclasses.dataclass(frozen=True)
 class Planned:
@@ -145,6 +166,7 @@ class Planned:
             OSError: If a translation cannot be written.
             ValueError: If a picture or a video cannot be read, or the manifest is of others.
         """
+        generator = with_some_latent(generator, self.request.latent)
         with contextlib.ExitStack() as stack:
             manifest = None
             if self.shard is not None:

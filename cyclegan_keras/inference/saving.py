@@ -74,6 +74,19 @@ def save_generator(generator: keras.Model, path: PathLike) -> None:
     save_whole(to_stock_layers(in_full_precision(generator)), path)
 
 
+def networks_to_save(model: Any) -> dict[str, keras.Model]:
+    """Finds what a run saves of a model, and is evaluated by.
+
+    Args:
+        model: A model with `translators` and, if there is more to save, `saved_networks`.
+
+    Returns:
+        The networks by name: generators, and their encoders if they have latents.
+    """
+    found: dict[str, keras.Model] | None = getattr(model, "saved_networks", None)
+    return model.translators if found is None else found
+
+
 def save_translators(
     translators: dict[str, keras.Model], directory: PathLike
 ) -> list[pathlib.Path]:

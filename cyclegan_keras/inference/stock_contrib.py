@@ -37,7 +37,7 @@ def to_stock(op: Any) -> Callable[[Any], Any]:
     return normalize
 
 
-def found(squeeze: Any) -> dict[int, Callable[[Any], Any]]:
+def found(squeeze: Any) -> dict[int, Callable[..., Any]]:
     """Recognizes a `ContribNormalization` by the last operation that `to_stock` makes of it.
 
     Args:
@@ -62,13 +62,13 @@ def found(squeeze: Any) -> dict[int, Callable[[Any], Any]]:
     ):
         return {}  # Something else uses an intermediate result.
     (epsilon,) = constants
-    forms: dict[int, Callable[[Any], Any]] = dict.fromkeys(parts, handed_on)
+    forms: dict[int, Callable[..., Any]] = dict.fromkeys(parts, handed_on)
     (dense,) = (op for op in parts.values() if type(op) is layers.Dense)
     forms[id(dense)] = ContribNormalization(epsilon, dtype=dense.variable_dtype, name=dense.name)
     return forms
 
 
-def handed_on(x: Any) -> Any:
+def handed_on(x: Any, *others: Any) -> Any:
     """Stands for an operation whose work another one does."""
     return x
 

@@ -11,10 +11,11 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from cyclegan_keras.inference import stock_contrib
+from cyclegan_keras.inference import stock_conditional, stock_contrib
 from cyclegan_keras.inference.rebuilding import Call, is_rebuildable, operations_of, rebuilt
 from cyclegan_keras.layers import (
     BlendImages,
+    ConditionalInstanceNormalization,
     ContribNormalization,
     HalveImages,
     InstanceNormalization,
@@ -61,7 +62,7 @@ def to_fast_layers(model: keras.Model) -> keras.Model:
     operations = [*operations_of(model)]
     found = {id(op): form for op in operations if (form := _fast_form(op)) is not None}
     for op in operations:
-        found |= stock_contrib.found(op)
+        found |= {**stock_contrib.found(op), **stock_conditional.found(op)}
     return rebuilt(model, lambda op: found.get(id(op))) if found else model
 
 
@@ -133,6 +134,7 @@ def _halve(op: Any) -> Call:
 _STOCK: dict[type, Callable[[Any], Call]] = {
     BlendImages: _blend_images,
     ChangeImage: _change_image,
+    ConditionalInstanceNormalization: stock_conditional.to_stock,
     ContribNormalization: stock_contrib.to_stock,
     HalveImages: _halve,
     InstanceNormalization: _group_norm,

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ import tqdm
 from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data.fitting import Fit
 from cyclegan_keras.inference import files
+from cyclegan_keras.inference.latents import with_some_latent
 from cyclegan_keras.inference.manner import Detail, Manner
 from cyclegan_keras.inference.planning import plan
 from cyclegan_keras.inference.safe_loading.model_files import load_generator
@@ -43,6 +45,25 @@ class Outcome:
     failed: dict[pathlib.Path, str]
     left_out: collections.Counter[str]
 
+    @classmethod
+    def of_all(cls, outcomes: Iterable["Outcome"]) -> "Outcome":
+        """Sums outcomes up.
+
+        Args:
+            outcomes: Of several batches of files.
+
+        Returns:
+            One for all.
+        """
+        whole = cls(0, {}, collections.Counter())
+        for each in outcomes:
+            whole = cls(
+                whole.num_written + each.num_written,
+                {**whole.failed, **each.failed},
+                whole.left_out + each.left_out,
+            )
+        return whole
+
 
 def translate_image(
     generator: keras.Model,
@@ -55,6 +76,7 @@ def translate_image(
     keep_colors: bool = False,
     side_by_side: bool = False,
     fit: Fit = "stretch",
+    latent: Any = None,
 ) -> Any:
     """Translates one picture; for many, make one `Translator`.
 
@@ -80,6 +102,9 @@ def translate_image(
         side_by_side: Whether `image` stands on the left of its translation in the result.
         fit: How a picture of other proportions is brought to the generator's size: as the run was
             trained, by which it is `"stretch"`, `"crop"` or `"pad"`; see `Manner`.
+        latent: If the generator takes one, `(size,)` numbers, as `draw_latents` and `encode_image`
+            return them. `None` means always the same random one. For many pictures with one latent,
+            fix it once, by `with_latent`.
 
     Returns:
         The translation with the size, depth and transparency of `image` (twice its width if
@@ -93,6 +118,7 @@ def translate_image(
             known; if a setting has no such value, or the generator cannot work in that way.
     """
     manner = Manner(detail, size, tile, keep_colors, side_by_side, fit)
+    generator = with_some_latent(generator, latent)
     wanted = None if value_range is None else ValueRange(*value_range)
     return Translator(generator, manner, files.Ranges(wanted, wanted))(image)
 
@@ -115,7 +141,8 @@ def translate_files(
     It reads, translates and writes in parallel, with only a few images in memory at a time.
 
     Args:
-        generator: From `load_generator`.
+        generator: From `load_generator`. If it takes a latent, all get the same random one; see
+            `with_latent` for another.
         jobs: From `plan`, or a `Plan`.
         batch_size: Maximum number of images in a batch.
         continue_on_error: Whether to continue with the others if an image cannot be read or
@@ -139,6 +166,7 @@ def translate_files(
         ValueError: If `batch_size` is less than 1, or an image cannot be read; those before it are
             translated.
     """
+    generator = with_some_latent(generator)
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
     written = 0

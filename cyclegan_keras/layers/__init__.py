@@ -1,6 +1,7 @@
 """Layers that Keras does not have, or not in this form."""
 
 from cyclegan_keras.layers.blended_output import BlendImages
+from cyclegan_keras.layers.conditional_norm import ConditionalInstanceNormalization
 from cyclegan_keras.layers.contrib_norm import ContribNormalization
 from cyclegan_keras.layers.convolution import LeanConv2D, TransposedConv2D
 from cyclegan_keras.layers.halving import HalveImages
@@ -14,6 +15,7 @@ from cyclegan_keras.layers.upsampling import UpsampleConv2D
 __all__ = [
     "BlendImages",
     "ChangeImage",
+    "ConditionalInstanceNormalization",
     "ContribNormalization",
     "HalveImages",
     "InstanceNormalization",

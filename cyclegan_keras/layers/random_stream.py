@@ -41,6 +41,21 @@ class RandomStream(keras.layers.Layer):
         Returns:
             float32 in [0, 1).
         """
+        return tf.random.stateless_uniform(shape, seed=self._next())
+
+    def normal(self, shape: Any, dtype: str = "float32") -> Any:
+        """Draws numbers of the normal distribution and moves on in the stream.
+
+        Args:
+            shape: Of what is wanted, a tuple or a tensor of whole numbers.
+            dtype: Of the numbers.
+
+        Returns:
+            Numbers of mean 0 and variance 1.
+        """
+        return tf.random.stateless_normal(shape, seed=self._next(), dtype=dtype)
+
+    def _next(self) -> Any:
         state = tf.convert_to_tensor(self.state)
         self.state.assign(state + tf.constant([0, 1], tf.int64))
-        return tf.random.stateless_uniform(shape, seed=state)
+        return state

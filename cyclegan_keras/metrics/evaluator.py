@@ -15,7 +15,9 @@ from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.metrics import (
     diagnostics,
     distances,
+    hidden_code,
     label_accuracy,
+    latents,
     paired,
     round_trip,
     segmentation,
@@ -113,7 +115,7 @@ class Evaluator:
         """Computes all metrics of generators.
 
         Args:
-            generators: By name, `g_AB`, `g_BA` or both.
+            generators: By name, `g_AB`, `g_BA` or both, and their encoders if they have latents.
             classifiers: Networks that label images, by name; `None` for none. With some, the loader
                 must be a `LabelledDataLoader`.
 
@@ -183,6 +185,36 @@ class Evaluator:
         found = {domain: self._loader.evaluation_labels(domain) for domain in "AB"}
         return {d: None if of is None else round_trip.spread(of) for d, of in found.items()}
 
+    def evaluate_thoroughly(
+        self, generators: dict[str, Any], classifiers: dict[str, Any] | None = None
+    ) -> Results:
+        """Computes all metrics of generators, those included that take longer.
+
+        Args:
+            generators: As for `evaluate`.
+            classifiers: As for `evaluate`.
+
+        Returns:
+            As `evaluate`, with more metrics: `noisy_cycle_1_A` and so on (`hidden_code.measure`);
+            `one_to_many_AB`, `latent_error_AB`, and, if the ground truth is known, `mse_AB` and
+            `truth_encoded_AB` (`metrics.latents`).
+        """
+        results = self.evaluate(generators, classifiers)
+        metrics = results.metrics
+        metrics |= hidden_code.measure(generators, self.pixels)
+        for way in round_trip.ways_of(generators):
+            source, target = self.pixels[way[0]], self.pixels[way[1]]
+            found: dict[str, float | None] = {
+                "latent_error": latents.latent_error(generators, way, source)
+            }
+            if self.extractor is not None:
+                real, g = self.real.test[way[1]], generators[f"g_{way}"]
+                found["one_to_many"] = latents.one_to_many(g, source, real, self.extractor)
+            if self._loader.test_pairs:
+                found |= latents.with_true_latents(generators, way, source, target)
+            metrics |= {f"{key}_{way}": x for key, x in found.items() if x is not None}
+        return results
+
     def _translate(
         self, generators: dict[str, Any], way: str
     ) -> tuple[dict[str, np.ndarray], np.ndarray | None, Features | None]:
@@ -219,7 +251,7 @@ def generator_metrics(metrics: Metrics) -> dict[str, float]:
     return {
         name: value
         for name, value in metrics.items()
-        if name.endswith(("_AB", "_BA")) or name.startswith(("cycle_", "identity_"))
+        if name.endswith(("_AB", "_BA")) or name.startswith(("cycle_", "identity_", "noisy_cycle_"))
     }
 
 

@@ -10,8 +10,10 @@ import numpy as np
 
 from cyclegan_keras.data.images import normalize
 from cyclegan_keras.data.loader import DataLoader
-from cyclegan_keras.inference.arrays import BATCH_SIZE, translate_images
+from cyclegan_keras.inference.arrays import BATCH_SIZE, encode_images, translate_images
+from cyclegan_keras.inference.latents import draw_latents, latent_size
 
+SEED = 0  # Of latents.
 MAX_IMAGES = 500  # per domain; more would need memory and change little
 WAYS = ("AB", "BA")
 
@@ -48,8 +50,11 @@ def batches(
 
     In batches, because all images at once would need more memory than training did.
 
+    A generator with a latent gets a random one for each image, always the same, and the one that
+    the encoder finds for the way back.
+
     Args:
-        generators: By name, `g_AB`, `g_BA` or both.
+        generators: By name, `g_AB`, `g_BA` or both, and encoders, `e_A` and `e_B`, if there are.
         way: `"AB"` or `"BA"`.
         pixels: Images of the source domain, `(count, height, width, 3)`, uint8 in [0, 255].
         truths: Their ground truth, if it is known.
@@ -57,18 +62,66 @@ def batches(
     Yields:
         Batches of 4 images; the last may have fewer.
     """
-    g, g_back = generators[f"g_{way}"], generators.get(f"g_{way[::-1]}")
+    g_back = generators.get(f"g_{way[::-1]}")
     for first in range(0, len(pixels), BATCH_SIZE):
         part = slice(first, first + BATCH_SIZE)
         imgs = normalize(pixels[part])
-        translated = translate_images(g, imgs)
+        fake = translated(generators, way, imgs, first)
         yield Batch(
             imgs,
-            translated,
+            fake,
             truth=None if truths is None else normalize(truths[part]),
-            reconstr=None if g_back is None else translate_images(g_back, translated),
+            reconstr=None if g_back is None else returned(generators, way, imgs, fake),
             identity=None if g_back is None else translate_images(g_back, imgs),
         )
+
+
+def translated(networks: dict[str, Any], way: str, imgs: np.ndarray, first: int = 0) -> np.ndarray:
+    """Translates images, each with a random latent if the generator takes one.
+
+    Args:
+        networks: Generators and encoders by name.
+        way: `"AB"` or `"BA"`.
+        imgs: Images of the source domain, `(count, height, width, 3)`, float32 in [-1, 1].
+        first: The place of the first among all images, which decides the latents.
+
+    Returns:
+        The translations.
+    """
+    g = networks[f"g_{way}"]
+    latents = draw_latents(g, len(imgs), (SEED, first)) if latent_size(g) else None
+    return translate_images(g, imgs, latents)
+
+
+def returned(
+    networks: dict[str, Any],
+    way: str,
+    imgs: np.ndarray,
+    fakes: np.ndarray,
+    changed: np.ndarray | None = None,
+) -> np.ndarray:
+    """Translates translations back, with the latents that an encoder finds if these are wanted.
+
+    Args:
+        networks: Generators of both directions and encoders, by name.
+        way: `"AB"` or `"BA"`, of the translation.
+        imgs: The images.
+        fakes: Their translations.
+        changed: What is translated back instead, the encoders see `fakes`.
+
+    Returns:
+        What comes of the images.
+    """
+    g_back, encoder = networks[f"g_{way[::-1]}"], networks.get(f"e_{way[0]}")
+    latents = None
+    if latent_size(g_back) and encoder is not None:
+        latents = encode_images(encoder, *ordered(way, imgs, fakes))
+    return translate_images(g_back, fakes if changed is None else changed, latents)
+
+
+def ordered(way: str, imgs: np.ndarray, partners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns pairs as an encoder takes them: images of A, and then those of B."""
+    return (imgs, partners) if way == "AB" else (partners, imgs)
 
 
 def files(loader: DataLoader) -> dict[str, list[pathlib.Path]]:

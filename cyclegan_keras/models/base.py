@@ -127,17 +127,18 @@ class GAN(SeveralNetworks):
         self._num_seeds += 1
         return derived_seed(self.seed, self._num_seeds)
 
-    def _compile_discriminator(self, d: keras.Model) -> None:
-        """Compiles as in listing 9.3, with the loss of the objective."""
+    def _compile_discriminator(self, d: keras.Model, **adam: Any) -> None:
+        """Compiles as in listing 9.3, with the loss of the objective; `adam` are settings of it."""
         objective = OBJECTIVES[self.objective]
         accuracy: Any = "accuracy"
         if objective.threshold != 0.5:
             accuracy = keras.metrics.BinaryAccuracy("accuracy", threshold=objective.threshold)
-        d.compile(loss=objective.discriminator, optimizer=self._adam(), metrics=[accuracy])
+        d.compile(loss=objective.discriminator, optimizer=self._adam(**adam), metrics=[accuracy])
 
     def _adam(self, **more: Any) -> FusedAdam:
         adam = self.config.optimizer
-        return FusedAdam(learning_rate=adam.learning_rate, beta_1=adam.beta_1, **more)
+        usual = {"learning_rate": adam.learning_rate, "beta_1": adam.beta_1}
+        return FusedAdam(**{**usual, **more})
 
     def _compile_combined(
         self, losses: Sequence[Any], weights: Sequence[float], combined: Combined | None = None
@@ -193,6 +194,11 @@ class GAN(SeveralNetworks):
         raise NotImplementedError
 
     @property
+    def encoders(self) -> dict[str, keras.Model]:
+        """What is trained with the generators and saved beside them, by name; most models: none."""
+        return {}
+
+    @property
     def discriminators(self) -> dict[str, keras.Model]:
         """The discriminators, by name."""
         return {d.name: d for d in self.compiled_models if d is not self.combined}
@@ -213,9 +219,9 @@ class GAN(SeveralNetworks):
         return [model.optimizer for model in self.compiled_models]
 
     @property
-    def paced_optimizers(self) -> list[keras.optimizers.Optimizer]:
-        """Those whose rate is the run's `learning_rate`, and decays; all by default."""
-        return self.optimizers
+    def paced_optimizers(self) -> list[tuple[keras.optimizers.Optimizer, float]]:
+        """Those whose rate decays, and begins as this share of the setting `learning_rate`."""
+        return [(optimizer, 1.0) for optimizer in self.optimizers]
 
     @property
     def translators(self) -> dict[str, keras.Model]:
@@ -224,15 +230,27 @@ class GAN(SeveralNetworks):
         With `ema`, these are copies that have the moving averages of the weights; else they are
         the generators themselves. The copies are brought up to date each time they are asked for.
         """
-        # What is trained beside the generators has averages as well, and is no translator.
+        return self._averages_of(self._translating)
+
+    @property
+    def trained_encoders(self) -> dict[str, keras.Model]:
+        """The encoders that belong to `translators`, by name; likewise copies with `ema`."""
+        return self._averages_of(self.encoders)
+
+    @property
+    def saved_networks(self) -> dict[str, keras.Model]:
+        """What a run saves and is evaluated by, by name: `translators`, then their encoders."""
+        return {**self.translators, **self.trained_encoders}
+
+    def _averages_of(self, networks: dict[str, keras.Model]) -> dict[str, keras.Model]:
+        # What is trained beside these has averages as well, and is no translator.
         averages = moving_averages(self._trained_through.optimizer)
-        translating = self._translating
         if not averages:
-            return translating
-        copies = self._averaged.of(translating, self._copy_of)
+            return networks
+        copies = self._averaged.of(networks, self._copy_of)
         for name, copy in copies.items():
             # All weights: what the optimizer was built for may have been frozen since.
-            for variable, own in zip(copy.weights, translating[name].weights, strict=True):
+            for variable, own in zip(copy.weights, networks[name].weights, strict=True):
                 if id(own) in averages:
                     variable.assign(averages[id(own)])
         return copies
@@ -364,7 +382,13 @@ class GAN(SeveralNetworks):
         raise NotImplementedError
 
     def update_discriminator(
-        self, d: keras.Model, real: Any, fake: Any, source: Any = None, source_share: float = 0.0
+        self,
+        d: keras.Model,
+        real: Any,
+        fake: Any,
+        source: Any = None,
+        source_share: float = 0.0,
+        is_regularized: bool = True,
     ) -> dict[str, Any]:
         """Moves one discriminator towards 1 on real images and towards 0 on translations.
 
@@ -374,6 +398,7 @@ class GAN(SeveralNetworks):
             fake: As many translations into its domain.
             source: Real images of the other domain, towards 0 as well; `None` for none.
             source_share: Their share of the loss that translations have otherwise, in [0, 1).
+            is_regularized: Whether R1 and R2 count, if they are on.
 
         Returns:
             `loss`, half on `real` and half on the rest, and `acc`, the mean over `real` and `fake`,
@@ -384,7 +409,8 @@ class GAN(SeveralNetworks):
         update = update_jointly if self.discriminator_update == "joint" else update_separately
         shares = None
         if objective.has_penalty:
-            shares = self.mixing.uniform((ops.shape(real)[0], 1, 1, 1))
+            ones = (1,) * (len(real.shape) - 1)
+            shares = self.mixing.uniform((ops.shape(real)[0], *ones))
         return update(
             d,
             real,
@@ -394,8 +420,8 @@ class GAN(SeveralNetworks):
             objective.threshold,
             shares,
             self.lambda_penalty,
-            self.r1,
-            self.r2,
+            self.r1 if is_regularized else 0.0,
+            self.r2 if is_regularized else 0.0,
             # Counted by what is saved; once a step, however often a discriminator is moved in it.
             step=self._trained_through.optimizer.iterations,
             every=self.r1_every,
@@ -506,4 +532,4 @@ class _Copies:
             if name not in self._copies or self._copies[name][0] is not g:
                 self._copies[name] = (g, named(copied(g), name))
             self._copies[name][1].set_weights(g.get_weights())
-        return {name: copy for name, (_, copy) in self._copies.items()}
+        return {name: self._copies[name][1] for name in generators}

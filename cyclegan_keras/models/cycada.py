@@ -172,9 +172,9 @@ class CyCADA(CycleGAN):
         return {**super().networks, **self._all_classifiers, **of_scores}
 
     @property
-    def paced_optimizers(self) -> list[keras.optimizers.Optimizer]:
+    def paced_optimizers(self) -> list[tuple[keras.optimizers.Optimizer, float]]:
         """Those of the image stage, whose rate is the run's `learning_rate`, and decays."""
-        return [model.optimizer for model in (self.d_A, self.d_B, self.combined)]
+        return [(model.optimizer, 1.0) for model in (self.d_A, self.d_B, self.combined)]
 
     @property
     def stage(self) -> str:

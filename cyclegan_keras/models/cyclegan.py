@@ -136,16 +136,7 @@ class CycleGAN(GAN):
         for pool in (self.pool_A, self.pool_B):
             if pool is not None:
                 pool.build((None, *self.img_shape))
-        self.view = None
-        augment = config.diffaugment
-        if augment.translation or augment.color or augment.cutout:
-            self.view = RandomView(
-                augment.translation,
-                augment.color,
-                self._next_seed(),
-                cutout=augment.cutout,
-                name="view",
-            )
+        self.view = RandomView.of(config.diffaugment, self._next_seed)
         self._finish()
 
     @property

@@ -1,10 +1,12 @@
 """What discriminators see of an image, where they do not see it as it is."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from cyclegan_keras.config.gans import DiffAugmentConfig
 from cyclegan_keras.layers.random_stream import RandomStream
 
 # Half the width of what each is drawn from at `color=1`, as in the paper.
@@ -61,6 +63,23 @@ class RandomView(keras.layers.Layer):
         # Translations are float32, whatever the precision of the networks, and so is chance.
         self.autocast = False
         self.built = True
+
+    @classmethod
+    def of(
+        cls, config: DiffAugmentConfig, next_seed: Callable[[], int | None]
+    ) -> "RandomView | None":
+        """Makes the one that settings describe.
+
+        Args:
+            config: Its settings.
+            next_seed: Gives the seed of its choices; called only if there is something to choose.
+
+        Returns:
+            The layer; `None` if nothing is to be changed.
+        """
+        if not (config.translation or config.color or config.cutout):
+            return None
+        return cls(config.translation, config.color, next_seed(), cutout=config.cutout, name="view")
 
     def call(self, inputs: Any) -> Any:
         """Returns the views."""

@@ -25,6 +25,7 @@ def make_model(config: TrainConfig) -> Any:
         model = make(**config.model_settings())
     _check_names("generators", model.generators, [f"g_{way}" for way in config.ways], config)
     _check_names("discriminators", model.discriminators, config.discriminators, config)
+    _check_names("encoders", model.encoders, config.info.encoders_of(config), config)
     return model
 
 

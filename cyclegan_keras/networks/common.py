@@ -11,6 +11,7 @@ from keras import layers
 from cyclegan_keras import _backend
 from cyclegan_keras.config.networks import GeneratorConfig
 from cyclegan_keras.layers import (
+    ConditionalInstanceNormalization,
     HalveImages,
     InstanceNormalization,
     LabelBoundaries,
@@ -31,6 +32,7 @@ ImgShape = tuple[int | None, int | None, int]
 _PER_IMAGE_LAYERS = (
     BlendImages,
     ChangeImage,
+    ConditionalInstanceNormalization,
     ContribNormalization,
     HalveImages,
     InstanceNormalization,
@@ -52,6 +54,7 @@ _PER_IMAGE_LAYERS = (
     layers.InputLayer,
     layers.LeakyReLU,
     layers.ReLU,
+    layers.Reshape,
     layers.RMSNormalization,
     layers.UpSampling2D,
     layers.ZeroPadding2D,

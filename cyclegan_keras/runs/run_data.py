@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 from cyclegan_keras.config import value_range
+from cyclegan_keras.config.data import DRAWN
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.runs import run_folder
 
@@ -84,10 +85,8 @@ def read(config: TrainConfig) -> Any:
         FileNotFoundError: If the data does not exist.
         ValueError: If an image is damaged, or the data does not fit the settings.
     """
-    from cyclegan_keras.data import drawn
-
     loader = make_loader(config)
-    if not loader.directory.exists() and drawn.is_drawn(config.dataset):
+    if not loader.directory.exists() and config.dataset in DRAWN:
         _log.info(f"Drawing the data set {config.dataset} into {loader.directory} …")
     _check(loader, config)
     if gray := [domain for domain in "AB" if loader.channels == 3 and loader.is_gray(domain)]:

@@ -250,7 +250,7 @@ class Session:
         ) from None
 
     def _save_networks(self) -> list[pathlib.Path]:
-        networks = {**self._model.translators, **self._model.classifiers}
+        networks = {**saving.networks_to_save(self._model), **self._model.classifiers}
         return saving.save_translators(networks, self._run_dir)
 
     def _images_of(self, fault: NotFinite, progress: Progress) -> str:

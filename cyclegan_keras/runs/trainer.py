@@ -113,7 +113,7 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
         for line in loader.skipped_in_words():
             if line not in told:  # Those that were decoded during the training.
                 _log.info(line)
-        generators = gan.translators
+        generators = saving.networks_to_save(gan)
         record.set_aside(run_dir)  # Results of `cyclegan evaluate` during the training.
         saved = saving.save_translators({**generators, **gan.classifiers}, run_dir)
         _log.info(f"Saved   {' and '.join(map(str, saved))}")

@@ -4,6 +4,7 @@ import pathlib
 
 import pytest
 
+from cyclegan_keras.config.data import DRAWN
 from cyclegan_keras.data import drawn
 
 
@@ -19,7 +20,10 @@ def test_a_set_is_drawn_by_name_where_it_is_missing(
         drawn.draw_by_name(name, tmp_path / "missing")
         drawn.draw_by_name(name, tmp_path)
     assert calls == [(name, tmp_path / "missing") for name in ("fruit", "fruit_pairs", "beads")]
-    assert [drawn.is_drawn(name) for name in ("beads", "facades")] == [True, False]
+
+
+def test_the_settings_name_all_of_them() -> None:
+    assert set(DRAWN) == set(drawn.SETS)
 
 
 def test_what_a_name_draws_is_that_set(tmp_path: pathlib.Path) -> None:

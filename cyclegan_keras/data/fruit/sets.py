@@ -1,8 +1,10 @@
-"""Fruit, the embedded data set: apples (A) and oranges (B), drawn into a folder."""
+"""Fruit, the embedded data sets: apples (A) and oranges (B), drawn into a folder."""
 
+import dataclasses
 import json
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,6 +18,10 @@ from cyclegan_keras.data.fruit.still_life import (
     draw_scene,
 )
 
+# The hues of `fruit_colors`: from orange over yellow, green and blue to violet. Red, the hue of the
+# apples, is left out.
+HUES = (0.07, 0.77)
+
 
 def write_fruit(
     directory: str | os.PathLike[str],
@@ -24,8 +30,9 @@ def write_fruit(
     size: int = 128,
     seed: int = 0,
     train_pairs: bool = False,
+    colors: bool = False,
 ) -> pathlib.Path:
-    """Draws the data set `fruit`, or `fruit_pairs`, into a new folder.
+    """Draws the data set `fruit`, `fruit_pairs` or `fruit_colors` into a new folder.
 
     The folder gets `trainA` and `testA` with apples, `trainB` and `testB` with oranges, all
     as `0000.png`, `0001.png` and so on, and `dataset.json`, which says how it was made. The
@@ -45,6 +52,10 @@ def write_fruit(
             changed.
         train_pairs: Whether a training scene, too, is in both `trainA` and `trainB`, under the
             same name. Then the set is called `fruit_pairs`; all but `trainB` is as without.
+        colors: Whether the oranges come in many colors, of which the apples tell nothing: an apple
+            has many true translations, and an orange has one. Then the set is called
+            `fruit_colors`. The hue of each orange, in [0.07, 0.77), is in `dataset.json`, under
+            "hues".
 
     Returns:
         `directory` as a path.
@@ -62,17 +73,24 @@ def write_fruit(
     check_free(target)
 
     with drafted(target) as draft:
+        hues: dict[str, list[float]] = {}
         for stream, count, folders in _parts(seed, num_train, num_test, train_pairs):
             rng = np.random.default_rng(stream)
+            # From a stream of their own, so that the scenes are those of `fruit`.
+            of_hues = np.random.default_rng(stream.spawn(1)[0])
             for folder in folders:
                 (draft / folder).mkdir()
             for i in range(count):
                 scene = Scene.random(rng)
+                if colors:
+                    scene = dataclasses.replace(scene, hue=float(of_hues.uniform(*HUES)))
                 for folder, kind in folders.items():
+                    if colors and kind == "orange":
+                        hues.setdefault(folder, []).append(round(scene.hue or 0.0, 6))
                     picture = Image.fromarray(draw_scene(scene, kind, size))
                     picture.save(draft / folder / f"{i:04d}.png", compress_level=1)
-        about = {
-            "name": "fruit_pairs" if train_pairs else "fruit",
+        about: dict[str, Any] = {
+            "name": "fruit_colors" if colors else "fruit_pairs" if train_pairs else "fruit",
             "version": 1,
             "seed": seed,
             "size": size,
@@ -84,6 +102,8 @@ def write_fruit(
         }
         if train_pairs:
             about["train_pairs"] = True
+        if colors:
+            about["hues"] = hues
         (draft / "dataset.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     return directory
 

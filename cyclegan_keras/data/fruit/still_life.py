@@ -21,6 +21,9 @@ _SKIN = {
     "orange": ((0.95, 0.53, 0.04), (1.00, 0.66, 0.12)),
 }
 
+# Of the skin (dark, bright) of an orange of another hue; those of the orange above are like these.
+_SATURATION_AND_VALUE = ((0.94, 0.86), (0.88, 0.98))
+
 # Side in pixels of the seamless tiles of pores and specks.
 _TILE = 512
 
@@ -53,6 +56,8 @@ class Scene:
         leaf: Length of the leaf in radii, or 0 for none.
         leaf_angle: Direction of the leaf, clockwise from the stem.
         texture: Seed of the small detail: uneven wall and table, pores, streaks and specks.
+        hue: Of an orange's skin, in [0, 1), from red over green and blue back to red; `None` means
+            orange. Apples are red, whatever it is.
     """
 
     centre: tuple[float, float]
@@ -70,6 +75,7 @@ class Scene:
     leaf: float
     leaf_angle: float
     texture: int
+    hue: float | None = None
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> "Scene":
@@ -79,7 +85,7 @@ class Scene:
             rng: Source of all the randomness; a fixed number of draws is taken from it.
 
         Returns:
-            A new `Scene`.
+            A new `Scene`, whose oranges are orange.
         """
         # One draw for all numbers: every scene then uses up the same part of the stream.
         draw = iter(rng.random(23).tolist())
@@ -122,8 +128,9 @@ def draw_scene(scene: Scene, kind: str, size: int = 128) -> np.ndarray:
     """Draws a scene with an apple or with an orange in it.
 
     Light, background, shadow, position, size and leaf are the same for both kinds, so the two
-    drawings of one scene are each other's true translation. A scene drawn at another size is
-    the same picture, scaled.
+    drawings of one scene are each other's true translation. If the scene has a hue, that of the
+    apple is one of many: the apple does not tell the hue. A scene drawn at another size is the same
+    picture, scaled.
 
     Args:
         scene: What to draw.
@@ -349,6 +356,8 @@ def _add_leaf(picture: np.ndarray, scene: Scene, x: np.ndarray, y: np.ndarray) -
 
 def _base(scene: Scene, kind: str) -> np.ndarray:
     dark, bright = _SKIN[kind]
+    if kind == "orange" and scene.hue is not None:
+        dark, bright = (colorsys.hsv_to_rgb(scene.hue, *skin) for skin in _SATURATION_AND_VALUE)
     return _linear(dark) * (1.0 - scene.tone) + _linear(bright) * scene.tone
 
 

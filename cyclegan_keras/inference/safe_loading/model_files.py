@@ -15,6 +15,7 @@ from keras import ops
 
 from cyclegan_keras import _registration
 from cyclegan_keras.data import images
+from cyclegan_keras.inference.latents import image_shape, latent_size
 from cyclegan_keras.inference.safe_loading import archives, model_configs, weight_files
 from cyclegan_keras.inference.stock_layers import to_fast_layers
 
@@ -34,7 +35,8 @@ def load_generator(path: images.PathLike) -> keras.Model:
 
     Returns:
         A model from images to images of the same shape, float32 in [-1, 1], with this package's
-        faster layers where they compute the same.
+        faster layers where they compute the same. Some take a latent beside the images: a list of
+        both, the latter `(batch, size)`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -49,6 +51,31 @@ def load_generator(path: images.PathLike) -> keras.Model:
         raise FileNotFoundError(f"No model {name!r}. Train one with `python train.py`.") from None
     _check_is_translator(model, name)
     return to_fast_layers(model)
+
+
+def load_encoder(path: images.PathLike) -> keras.Model:
+    """Loads a saved encoder of latents, without running code from the file.
+
+    Args:
+        path: A `.keras` file, which need not be trusted; see `load_model`.
+
+    Returns:
+        A model from `[imgs_A, imgs_B]` to latents, `(batch, size)`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If it cannot be read.
+        ValueError: If it is not a Keras model, or no encoder of pairs of images.
+    """
+    model = load_model(path)
+    taken, made = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    is_pair = isinstance(taken, list) and [len(shape) for shape in taken] == [4, 4]
+    if not is_pair or not isinstance(made, tuple) or len(made) != 2:
+        raise ValueError(
+            f"The model {os.fspath(path)!r} is no encoder: it must turn pairs of images into "
+            f"latents. Received: {_in_words(f'input shape {taken}, output shape {made}')}"
+        )
+    return model
 
 
 def load_model(path: images.PathLike) -> keras.Model:
@@ -156,13 +183,16 @@ def _num_elements(initial_value: Any) -> int:
 
 def _check_is_translator(model: Any, name: str | bytes) -> None:
     shapes: list[Any] = [getattr(model, f"{end}_shape", None) for end in ("input", "output")]
+    if latent_size(model):
+        shapes[0] = image_shape(model)
     if not all(isinstance(shape, tuple) and len(shape) == 4 for shape in shapes) or (
         shapes[0] != shapes[1] or shapes[0][3] not in (1, 3)
     ):
         received = _in_words(f"input shape {shapes[0]}, output shape {shapes[1]}")
         raise ValueError(
             f"The model {name!r} is no translator: it must turn RGB images into RGB images of the "
-            f"same size, or gray ones into gray ones. Received: {received}"
+            "same size, or gray ones into gray ones, and may take a latent with them. "
+            f"Received: {received}"
         )
     if any(size is not None and not 1 <= size <= MAX_SIZE for size in shapes[0][1:3]):
         raise ValueError(

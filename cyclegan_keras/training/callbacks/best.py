@@ -43,7 +43,7 @@ class BestGenerators:
         """Compares generators with the best so far, and saves those that improved.
 
         Args:
-            generators: By name.
+            generators: By name; and their encoders, which are saved with them.
             metrics: Of the generators.
             num_steps: The number of steps that they were trained.
 
@@ -52,12 +52,12 @@ class BestGenerators:
             not saved, and the next ones are compared with the one that was saved before.
         """
         sentences: list[str] = []
-        for name, generator in generators.items():
+        for name in (name for name in generators if name.startswith("g_")):
             value, before = self._monitor.value(name, metrics), self._best.get(name)
             is_best = before is None or value < before["value"]
             self._waited[name] = 0 if is_best else self._waited.get(name, 0) + 1
             if is_best:
-                self._save(name, generator, {"value": value, "step": num_steps})
+                self._save(name, generators, {"value": value, "step": num_steps})
             label = "" if sentences else f" {self._monitor.label}"
             way = f"{name[-2]} → {name[-1]}"
             sentences.append(
@@ -74,10 +74,14 @@ class BestGenerators:
             return f"the best so far (before: {then})"
         return f"no better than {then}; {counted(waited, 'evaluation')} without improvement"
 
-    def _save(self, name: str, generator: Any, entry: dict[str, Any]) -> None:
+    def _save(self, name: str, generators: dict[str, Any], entry: dict[str, Any]) -> None:
         path = self._run_dir / f"{name}.best.keras"
+        # The encoder that finds the latents of this generator.
+        names = [each for each in (f"e_{name[-1]}", name) if each in generators]
         with tolerated(str(path)):
-            saving.save_generator(generator, path)
+            saving.save_translators(
+                {f"{each}.best": generators[each] for each in names}, self._run_dir
+            )
             self._best[name] = entry
             record = {**self._measure, "translators": self._best}
             write_text(self._run_dir / FILE, json.dumps(record, indent=2) + "\n")

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from cyclegan_keras._text import counted
+from cyclegan_keras.inference import saving
 from cyclegan_keras.metrics import diagnostics
 from cyclegan_keras.metrics.evaluator import Evaluator, generator_metrics
 from cyclegan_keras.metrics.monitors import Monitor
@@ -95,7 +96,7 @@ class Evaluation(EveryFewSteps):
 
     def act(self, batch: int) -> None:
         """Evaluates, logs the result, and saves the best generators."""
-        generators = self.model.translators
+        generators = saving.networks_to_save(self.model)
         metrics = self._evaluate(generators, batch)
         for sink in self._sinks:
             sink(self.num_steps, generator_metrics(metrics), metrics.get("extractor"))

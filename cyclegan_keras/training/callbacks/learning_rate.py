@@ -18,9 +18,10 @@ class LearningRateDecay(keras.callbacks.Callback):
     Args:
         decay_epochs: The number of epochs at the end over which the rate decays; 0 keeps it
             constant.
-        learning_rate: The initial rate of every optimizer. `None` means the rate that each one has
-            when the training begins or, if it is resumed, had when it first began. Optimizers with
-            a schedule of their own follow it as long as `decay_epochs` is 0.
+        learning_rate: The initial rate of every optimizer, times its share if the model has
+            `paced_optimizers`. `None` means the rate that each one has when the training begins or,
+            if it is resumed, had when it first began. Optimizers with a schedule of their own
+            follow it as long as `decay_epochs` is 0.
 
     Raises:
         ValueError: When the training begins, if `decay_epochs` is not 0 and an optimizer has a
@@ -35,10 +36,13 @@ class LearningRateDecay(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Stores the initial rates."""
-        # Those of a model that has others as well, whose rates are their own.
-        optimizers = getattr(self.model, "paced_optimizers", self.model.optimizers)
-        self._optimizers = [one for one in optimizers if _is_settable(one)]
-        if self._decay_epochs and len(self._optimizers) < len(optimizers):
+        # A model may have others as well, whose rates are their own.
+        paced = getattr(self.model, "paced_optimizers", None)
+        if paced is None:
+            paced = [(optimizer, 1.0) for optimizer in self.model.optimizers]
+        settable = [(optimizer, share) for optimizer, share in paced if _is_settable(optimizer)]
+        self._optimizers = [optimizer for optimizer, _ in settable]
+        if self._decay_epochs and len(settable) < len(paced):
             raise ValueError(
                 "An optimizer with a learning rate schedule of its own cannot follow another one. "
                 "Compile with a number as `learning_rate`, or leave the decay out. Received: "
@@ -46,7 +50,7 @@ class LearningRateDecay(keras.callbacks.Callback):
             )
         if self._learning_rate is not None:
             # Replaces the rates of a checkpoint. Read back below, in the optimizer's precision.
-            self._set([self._learning_rate] * len(self._optimizers))
+            self._set([self._learning_rate * share for _, share in settable])
         self._rates = [float(optimizer.learning_rate) for optimizer in self._optimizers]
         self._num_steps = self.params["num_steps"]
         self._epoch = 0
