@@ -1,3 +1,6 @@
+from .config.bigan import BiGANConfig as BiGANConfig
+from .config.cogan import CoGANConfig as CoGANConfig
+from .config.feature_gan import FeatureGANConfig as FeatureGANConfig
 from .config.gans import CycleGANConfig as CycleGANConfig
 from .config.gans import Pix2PixConfig as Pix2PixConfig
 from .config.networks import BookDiscriminatorConfig as BookDiscriminatorConfig
@@ -5,6 +8,7 @@ from .config.networks import DeepUNetConfig as DeepUNetConfig
 from .config.networks import PatchGANConfig as PatchGANConfig
 from .config.networks import ResNetConfig as ResNetConfig
 from .config.networks import UNetConfig as UNetConfig
+from .config.simgan import SimGANConfig as SimGANConfig
 from .config.train_config import TrainConfig as TrainConfig
 from .convert.conversion import convert_generator as convert_generator
 from .data.loader import DataLoader as DataLoader
@@ -21,9 +25,13 @@ from .inference.video import translate_video as translate_video
 from .layers import InstanceNormalization as InstanceNormalization
 from .layers import ReflectionPadding2D as ReflectionPadding2D
 from .layers import UpsampleConv2D as UpsampleConv2D
+from .models.bigan import BiGAN as BiGAN
+from .models.cogan import CoGAN as CoGAN
 from .models.cyclegan import CycleGAN as CycleGAN
+from .models.feature_gan import FeatureGAN as FeatureGAN
 from .models.image_pool import ImagePool as ImagePool
 from .models.pix2pix import Pix2Pix as Pix2Pix
+from .models.simgan import SimGAN as SimGAN
 from .networks import build_deep_unet_generator as build_deep_unet_generator
 from .networks import build_patch_discriminator as build_patch_discriminator
 from .networks import build_resnet_generator as build_resnet_generator

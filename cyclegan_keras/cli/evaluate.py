@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     weights = record.weights_of(files.values())
     generators = {name: load_generator(path, config.img_shape) for name, path in files.items()}
     loader = _data(config, arguments.data_dir, labels)
-    evaluator = Evaluator(loader, _extractor(arguments.extractor), labels)
+    evaluator = Evaluator(loader, _extractor(arguments.extractor, config.info.judge), labels)
     results = evaluator.evaluate(generators)
     # Not always the data set in config.json, since --data-dir may name another.
     results.metrics["data_set"] = loader.directory.name
@@ -282,13 +282,13 @@ def find_data(config: TrainConfig, data_dir: str | None) -> Any:
     return loader
 
 
-def _extractor(name: str) -> Any:
+def _extractor(name: str, judge: str) -> Any:
     from cyclegan_keras.metrics import features, from_settings
 
     if name == "none":
         return None
     try:
-        return features.choose(name)
+        return features.choose(judge if name == "auto" else name)
     except FileNotFoundError as error:
         if name != "auto":
             raise

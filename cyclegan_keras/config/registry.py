@@ -73,6 +73,8 @@ class ModelInfo:
             depends on the settings, a function from these.
         discriminators: Their names, as in the columns `<name>_loss` and `<name>_acc` of the
             history.
+        judge: The extractor that `extractor="auto"` stands for; "auto" means what is installed. A
+            model that is trained with features of one is judged by those of another.
         recipes: By name; `None` is what holds where no recipe is named.
         ablations: By name, what `cyclegan ablate` can leave out.
         ablated_without: Settings that its ablations have, unless somebody chooses them.
@@ -85,6 +87,7 @@ class ModelInfo:
     data: Literal["unpaired", "paired"] = "unpaired"
     ways: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = WAYS
     discriminators: tuple[str, ...] = ("d_A", "d_B")
+    judge: str = "auto"
     recipes: Mapping[str | None, Recipe] = dataclasses.field(default_factory=dict)
     ablations: Mapping[str, Variant] = dataclasses.field(default_factory=dict)
     ablated_without: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -10,7 +10,7 @@ import numpy as np
 
 from cyclegan_keras.data.images import normalize
 from cyclegan_keras.data.loader import DataLoader
-from cyclegan_keras.inference.arrays import BATCH_SIZE, translate_images
+from cyclegan_keras.inference.arrays import BATCH_SIZE, translate_and_invert, translate_images
 
 MAX_IMAGES = 500  # per domain; more would need memory and change little
 WAYS = ("AB", "BA")
@@ -27,6 +27,8 @@ class Batch:
         reconstr: The translations, translated back, if there is a generator for the opposite
             direction.
         identity: The images, translated by that generator, which should leave them unchanged.
+        inverted: What they were taken for, if the generator translates by inversion: what the other
+            generator makes of the latent variables that were found for them.
     """
 
     imgs: np.ndarray
@@ -34,6 +36,7 @@ class Batch:
     truth: np.ndarray | None
     reconstr: np.ndarray | None
     identity: np.ndarray | None
+    inverted: np.ndarray | None = None
 
 
 def ways_of(generators: dict[str, Any]) -> list[str]:
@@ -61,13 +64,14 @@ def batches(
     for first in range(0, len(pixels), BATCH_SIZE):
         part = slice(first, first + BATCH_SIZE)
         imgs = normalize(pixels[part])
-        translated = translate_images(g, imgs)
+        translated, inverted = translate_and_invert(g, imgs)
         yield Batch(
             imgs,
             translated,
             truth=None if truths is None else normalize(truths[part]),
             reconstr=None if g_back is None else translate_images(g_back, translated),
             identity=None if g_back is None else translate_images(g_back, imgs),
+            inverted=inverted,
         )
 
 
