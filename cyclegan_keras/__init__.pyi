@@ -1,7 +1,10 @@
+from .config.bigan import BiGANConfig as BiGANConfig
 from .config.classifiers import LeNetConfig as LeNetConfig
 from .config.classifiers import StridedConfig as StridedConfig
+from .config.cogan import CoGANConfig as CoGANConfig
 from .config.cut import CUTConfig as CUTConfig
 from .config.cycada import CyCADAConfig as CyCADAConfig
+from .config.feature_gan import FeatureGANConfig as FeatureGANConfig
 from .config.gans import CycleGANConfig as CycleGANConfig
 from .config.gans import Pix2PixConfig as Pix2PixConfig
 from .config.networks import BookDiscriminatorConfig as BookDiscriminatorConfig
@@ -10,6 +13,7 @@ from .config.networks import PatchGANConfig as PatchGANConfig
 from .config.networks import ResNetConfig as ResNetConfig
 from .config.networks import UNetConfig as UNetConfig
 from .config.pix2pixhd import Pix2PixHDConfig as Pix2PixHDConfig
+from .config.simgan import SimGANConfig as SimGANConfig
 from .config.train_config import TrainConfig as TrainConfig
 from .convert.conversion import convert_generator as convert_generator
 from .data.labels import LabelledDataLoader as LabelledDataLoader
@@ -29,12 +33,16 @@ from .inference.video import translate_video as translate_video
 from .layers import InstanceNormalization as InstanceNormalization
 from .layers import ReflectionPadding2D as ReflectionPadding2D
 from .layers import UpsampleConv2D as UpsampleConv2D
+from .models.bigan import BiGAN as BiGAN
+from .models.cogan import CoGAN as CoGAN
 from .models.cut import CUT as CUT
 from .models.cycada import CyCADA as CyCADA
 from .models.cyclegan import CycleGAN as CycleGAN
+from .models.feature_gan import FeatureGAN as FeatureGAN
 from .models.image_pool import ImagePool as ImagePool
 from .models.pix2pix import Pix2Pix as Pix2Pix
 from .models.pix2pixhd import Pix2PixHD as Pix2PixHD
+from .models.simgan import SimGAN as SimGAN
 from .networks import build_classifier as build_classifier
 from .networks import build_deep_unet_generator as build_deep_unet_generator
 from .networks import build_patch_discriminator as build_patch_discriminator

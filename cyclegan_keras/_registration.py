@@ -14,7 +14,7 @@ from cyclegan_keras import _backend, _quiet
 # The name under which saved models know the classes.
 PACKAGE = "cyclegan_keras"
 # The modules whose classes a saved model may name.
-REGISTERING = ("layers", "losses", "optimizers", "models.combined")
+REGISTERING = ("layers", "losses", "optimizers", "inference.inversion", "models.combined")
 
 
 def register_with_keras() -> None:

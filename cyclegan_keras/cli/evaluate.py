@@ -126,7 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
     loader = _data(config, arguments.data_dir, labels, arguments.segmentation)
     # Before the rest is computed, since it may be that nothing can be scored.
     planned = segmenter.plans(loader, config.ways, labels) if arguments.segmentation else []
-    evaluator = Evaluator(loader, _extractor(arguments.extractor), labels)
+    evaluator = Evaluator(loader, _extractor(arguments.extractor, config.info.judge), labels)
     results = evaluator.evaluate_thoroughly(generators, classifiers)
     steps = arguments.segmentation_steps
     how = segmenter.Settings(**({} if steps is None else {"steps": steps}))
@@ -288,13 +288,13 @@ def find_data(config: TrainConfig, data_dir: str | None) -> Any:
     return loader
 
 
-def _extractor(name: str) -> Any:
+def _extractor(name: str, judge: str) -> Any:
     from cyclegan_keras.metrics import features, from_settings
 
     if name == "none":
         return None
     try:
-        return features.choose(name)
+        return features.choose(judge if name == "auto" else name)
     except FileNotFoundError as error:
         if name != "auto":
             raise

@@ -1,8 +1,9 @@
 """The models of the package, registered. See `config.registry`."""
 
-from cyclegan_keras.config import augmented, cut, recipes
+from cyclegan_keras.config import augmented, bigan, cogan, cut, feature_gan, recipes, simgan
 from cyclegan_keras.config.cycada import CYCADA, CyCADAConfig
 from cyclegan_keras.config.gans import CycleGANConfig, Pix2PixConfig
+from cyclegan_keras.config.one_way import way_of
 from cyclegan_keras.config.pix2pixhd import PIX2PIXHD, Pix2PixHDConfig
 from cyclegan_keras.config.registry import (
     MODELS,
@@ -125,3 +126,54 @@ register(
     )
 )
 register(augmented.INFO)
+register(
+    ModelInfo(
+        simgan.SimGANConfig(),
+        "SimGAN",
+        "cyclegan_keras.models.simgan:SimGAN",
+        ways=way_of,
+        discriminators=("d",),
+        recipes=simgan.RECIPES,
+        baselines={
+            "simgan_AB": Variant("SimGAN, A to B", {"direction": "A-to-B"}),
+            "simgan_BA": Variant("SimGAN, B to A", {"direction": "B-to-A"}),
+        },
+    )
+)
+register(
+    ModelInfo(
+        feature_gan.FeatureGANConfig(),
+        "feature loss + GAN",
+        "cyclegan_keras.models.feature_gan:FeatureGAN",
+        ways=way_of,
+        discriminators=("d",),
+        # Another network than the one that it is trained with.
+        judge="efficientnet-lite1",
+        recipes=feature_gan.RECIPES,
+        baselines={
+            "feature_gan_AB": Variant("feature loss + GAN, A to B", {"direction": "A-to-B"}),
+            "feature_gan_BA": Variant("feature loss + GAN, B to A", {"direction": "B-to-A"}),
+        },
+    )
+)
+register(
+    ModelInfo(
+        bigan.BiGANConfig(),
+        "BiGAN/ALI",
+        "cyclegan_keras.models.bigan:BiGAN",
+        discriminators=("d",),
+        recipes=bigan.RECIPES,
+        baselines={"bigan": Variant("BiGAN/ALI, without a latent variable")},
+    )
+)
+register(
+    ModelInfo(
+        cogan.CoGANConfig(),
+        "CoGAN",
+        "cyclegan_keras.models.cogan:CoGAN",
+        discriminators=("d",),
+        recipes=cogan.RECIPES,
+        # Its batch normalization needs several images in a step.
+        baselines={"cogan": Variant("CoGAN, by inversion", {"batch_size": cogan.BATCH_SIZE})},
+    )
+)

@@ -81,6 +81,8 @@ class ModelInfo:
         encoders: The names of networks that are saved beside the generators and needed with them:
             `e_B` finds the latent with which `g_AB` makes an image of B. If they depend on the
             settings, a function from these.
+        judge: The extractor that `extractor="auto"` stands for; "auto" means what is installed. A
+            model that is trained with features of one is judged by those of another.
         recipes: By name; `None` is what holds where no recipe is named.
         ablations: By name, what `cyclegan ablate` can leave out.
         ablated_without: Settings that its ablations have, unless somebody chooses them.
@@ -97,6 +99,7 @@ class ModelInfo:
     ways: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = WAYS
     discriminators: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ("d_A", "d_B")
     encoders: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ()
+    judge: str = "auto"
     recipes: Mapping[str | None, Recipe] = dataclasses.field(default_factory=dict)
     ablations: Mapping[str, Variant] = dataclasses.field(default_factory=dict)
     ablated_without: Mapping[str, Any] = dataclasses.field(default_factory=dict)

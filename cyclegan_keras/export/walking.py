@@ -98,6 +98,8 @@ def in_own_layers(model: keras.Model) -> keras.Model:
 def _in_float32(op: Any) -> Any:
     if not isinstance(op, keras.layers.Layer) or op.compute_dtype == "float32":
         return None
+    if hasattr(op, "in_full_precision"):
+        return op.in_full_precision()
     return type(op).from_config({**op.get_config(), "dtype": "float32"})
 
 

@@ -33,6 +33,8 @@ def in_full_precision(model: keras.Model) -> keras.Model:
 def _in_full_precision(op: Any) -> Any:
     if not isinstance(op, keras.layers.Layer):
         return None
+    if hasattr(op, "in_full_precision"):  # It holds networks of its own.
+        return op.in_full_precision()
     return type(op).from_config({**op.get_config(), "dtype": op.variable_dtype})
 
 

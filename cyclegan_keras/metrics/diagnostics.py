@@ -46,6 +46,11 @@ def summary(metrics: Mapping[str, Any]) -> str:
         for way in WAYS
         if f"change_{way}" in metrics
     ]
+    lines += [
+        f"  {arrow(way)} error of the inversion    {metrics[f'inversion_{way}']:6.2f}"
+        for way in WAYS
+        if f"inversion_{way}" in metrics
+    ]
     for name in ("cycle", "identity"):
         if f"{name}_A" in metrics:
             values = f"{metrics[f'{name}_A']:6.2f} (A)   {metrics[f'{name}_B']:6.2f} (B)"

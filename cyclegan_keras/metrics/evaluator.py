@@ -127,6 +127,8 @@ class Evaluator:
             `change_AB` (translation against input), `cycle_A` (an image of A translated to B and
             back, against the original), `identity_A` (an image of A translated by `g_BA`, against
             the original): mean absolute differences in 8-bit levels, in [0, 255].
+            `inversion_AB`: what the generator took an image of A for, against the image, if it
+            translates by inversion; likewise.
             `truth_AB`, `psnr_AB`, `ssim_AB`: translation against the ground truth. Reference
             values: `truth_untranslated`, `psnr_untranslated` and `ssim_untranslated`, which are the
             same in both directions.

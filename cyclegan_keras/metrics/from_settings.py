@@ -80,10 +80,11 @@ def choose_monitor(config: TrainConfig, loader: DataLoader) -> Monitor:
 def _extractor(
     config: TrainConfig, loader: DataLoader, monitor: Monitor
 ) -> features.Extractor | None:
-    if config.extractor == "none":
+    name = config.info.judge if config.extractor == "auto" else config.extractor
+    if name == "none":
         return None
     try:
-        return features.choose(config.extractor)
+        return features.choose(name)
     except FileNotFoundError as error:
         if config.extractor != "auto" or not loader.test_pairs:
             raise

@@ -76,14 +76,18 @@ def errors(batch: Batch) -> dict[str, np.ndarray]:
     Returns:
         By name, a value for each image. `change`: the translation against the input. `cycle`: the
         image translated there and back, against the original. `identity`: the image after the
-        generator that should leave it unchanged, against the original. If the ground truth is
-        known, also `truth`, `psnr` and `ssim` of the translation, and `truth_untranslated` and so
-        on of the input. All but `psnr` and `ssim` are mean absolute differences, in 8-bit levels.
+        generator that should leave it unchanged, against the original. `inversion`: what a
+        generator that translates by inversion took the image for, against the image. If the ground
+        truth is known, also `truth`, `psnr` and `ssim` of the translation, and
+        `truth_untranslated` and so on of the input. All but `psnr` and `ssim` are mean absolute
+        differences, in 8-bit levels.
     """
     found = {"change": mean_absolute_error(batch.translated, batch.imgs)}
     if batch.reconstr is not None and batch.identity is not None:
         found["cycle"] = mean_absolute_error(batch.reconstr, batch.imgs)
         found["identity"] = mean_absolute_error(batch.identity, batch.imgs)
+    if batch.inverted is not None:
+        found["inversion"] = mean_absolute_error(batch.inverted, batch.imgs)
     if batch.truth is not None:
         for name, measure in MEASURES.items():
             found[name] = measure(batch.translated, batch.truth)

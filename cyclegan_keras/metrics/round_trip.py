@@ -10,7 +10,12 @@ import numpy as np
 
 from cyclegan_keras.data.images import normalize
 from cyclegan_keras.data.loader import DataLoader
-from cyclegan_keras.inference.arrays import BATCH_SIZE, encode_images, translate_images
+from cyclegan_keras.inference.arrays import (
+    BATCH_SIZE,
+    encode_images,
+    translate_and_invert,
+    translate_images,
+)
 from cyclegan_keras.inference.latents import draw_latents, latent_size
 
 SEED = 0  # Of latents.
@@ -29,6 +34,8 @@ class Batch:
         reconstr: The translations, translated back, if there is a generator for the opposite
             direction.
         identity: The images, translated by that generator, which should leave them unchanged.
+        inverted: What they were taken for, if the generator translates by inversion: what the other
+            generator makes of the latent variables that were found for them.
     """
 
     imgs: np.ndarray
@@ -36,6 +43,7 @@ class Batch:
     truth: np.ndarray | None
     reconstr: np.ndarray | None
     identity: np.ndarray | None
+    inverted: np.ndarray | None = None
 
 
 def ways_of(generators: dict[str, Any]) -> list[str]:
@@ -66,13 +74,15 @@ def batches(
     for first in range(0, len(pixels), BATCH_SIZE):
         part = slice(first, first + BATCH_SIZE)
         imgs = normalize(pixels[part])
-        fake = translated(generators, way, imgs, first)
+        g = generators[f"g_{way}"]
+        fake, inverted = translate_and_invert(g, imgs, _latents_of(g, len(imgs), first))
         yield Batch(
             imgs,
             fake,
             truth=None if truths is None else normalize(truths[part]),
             reconstr=None if g_back is None else returned(generators, way, imgs, fake),
             identity=None if g_back is None else translate_images(g_back, imgs),
+            inverted=inverted,
         )
 
 
@@ -89,8 +99,11 @@ def translated(networks: dict[str, Any], way: str, imgs: np.ndarray, first: int 
         The translations.
     """
     g = networks[f"g_{way}"]
-    latents = draw_latents(g, len(imgs), (SEED, first)) if latent_size(g) else None
-    return translate_images(g, imgs, latents)
+    return translate_images(g, imgs, _latents_of(g, len(imgs), first))
+
+
+def _latents_of(g: Any, count: int, first: int) -> np.ndarray | None:
+    return draw_latents(g, count, (SEED, first)) if latent_size(g) else None
 
 
 def returned(

@@ -259,6 +259,15 @@ CHANGE = Kind(
             "What the generator changes in images that are of the target domain already.",
         ),
         Metric(
+            "inversion error",
+            "inversion_{way}",
+            TWO_PLACES,
+            LOWER,
+            "Of a generator that translates by inversion: between an image and what the generator "
+            "of its own domain makes of the latent variable that was found for it. What is lost "
+            "here is lost in the translation as well.",
+        ),
+        Metric(
             "change",
             "change_{way}",
             TWO_PLACES,

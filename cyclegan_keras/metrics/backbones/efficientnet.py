@@ -160,6 +160,57 @@ def _checked_weights(variant: Variant) -> pathlib.Path:
     return path
 
 
+def load_stage(
+    stage: int, img_shape: tuple[int, int, int], variant: Variant = LITE0
+) -> keras.Model:
+    """Loads a network up to a stage, for losses that compare features of images.
+
+    Args:
+        stage: A number from 1 to 7. A feature stands for 2, 4, 8, 16, 16, 32 and 32 pixels in
+            height and width.
+        img_shape: `(height, width, channels)` of the images, gray or RGB.
+        variant: As for `load`.
+
+    Returns:
+        A model from `(batch, *img_shape)` in [-1, 1] to the features that the stage ends with, of
+        the precision that weights have under the policy of Keras.
+
+    Raises:
+        FileNotFoundError: If the package with the weights is not installed.
+        ValueError: If there is no such stage, or the file is another one than the one known here.
+    """
+    if not 1 <= stage <= len(STAGES):
+        raise ValueError(
+            f"`stage` must be a number from 1 to {len(STAGES)}. Received: stage={stage}"
+        )
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(before.variable_dtype)
+    try:
+        _, classifier = load(variant, img_shape[:2])
+        inner = keras.Model(classifier.input, _end_of(stage, classifier, variant))
+        img = keras.Input(img_shape)
+        # As `scale` leaves them.
+        x = layers.Rescaling(127.5 / 128, 0.5 / 128)(img)
+        if img_shape[2] == 1:
+            x = layers.Concatenate()([x, x, x])
+        return keras.Model(img, inner(x), name="phi")
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _end_of(stage: int, network: keras.Model, variant: Variant) -> keras.KerasTensor:
+    """What a stage hands on, which the first convolution behind it takes."""
+    if stage == len(STAGES):
+        return network.get_layer("_conv_head").input
+    blocks = sum(_num_blocks(each, variant) for each in STAGES[:stage])
+    return network.get_layer(f"_blocks.{blocks}._expand_conv").input
+
+
+def _num_blocks(stage: tuple[int, ...], variant: Variant) -> int:
+    # The first and the last stage are not scaled.
+    return stage[0] if stage in (STAGES[0], STAGES[-1]) else math.ceil(variant.depth * stage[0])
+
+
 def _weights_path(variant: Variant) -> pathlib.Path:
     spec = importlib.util.find_spec(variant.package)
     folders = spec.submodule_search_locations if spec is not None else None
@@ -225,11 +276,9 @@ def _stages(image: keras.KerasTensor, variant: Variant) -> Iterator[keras.KerasT
     x = _normalize(x, "_bn0", activate=True)
     index = 0
     for stage in STAGES:
-        blocks, kernel_size, stride, expansion, filters = stage
+        _, kernel_size, stride, expansion, filters = stage
         filters = _scaled(filters, variant.width)
-        if stage not in (STAGES[0], STAGES[-1]):
-            blocks = math.ceil(variant.depth * blocks)
-        for block in range(blocks):
+        for block in range(_num_blocks(stage, variant)):
             stride_here = stride if block == 0 else 1
             x = _block(x, f"_blocks.{index}.", kernel_size, stride_here, expansion, filters)
             index += 1
