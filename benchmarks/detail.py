@@ -83,6 +83,9 @@ def parts(model: str, folder: str, size: int, count: int) -> None:
             f"{way}: mean {levels.mean():.4f} levels, 99 % below {np.percentile(levels, 99):.4f}, "
             f"largest {levels.max():.4f}"
         )
+    if not seams[0].size:
+        print("one tile is as large as the pictures")
+        return
     print(
         f"steps of the error from row to row: {np.concatenate(seams).mean():.4f} levels where "
         f"tiles meet, {np.concatenate(elsewhere).mean():.4f} elsewhere"

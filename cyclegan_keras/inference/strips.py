@@ -344,7 +344,15 @@ class _InFile:
 
     def write(self, first: int, rows: np.ndarray) -> None:
         self._file.seek(first * self._row_bytes)
-        self._file.write(np.ascontiguousarray(rows).view(np.uint8).data)
+        try:
+            self._file.write(np.ascontiguousarray(rows).view(np.uint8).data)
+            self._file.flush()
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"no room in {tempfile.gettempdir()!r} for results on the way ({error.strerror}); "
+                "make some, or name another folder in the environment variable TMPDIR",
+            ) from error
 
     def read(self, first: int, last: int) -> np.ndarray:
         self._file.seek(first * self._row_bytes)

@@ -1,5 +1,7 @@
 """Networks that run layer by layer, in strips, give what a single pass gives."""
 
+import errno
+
 import keras
 import numpy as np
 import pytest
@@ -111,3 +113,22 @@ def test_large_pictures_are_run_in_strips(small_strips, random_images, monkeypat
     in_strips = AnySize(generator)(x)
     assert seen == [(256, 352, 3)]
     np.testing.assert_allclose(in_strips, one_pass, atol=2e-5)
+
+
+def test_a_full_disk_is_told(small_strips, random_images, monkeypatch):
+    class Full:
+        def seek(self, place):
+            pass
+
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(strips.tempfile, "TemporaryFile", lambda **_: Full())
+    (x,) = random_images(1, 320, 320, 3)
+    with pytest.raises(OSError, match="TMPDIR") as caught:
+        strips.run(GENERATORS["unet"](), x)
+    # So that a batch ends, and not only this picture.
+    assert caught.value.errno == errno.ENOSPC
