@@ -16,7 +16,7 @@ from cyclegan_keras._files import (
     remove_partial,
     write_text,
 )
-from cyclegan_keras.config.train_config import TrainConfig, known_settings
+from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.runs import record
 
 _log = logging.getLogger(__name__)
@@ -140,37 +140,22 @@ def _differing(config: TrainConfig, theirs: TrainConfig) -> str:
 
 
 def with_decided(config: TrainConfig, folder: PathLike) -> TrainConfig:
-    """Takes what a run has decided by the time that it may take, and what it found in its images.
+    """Takes what a run has decided by the time that it may take.
 
     Args:
         config: The settings of a command.
         folder: Of the run, which may not have begun.
 
     Returns:
-        The settings, with `epochs` and `steps` of the run if it has decided them, and with what it
-        has found for settings that are left to the images.
+        The settings, with `epochs` and `steps` of the run if it has decided them.
 
     Raises:
         ValueError: If the run was begun with another time, or with none.
     """
     path = pathlib.Path(folder) / CONFIG
-    left = [
-        setting
-        for setting in known_settings().values()
-        if setting.about["found"] is not None
-        and config.has(setting.name)
-        and getattr(config, setting.name) == setting.about["found"]
-    ]
-    if not (left or config.minutes is not None) or not path.exists():
+    if config.minutes is None or not path.exists() or not has_checkpoints(folder):
         return config
     theirs = TrainConfig.from_json(path)
-    values = {setting.name: getattr(theirs, setting.name) for setting in left}
-    if found := {
-        each.name: values[each.name] for each in left if each.was_found(values[each.name])
-    }:
-        config = config.replace(**found)
-    if config.minutes is None or not has_checkpoints(folder):
-        return config
     if theirs.minutes != config.minutes:
         raise ValueError(
             f"The run in {str(folder)!r} was begun with minutes={theirs.minutes}, by which its "

@@ -72,6 +72,15 @@ def test_each_stage_trains_its_part(gan, batch, untraced, stage, trained):
     assert float(logs["d_loss"]) == pytest.approx(np.mean(both), rel=1e-5)
 
 
+def test_each_stage_is_traced_by_itself(gan):
+    gan.begin_stage(ALL)
+    of_all = gan._current_step()
+    gan.begin_stage(GLOBAL)
+    assert gan._current_step() is not of_all
+    gan.begin_stage(ALL)
+    assert gan._current_step() is of_all
+
+
 def test_optimizers_begin_anew_where_the_stages_are_trainings_of_their_own(batch, untraced):
     gan = make()
     steps = lambda: [int(model.optimizer.iterations) for model in gan.compiled_models]  # noqa: E731
@@ -101,6 +110,7 @@ def test_the_global_generator_translates_while_it_is_trained_alone(batch, untrac
     found = np.asarray(translator(batch[0]))
     assert found.shape == (1, *SHAPE)
     small = np.asarray(gan.g_global(batch[0]))
+    assert [w.shape for w in translator.weights] == [w.shape for w in gan.g_global.weights]
     halves = np.asarray(keras.layers.UpSampling2D(2, interpolation="bilinear")(small))
     assert np.allclose(found, halves, atol=1e-5) == (not ema)
     gan.begin_stage(ENHANCER)
