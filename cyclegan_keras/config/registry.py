@@ -77,6 +77,8 @@ class ModelInfo:
         ablations: By name, what `cyclegan ablate` can leave out.
         ablated_without: Settings that its ablations have, unless somebody chooses them.
         baselines: By name, what ablations are compared with.
+        on_replicas: Whether its step is right on several devices, each of which has a part of the
+            batch; see "A step on several devices" in CONTRIBUTING.md.
     """
 
     config: Any
@@ -89,6 +91,7 @@ class ModelInfo:
     ablations: Mapping[str, Variant] = dataclasses.field(default_factory=dict)
     ablated_without: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     baselines: Mapping[str, Variant] = dataclasses.field(default_factory=dict)
+    on_replicas: bool = False
 
     @property
     def name(self) -> str:

@@ -3,7 +3,7 @@
 import copy
 import logging
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from cyclegan_keras.config.value_range import ValueRange
 from cyclegan_keras.data import augment, fitting, images
 from cyclegan_keras.data.dataset import Domains, read_pixels
 from cyclegan_keras.data.prefetch import ahead
+from cyclegan_keras.data.rows import Rows
 
 _logger = logging.getLogger(__name__)
 
@@ -74,6 +75,8 @@ class DataLoader(Domains):
         n_batches: Batches in one epoch, as `load_batch` last dealt it out, or of one image each.
         directory: The folder of the data set.
         skipped: What is wrong with each image that was left out so far, by its path.
+        rows_of: Of the number of images in a training batch, those that this process takes, if
+            several processes share a batch. All dice are thrown, and `load_batch` yields `Rows`.
 
     Reference:
         *GANs in Action*, section 9.5.1. Zhu et al., *Unpaired Image-to-Image Translation using
@@ -113,6 +116,7 @@ class DataLoader(Domains):
                 "`epoch_length` must be 'shorter' or 'longer'. "
                 f"Received: epoch_length={epoch_length!r}"
             )
+        self.rows_of: Callable[[int], slice] | None = None
         self.dataset_name = dataset_name
         self.drop_last = drop_last
         self.flip = flip
@@ -367,11 +371,17 @@ class DataLoader(Domains):
                 for domain, (rng, order) in domains
             ]
             if index in wanted:
+                whole = len(plans[0][1])
+                rows = slice(0, whole)
+                if self.rows_of is not None and not is_testing:
+                    rows = self.rows_of(whole)
                 imgs_A, imgs_B = (
-                    images.normalize(augment.cut(domain, chosen, self.img_res, chances))
+                    images.normalize(augment.cut(domain, chosen[rows], self.img_res, own))
                     for domain, chosen, chances in plans
+                    for own in [augment.Chances(*(each[rows] for each in chances))]
                 )
-                yield imgs_A, imgs_B
+                pair = (imgs_A, imgs_B)
+                yield pair if self.rows_of is None else Rows.of(pair, rows.start, whole)
 
     def _shuffled(
         self, seed: Seed, is_testing: bool = False

@@ -7,6 +7,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from cyclegan_keras.replicas import own_rows, rows_in_all, share
+
 
 class RandomStream(keras.layers.Layer):
     """Deals out random numbers; its seed and its place in the stream are weights.
@@ -35,12 +37,19 @@ class RandomStream(keras.layers.Layer):
     def uniform(self, shape: Any) -> Any:
         """Draws numbers and moves on in the stream.
 
+        On several replicas, numbers are drawn for the whole batch, and each replica gets those of
+        its rows.
+
         Args:
-            shape: Of what is wanted, a tuple or a tensor of whole numbers.
+            shape: Of what is wanted, a tuple or a tensor of whole numbers. The first is that of the
+                batch's images, or of several batches' behind each other.
 
         Returns:
             float32 in [0, 1).
         """
         state = tf.convert_to_tensor(self.state)
         self.state.assign(state + tf.constant([0, 1], tf.int64))
-        return tf.random.stateless_uniform(shape, seed=state)
+        if share() is None:
+            return tf.random.stateless_uniform(shape, seed=state)
+        num_rows, *rest = shape
+        return own_rows(tf.random.stateless_uniform((rows_in_all(num_rows), *rest), seed=state))

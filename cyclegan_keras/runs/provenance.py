@@ -12,31 +12,59 @@ import tensorflow as tf
 
 from cyclegan_keras.data.loader import DataLoader
 
+# What runs have that do not say.
+_BEFORE = {"replicas": 1, "workers": 1}
 
-def provenance(loader: DataLoader) -> dict[str, Any]:
+
+def provenance(loader: DataLoader, model: Any = None, num_workers: int = 1) -> dict[str, Any]:
     """Describes what determines a run besides its settings.
 
     Args:
         loader: Loads the images.
+        model: The model that is trained.
+        num_workers: How many processes train it.
 
     Returns:
         Under "images", for each folder, the number of images and a digest of their names and sizes.
-        Under "software", versions, the processor, and threads.
+        Under "software", versions, the processor, threads and replicas.
     """
-    software = {
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        "tensorflow": tf.__version__,
-        "numpy": np.__version__,
-        "machine": platform.machine(),
+    return {"images": images(loader), "software": software(model, num_workers)}
+
+
+def software(model: Any = None, num_workers: int = 1) -> dict[str, Any]:
+    """Describes the software, and what it computes on.
+
+    Args:
+        model: The model that is trained.
+        num_workers: How many processes train it.
+
+    Returns:
+        Versions, the processor, and threads; and replicas and workers, if there are several.
+    """
+    strategy = getattr(model, "strategy", None)
+    replicas = 1 if strategy is None else int(strategy.num_replicas_in_sync)
+    return {
+        **versions(),
         "cores": os.cpu_count(),
         "GPUs": len(tf.config.list_physical_devices("GPU")),
         "threads": [
             tf.config.threading.get_inter_op_parallelism_threads(),
             tf.config.threading.get_intra_op_parallelism_threads(),
         ],
+        "replicas": replicas,
+        "workers": num_workers,
     }
-    return {"images": images(loader), "software": software}
+
+
+def versions() -> dict[str, str]:
+    """Describes what must be the same for all processes that train one model."""
+    return {
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+    }
 
 
 def images(loader: DataLoader) -> dict[str, Any]:
@@ -82,9 +110,9 @@ def check(now: dict[str, Any], then: dict[str, Any], warn: Callable[[str], None]
                 "new ones in another run: --from this one and another --run-dir."
             )
     changed = [
-        f"{name} {then['software'].get(name)} → {value}"
+        f"{name} {before} → {value}"
         for name, value in now["software"].items()
-        if then["software"].get(name) != value
+        if (before := then["software"].get(name, _BEFORE.get(name))) != value
     ]
     if changed:
         warn(

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 from cyclegan_keras._text import counted
@@ -22,7 +23,13 @@ BESIDE_STEP = 0.0045
 SECONDS_TO_SAVE, STEPS_TO_EVALUATE = 5.0, 0.6
 
 
-def decide(config: TrainConfig, model: Any, loader: DataLoader, began: float) -> TrainConfig:
+def decide(
+    config: TrainConfig,
+    model: Any,
+    loader: DataLoader,
+    began: float,
+    after_step: Callable[[bool], None] = lambda is_last: None,
+) -> TrainConfig:
     """Measures the rate of steps, and decides how many a run takes.
 
     The steps that are measured are undone: the model is what it was, random numbers included.
@@ -32,13 +39,14 @@ def decide(config: TrainConfig, model: Any, loader: DataLoader, began: float) ->
         model: The model that will be trained.
         loader: Loads its images.
         began: When the run began, as `time.monotonic` has it.
+        after_step: Called after each step, with whether it was the last.
 
     Returns:
         The settings with `epochs` and `steps`.
     """
     seconds = 60.0 * (config.minutes or 0.0)
     before = {name: variable.numpy() for name, variable in variables_of(model).items()}
-    rate = BESIDE_STEP + seconds_per_step(model, loader, config, SHARE * seconds)
+    rate = BESIDE_STEP + seconds_per_step(model, loader, config, SHARE * seconds, after_step)
     for name, variable in variables_of(model).items():
         variable.assign(before[name])
     num_images = max(len(loader.paths(domain, loader.has_test_images)) for domain in "AB")
@@ -55,7 +63,13 @@ def decide(config: TrainConfig, model: Any, loader: DataLoader, began: float) ->
     return config.replace(epochs=epochs, steps=steps, minutes=config.minutes)
 
 
-def seconds_per_step(model: Any, loader: DataLoader, config: TrainConfig, seconds: float) -> float:
+def seconds_per_step(
+    model: Any,
+    loader: DataLoader,
+    config: TrainConfig,
+    seconds: float,
+    after_step: Callable[[bool], None] = lambda is_last: None,
+) -> float:
     """Takes some steps, and measures how long each takes.
 
     Args:
@@ -63,6 +77,7 @@ def seconds_per_step(model: Any, loader: DataLoader, config: TrainConfig, second
         loader: Loads the images.
         config: The settings.
         seconds: For how long to measure, after the first steps, in which the step is traced.
+        after_step: Called after each step, with whether it was the last.
 
     Returns:
         The mean of the steps, in seconds.
@@ -79,5 +94,7 @@ def seconds_per_step(model: Any, loader: DataLoader, config: TrainConfig, second
                 start = time.monotonic()
             if count >= 2 + MIN_STEPS and time.monotonic() - start >= seconds:
                 float(logs["g_loss"])
+                after_step(True)
                 return (time.monotonic() - start) / (count - 2)
+            after_step(False)
         epoch += 1
