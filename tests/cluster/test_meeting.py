@@ -143,10 +143,10 @@ def test_silence_is_noticed(ended, monkeypatch):
 
 def test_those_who_live_are_not_lost(ended, monkeypatch):
     monkeypatch.setattr(team, "BEAT", 0.05)
-    monkeypatch.setattr(team, "SILENCE", 0.5)
+    monkeypatch.setattr(team, "SILENCE", 2.0)
     chief, other = all_meet(2)
     with other.working(), chief.working():
-        time.sleep(1.2)
+        time.sleep(2.5)
     assert ended == []
 
 

@@ -152,7 +152,8 @@ def test_a_killed_worker_ends_all_and_the_same_command_goes_on(
     """Killed again and again, at any moment: the bits are those of a run that was not."""
     run_dir, rng = tmp_path / "run", np.random.default_rng(victim)
     for life in range(5):
-        workers = Workers(run_dir, noise_dir)
+        # One that was killed before they have met is waited for so long.
+        workers = Workers(run_dir, noise_dir, "--wait-for-workers", "30")
         # The chief's TensorFlow may not have begun, or be in any step, or in a write.
         if life % 2:
             time.sleep(rng.uniform(5, 25))
@@ -203,20 +204,23 @@ def test_a_frozen_worker_ends_the_others(noise_dir, tmp_path):
     assert_whole(tmp_path / "run")
 
 
-def test_from_two_workers_to_one_and_back(undisturbed, noise_dir, tmp_path):
-    run_dir = tmp_path / "run"
-    half = [*support.command(run_dir, noise_dir, support.EPOCHS), "--steps", "3"]
-    workers = Workers(run_dir, noise_dir, "--steps", "3")
-    assert workers.wait() == [0, 0], workers.err
-    half[-1] = "7"
-    done = support.start(half, SCRIPT)
-    _, err = done.communicate(timeout=PATIENCE)
-    assert done.returncode == 0, err
-    assert "workers 2 → 1" in err
-    workers = Workers(run_dir, noise_dir, "--steps", "10")
-    assert workers.wait() == [0, 0], workers.err
-    assert "workers 1 → 2" in workers.err[0]
-    assert support.steps_in(support.newest(run_dir)) == 2 * support.STEPS
+def test_from_two_workers_to_one_and_back(noise_dir, tmp_path):
+    """Each goes on from the epoch of the one before, and ends as one process alone would."""
+    run_dir, alone = tmp_path / "run", tmp_path / "alone"
+    for epochs in (1, 2, 3):
+        one = support.start(support.command(alone, noise_dir, epochs), SCRIPT)
+        _, err = one.communicate(timeout=PATIENCE)
+        assert one.returncode == 0, err
+        if epochs == 2:
+            one = support.start(support.command(run_dir, noise_dir, epochs), SCRIPT)
+            _, err = one.communicate(timeout=PATIENCE)
+            assert one.returncode == 0, err
+            assert "workers 2 → 1" in err
+        else:
+            workers = Workers(run_dir, noise_dir, epochs=epochs)
+            assert workers.wait() == [0, 0], workers.err
+            assert ("workers 1 → 2" in workers.err[0]) == (epochs == 3)
+        assert farthest(run_dir, alone) < 1e-4
 
 
 def test_a_worker_that_is_not_there_is_named(noise_dir, tmp_path):
