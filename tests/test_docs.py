@@ -41,8 +41,8 @@ SHELL = re.compile(r"^```sh\n(.*?)^```$", re.S | re.M)
 NAMED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[\w-]*)?\)")
-# Of other programs: sha256sum, curl, pix2pix, tensorboard.
-OTHERS = {"--check", "--data-binary", "--eval", "--logdir"}
+# Of other programs: sha256sum, curl, pix2pix, tensorboard, srun.
+OTHERS = {"--check", "--data-binary", "--eval", "--logdir", "--nodes", "--ntasks-per-node"}
 
 
 def of(pages, pattern):

@@ -11,7 +11,7 @@ ROOT = pathlib.Path(cyclegan_keras.__file__).parent
 ORDER = (
     ("_backend", "_extras", "_files", "_quiet", "_seeds", "_text"),
     ("_registration",),
-    ("config",),
+    ("config", "cluster", "replicas"),
     ("losses", "optimizers", "layers"),
     ("networks", "data", "network_drawing"),
     ("inference",),
@@ -24,7 +24,7 @@ ORDER = (
     ("models",),
     ("runs",),
     ("reports",),
-    ("study",),
+    ("study", "launching"),
     ("cli",),
 )
 LEVELS = {name: level for level, names in enumerate(ORDER) for name in names}

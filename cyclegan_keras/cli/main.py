@@ -13,6 +13,7 @@ from typing import Any
 import cyclegan_keras
 from cyclegan_keras._backend import SetupError
 from cyclegan_keras.cli import log
+from cyclegan_keras.cluster import WorkerLost
 
 VERBS = (
     "train",
@@ -38,7 +39,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | 
 
     Returns:
         The exit status: 0, 1 if `translate` was told to go on past errors and did, 2 for anything
-        wrong with what was asked, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
+        wrong with what was asked, 75 if another worker of the run is lost, 130 after Ctrl-C, 143
+        after SIGTERM, 129 after SIGHUP.
     """
     _open_what_is_closed()
     parser = argparse.ArgumentParser(prog=prog)
@@ -52,6 +54,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | 
         for name in VERBS:
             _make_parser_of(name, verbs.add_parser(name, help=_module(name).HELP))
     arguments = parser.parse_args(argv)
+    arguments.command = _command(argv, verb)
     # TensorFlow's notes on how it was built tell a user nothing; its errors are still shown.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     _print_any_name()
@@ -66,12 +69,23 @@ def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | 
         # Whoever read the output has gone. Python would write there once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except WorkerLost as lost:
+        print(f"{prog}: error: {lost}", file=sys.stderr)
+        return lost.exit_status
     except Exception as error:
         message = _in_words(error)
         if arguments.debug or message is None:
             raise
         print(f"{prog}: error: {message}", file=sys.stderr)
         return 2
+
+
+def _command(argv: Sequence[str] | None, verb: str | None) -> list[str]:
+    """The command that this process runs, for another process to run it, too."""
+    if argv is None:
+        return [sys.executable, *sys.orig_argv[1:]]
+    words = argv if verb is None else [verb, *argv]
+    return [sys.executable, "-m", "cyclegan_keras", *words]
 
 
 def _open_what_is_closed() -> None:

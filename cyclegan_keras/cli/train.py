@@ -10,6 +10,7 @@ from typing import Any
 from cyclegan_keras.config import models, value_range
 from cyclegan_keras.config.fields import Setting
 from cyclegan_keras.config.train_config import TrainConfig, known_settings
+from cyclegan_keras.launching import local, ray_train, slurm
 from cyclegan_keras.runs import run_folder, trainer
 
 HELP = "train translators between two folders of images"
@@ -30,6 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume",
         action="store_true",
         help="resume the run in --run-dir with its settings",
+    )
+    parser.add_argument(
+        "--launcher",
+        choices=("local", "slurm", "ray"),
+        help="start or find the other workers of this run: local starts --workers processes on "
+        "this machine, slurm reads which tasks srun has started, ray starts --workers on a Ray "
+        "cluster",
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="number of workers for --launcher local and ray"
     )
     groups: dict[str, Any] = {}
     usual = TrainConfig().flat()
@@ -153,6 +164,34 @@ def run(arguments: argparse.Namespace) -> int:
         FileNotFoundError: If there is no such data.
         KeyboardInterrupt: If SIGINT or SIGTERM asked to stop.
         ValueError: If a setting or an image is wrong.
+        WorkerLost: If another worker of the run is not there.
     """
-    trainer.train_run(config_from(arguments))
+    config = config_from(arguments)
+    _check_launcher(arguments)
+    if arguments.launcher == "local" and local.LOCAL not in os.environ:
+        # A wrong flag is reported once, and not by each of them.
+        return local.launch(arguments.command, arguments.workers)
+    if arguments.launcher == "ray":
+        ray_train.launch(config, arguments.workers)
+        return 0
+    if arguments.launcher == "slurm":
+        cluster, place = slurm.cluster_of(os.environ)
+        os.environ.update(cluster.environment())
+        if place is not None:
+            os.environ[local.LOCAL] = place
+    trainer.train_run(config)
     return 0
+
+
+def _check_launcher(arguments: argparse.Namespace) -> None:
+    starts = arguments.launcher in ("local", "ray")
+    if starts and (arguments.workers or 0) < 1:
+        raise ValueError(
+            f"--launcher {arguments.launcher} needs --workers, a number of at least 1. "
+            f"Received: --workers {arguments.workers}"
+        )
+    if not starts and arguments.workers is not None:
+        raise ValueError(
+            "--workers is how many --launcher local or ray starts. "
+            f"Received: --workers {arguments.workers} with --launcher {arguments.launcher}"
+        )

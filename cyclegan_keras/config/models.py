@@ -33,6 +33,7 @@ register(
         "CycleGAN",
         "cyclegan_keras.models.cyclegan:CycleGAN",
         recipes=recipes.CYCLEGAN,
+        on_replicas=True,
         # Those of the paper's table, in which there is no identity loss.
         ablations={
             "cycle_alone": Variant("cycle alone", {"lambda_gan": 0.0}),
@@ -59,6 +60,7 @@ register(
         ways=lambda config: (config.direction[0] + config.direction[-1],),
         discriminators=("d",),
         recipes=recipes.PIX2PIX,
+        on_replicas=True,
         baselines={
             "pix2pix_AB": Variant("pix2pix, A to B, from true pairs", {"direction": "A-to-B"}),
             "pix2pix_BA": Variant("pix2pix, B to A, from true pairs", {"direction": "B-to-A"}),

@@ -88,6 +88,8 @@ class ModelInfo:
         ablated_without: Settings that its ablations have, unless somebody chooses them.
         baselines: By name, what ablations are compared with.
         check: Called with the settings of a run; raises a `ValueError` if they do not go together.
+        on_replicas: Whether its step is right on several devices, each of which has a part of the
+            batch; see "A step on several devices" in CONTRIBUTING.md.
     """
 
     config: Any
@@ -105,6 +107,7 @@ class ModelInfo:
     ablated_without: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     baselines: Mapping[str, Variant] = dataclasses.field(default_factory=dict)
     check: Callable[[Any], object] | None = None
+    on_replicas: bool = False
 
     @property
     def name(self) -> str:

@@ -25,6 +25,9 @@ class RunConfig(Part):
         precision: Of the computation.
         seed: Of initial weights, order and flips.
         deterministic: Whether a GPU computes the same bits each time.
+        strategy: On which devices and hosts each step is computed; `None` means what fits.
+        wait_for_workers: Seconds to wait for the other workers.
+        step_timeout: Seconds after which a step of several workers counts as stuck.
         start_from: A run or saved generators whose weights a new run starts with.
         start_digest: The SHA-256 of what was taken from there.
         sample_interval: Steps between sample grids and between rows of `history.csv`.
@@ -88,6 +91,28 @@ class RunConfig(Part):
         "training",
         False,
         "make a GPU compute the same bits each time, which can be slower; a CPU always does",
+    )
+    strategy: Literal["one", "mirrored", "multi_worker"] | None = setting(
+        "training",
+        None,
+        "what each step is computed on: one device, all GPUs of this machine (mirrored), or those "
+        "of several workers, which CYCLEGAN_WORKERS and CYCLEGAN_INDEX or TF_CONFIG describe. The "
+        "batch is divided among them, and the weights are the same. The default is what there is",
+        may_change=True,
+    )
+    wait_for_workers: float = setting(
+        "training",
+        600.0,
+        "seconds to wait for the other workers",
+        above=0,
+        may_change=True,
+    )
+    step_timeout: float = setting(
+        "training",
+        600.0,
+        "seconds after which a step of several workers counts as stuck, and all end",
+        above=0,
+        may_change=True,
     )
     start_from: str | None = setting(
         "training",

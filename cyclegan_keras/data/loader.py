@@ -3,13 +3,14 @@
 import copy
 import logging
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numpy as np
 
 from cyclegan_keras._seeds import checked_seed
 from cyclegan_keras.data import augment, fitting, images
+from cyclegan_keras.data.batch_rows import BatchRows
 from cyclegan_keras.data.dataset import Decode, read_pixels
 from cyclegan_keras.data.notes import DataNotes
 from cyclegan_keras.data.prefetch import IMAGES_AHEAD, Plan, ahead, asked_for
@@ -79,6 +80,9 @@ class DataLoader(DataNotes):
         n_batches: Batches in one epoch, as `load_batch` last dealt it out, or of one image each.
         directory: The folder of the data set.
         skipped: What is wrong with each image that was left out so far, by its path.
+        rows_of: Of the number of images in a training batch, those that this process takes, if
+            several processes share a batch. All dice are thrown, and `load_batch` yields
+            `BatchRows`.
 
     Reference:
         *GANs in Action*, section 9.5.1. Zhu et al., *Unpaired Image-to-Image Translation using
@@ -120,6 +124,7 @@ class DataLoader(DataNotes):
                 "`epoch_length` must be 'shorter' or 'longer'. "
                 f"Received: epoch_length={epoch_length!r}"
             )
+        self.rows_of: Callable[[int], slice] | None = None
         self.dataset_name = dataset_name
         self.drop_last = drop_last
         self.flip = flip
@@ -341,12 +346,19 @@ class DataLoader(DataNotes):
         is_testing: bool,
     ) -> Iterator[tuple[Any, Any]]:
         plans = self._plans(pixels, batch_size, wanted, seed, is_testing)
-        for plan in asked_for(plans, max(2, IMAGES_AHEAD // batch_size)):
+        plans = asked_for(plans, max(2, IMAGES_AHEAD // batch_size))
+        length = self._epoch_length(*(len(self.paths(domain, is_testing)) for domain in "AB"))
+        for index, plan in zip(wanted, plans, strict=True):
             imgs = [
                 images.normalize(augment.cut(domain, chosen, self.img_res, chances))
                 for domain, chosen, chances in plan
             ]
-            yield self._as_batch(imgs, [chosen for _, chosen, _ in plan], is_testing)
+            dealt = self._as_batch(imgs, [chosen for _, chosen, _ in plan], is_testing)
+            if self.rows_of is not None:
+                whole = min(batch_size, length - index * batch_size)
+                start = 0 if is_testing else self.rows_of(whole).start
+                dealt = BatchRows.of(dealt, start, whole)
+            yield dealt
 
     def _plans(
         self,
@@ -372,6 +384,12 @@ class DataLoader(DataNotes):
                 for domain, (rng, order) in domains
             ]
             if index in wanted:
+                if self.rows_of is not None and not is_testing:
+                    rows = self.rows_of(len(plan[0][1]))
+                    plan = [
+                        (domain, chosen[rows], augment.Chances(*(each[rows] for each in chances)))
+                        for domain, chosen, chances in plan
+                    ]
                 yield plan
 
     def _as_batch(

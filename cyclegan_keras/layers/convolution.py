@@ -10,6 +10,7 @@ from cyclegan_keras._registration import PACKAGE
 from cyclegan_keras.layers._fast_convolution import convolve_by_patches, convolve_by_rows
 from cyclegan_keras.layers._winograd import convolve_by_tiles, transformed
 from cyclegan_keras.layers.forms import ALL_PATCHES, PLAIN, ROWS, WINOGRAD, form_of
+from cyclegan_keras.replicas import per_replica
 
 
 def convolve(x: Any, kernel: Any, strides: int, padding: str, prepared: Any = None) -> Any:
@@ -47,7 +48,7 @@ class LeanConv2D(keras.layers.Conv2D):
         **kwargs: Of `keras.layers.Conv2D`.
     """
 
-    _prepared: Any = None
+    _prepared: Any = per_replica()
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the weights."""

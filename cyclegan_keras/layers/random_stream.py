@@ -1,11 +1,14 @@
 """Random numbers that are part of what is saved."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
+
+from cyclegan_keras.replicas import own_rows, rows_in_all, share
 
 
 class RandomStream(keras.layers.Layer):
@@ -35,27 +38,34 @@ class RandomStream(keras.layers.Layer):
     def uniform(self, shape: Any) -> Any:
         """Draws numbers and moves on in the stream.
 
+        On several replicas, numbers are drawn for the whole batch, and each replica gets those of
+        its rows.
+
         Args:
-            shape: Of what is wanted, a tuple or a tensor of whole numbers.
+            shape: Of what is wanted, a tuple or a tensor of whole numbers. The first is that of the
+                batch's images, or of several batches' behind each other.
 
         Returns:
             float32 in [0, 1).
         """
-        return tf.random.stateless_uniform(shape, seed=self._next())
+        return self._drawn(tf.random.stateless_uniform, shape)
 
     def normal(self, shape: Any, dtype: str = "float32") -> Any:
         """Draws numbers of the normal distribution and moves on in the stream.
 
         Args:
-            shape: Of what is wanted, a tuple or a tensor of whole numbers.
+            shape: As for `uniform`.
             dtype: Of the numbers.
 
         Returns:
             Numbers of mean 0 and variance 1.
         """
-        return tf.random.stateless_normal(shape, seed=self._next(), dtype=dtype)
+        return self._drawn(tf.random.stateless_normal, shape, dtype=dtype)
 
-    def _next(self) -> Any:
+    def _drawn(self, draw: Callable[..., Any], shape: Any, **more: Any) -> Any:
         state = tf.convert_to_tensor(self.state)
         self.state.assign(state + tf.constant([0, 1], tf.int64))
-        return state
+        if share() is None:
+            return draw(shape, seed=state, **more)
+        num_rows, *rest = shape
+        return own_rows(draw((rows_in_all(num_rows), *rest), seed=state, **more))

@@ -13,6 +13,7 @@ from cyclegan_keras.layers._fast_convolution import (
     regroup,
 )
 from cyclegan_keras.layers.convolution import convolve
+from cyclegan_keras.replicas import per_replica
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -43,6 +44,8 @@ class UpsampleConv2D(keras.layers.Layer):
         transposed convolution.
     """
 
+    _prepared: DoublingKernel | None = per_replica()
+
     def __init__(
         self,
         filters: int,
@@ -56,7 +59,6 @@ class UpsampleConv2D(keras.layers.Layer):
         self.kernel_size = kernel_size
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self._prepared: DoublingKernel | None = None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates `kernel` and `bias`, shaped as those of `keras.layers.Conv2D`."""

@@ -11,6 +11,7 @@ from PIL import Image
 
 from cyclegan_keras._seeds import checked_seed, derived_seed
 from cyclegan_keras.config.gans import GANConfig
+from cyclegan_keras.data.batch_rows import BatchRows
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.layers.forms import plain_convolutions
 from cyclegan_keras.layers.random_stream import RandomStream
@@ -24,6 +25,12 @@ from cyclegan_keras.models.checks import (
 )
 from cyclegan_keras.models.combined import Combined
 from cyclegan_keras.models.discriminator_updates import update_jointly, update_separately
+from cyclegan_keras.models.on_replicas import (
+    check_for_replicas,
+    distributed,
+    on_replicas,
+    strategy_here,
+)
 from cyclegan_keras.models.several_networks import SeveralNetworks, check_callbacks, two_domains
 from cyclegan_keras.optimizers import (
     FusedAdam,
@@ -90,6 +97,7 @@ class GAN(SeveralNetworks):
         self._data_loader: DataLoader | None = None
         self.data_loader = data_loader
         self.config = config
+        self.strategy = strategy_here()
         self.objective = config.loss.objective
         self.lambda_penalty = config.loss.lambda_penalty
         self.r1, self.r2, self.r1_every = config.loss.r1, config.loss.r2, config.loss.r1_every
@@ -159,6 +167,8 @@ class GAN(SeveralNetworks):
         for model in self.compiled_models:
             build_optimizer(model)
             keep_optimizers_apart(model)
+        if self.strategy is not None:
+            check_for_replicas(self.strategy, self)
         self.built = True
         SeveralNetworks.compile(self)
 
@@ -227,8 +237,9 @@ class GAN(SeveralNetworks):
     def translators(self) -> dict[str, keras.Model]:
         """The generators to translate with, by name.
 
-        With `ema`, these are copies that have the moving averages of the weights; else they are
-        the generators themselves. The copies are brought up to date each time they are asked for.
+        With `ema`, these are copies that have the moving averages of the weights; on several
+        replicas, copies on one of them; else they are the generators themselves. The copies are
+        brought up to date each time they are asked for.
         """
         return self._averages_of(self._translating)
 
@@ -245,7 +256,8 @@ class GAN(SeveralNetworks):
     def _averages_of(self, networks: dict[str, keras.Model]) -> dict[str, keras.Model]:
         # What is trained beside these has averages as well, and is no translator.
         averages = moving_averages(self._trained_through.optimizer)
-        if not averages:
+        # On several replicas, a copy on one of them: what is computed outside of a step is there.
+        if not averages and self.strategy is None:
             return networks
         copies = self._averaged.of(networks, self._copy_of)
         for name, copy in copies.items():
@@ -339,7 +351,13 @@ class GAN(SeveralNetworks):
         imgs_A, imgs_B = (
             ops.convert_to_tensor(imgs, self.combined.variable_dtype) for imgs in two_domains(data)
         )
-        return self._current_step()(imgs_A, imgs_B)
+        if self.strategy is None:
+            return self._current_step()(imgs_A, imgs_B)
+        start, num_images = (
+            (data.start, data.num_images) if isinstance(data, BatchRows) else (0, len(imgs_A))
+        )
+        own = (distributed(self.strategy, imgs, start, num_images) for imgs in (imgs_A, imgs_B))
+        return self._current_step()(*own, num_images)
 
     def _current_step(self) -> Any:
         """The traced step; traced anew once any of the models is compiled anew.
@@ -350,7 +368,7 @@ class GAN(SeveralNetworks):
         if any(model.run_eagerly for model in (self, *models)):
             for model in models:
                 build_optimizer(model)
-            return self._step_in_its_forms
+            return self._whole_step()
         # `compile` makes a new loss each time, whatever it is given.
         compiled = [part for model in models for part in (model.optimizer, model._compile_loss)]
         traced = self._traced
@@ -361,10 +379,16 @@ class GAN(SeveralNetworks):
             # size came first. As in Keras, without autograph: there is nothing to convert, and
             # looking takes time.
             function = tf.function(
-                self._step_in_its_forms, autograph=False, jit_compile=self.config.step.jit
+                self._whole_step(), autograph=False, jit_compile=self.config.step.jit
             )
             traced = self._traced_steps.by_stage[self.stage] = _TracedStep(function, compiled)
         return traced.function
+
+    def _whole_step(self) -> Any:
+        """The step of the whole batch, by all replicas if there are several."""
+        if self.strategy is None:
+            return self._step_in_its_forms
+        return on_replicas(self.strategy, self, self._step_in_its_forms)
 
     @property
     def _traced(self) -> "_TracedStep | None":

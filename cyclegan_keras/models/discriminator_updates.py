@@ -8,6 +8,7 @@ from keras import ops
 
 from cyclegan_keras.losses import penalty, zero_centred_penalty
 from cyclegan_keras.models.calls import call_on_each
+from cyclegan_keras.replicas import undivided
 
 REAL, FAKE = 1.0, 0.0
 
@@ -154,7 +155,7 @@ def _judge(
     for (imgs, label), scores in zip(batches, results, strict=True):
         target = ops.full_like(scores, label)
         acc = ops.mean(keras.metrics.binary_accuracy(target, scores, threshold))
-        judged.append((d.compute_loss(imgs, target, scores, training=True), acc))
+        judged.append((undivided(d.compute_loss(imgs, target, scores, training=True)), acc))
     return judged
 
 

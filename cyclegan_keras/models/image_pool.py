@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from cyclegan_keras.layers.random_stream import RandomStream
+from cyclegan_keras.replicas import gathered, own_rows, whole_batch
 
 
 class ImagePool(keras.layers.Layer):
@@ -62,6 +63,13 @@ class ImagePool(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Returns as many images as came in, some of them earlier ones."""
+        # On several replicas, each has the same pool, and so must take in the whole batch.
+        imgs = gathered(inputs)
+        with whole_batch():
+            results = self._exchange_all(imgs)
+        return own_rows(results)
+
+    def _exchange_all(self, inputs: Any) -> Any:
         batch_size = tf.shape(inputs)[0]
         chances = self.random.uniform((batch_size, 2))
 

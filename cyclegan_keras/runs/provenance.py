@@ -14,32 +14,65 @@ from cyclegan_keras.data import content_index
 from cyclegan_keras.data.labels import LabelledDataLoader
 from cyclegan_keras.data.loader import DataLoader
 
+# What runs have that do not say.
+_BEFORE = {"replicas": 1, "workers": 1}
 
-def provenance(loader: DataLoader, by_content: bool = False) -> dict[str, Any]:
+
+def provenance(
+    loader: DataLoader,
+    model: Any = None,
+    num_workers: int = 1,
+    by_content: bool = False,
+) -> dict[str, Any]:
     """Describes what determines a run besides its settings.
 
     Args:
         loader: Loads the images.
+        model: The model that is trained.
+        num_workers: How many processes train it.
         by_content: Whether the images are described by what is in their files, too.
 
     Returns:
         Under "images", what `images` returns.
-        Under "software", versions, the processor, and threads.
+        Under "software", what `software` returns.
     """
-    software = {
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        "tensorflow": tf.__version__,
-        "numpy": np.__version__,
-        "machine": platform.machine(),
+    return {"images": images(loader, by_content), "software": software(model, num_workers)}
+
+
+def software(model: Any = None, num_workers: int = 1) -> dict[str, Any]:
+    """Describes the software, and what it computes on.
+
+    Args:
+        model: The model that is trained.
+        num_workers: How many processes train it.
+
+    Returns:
+        Versions, the processor, and threads; and replicas and workers, if there are several.
+    """
+    strategy = getattr(model, "strategy", None)
+    replicas = 1 if strategy is None else int(strategy.num_replicas_in_sync)
+    return {
+        **versions(),
         "cores": os.cpu_count(),
         "GPUs": len(tf.config.list_physical_devices("GPU")),
         "threads": [
             tf.config.threading.get_inter_op_parallelism_threads(),
             tf.config.threading.get_intra_op_parallelism_threads(),
         ],
+        "replicas": replicas,
+        "workers": num_workers,
     }
-    return {"images": images(loader, by_content), "software": software}
+
+
+def versions() -> dict[str, str]:
+    """Describes what must be the same for all processes that train one model."""
+    return {
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+    }
 
 
 def images(loader: DataLoader, by_content: bool = False) -> dict[str, Any]:
@@ -109,9 +142,9 @@ def check(now: dict[str, Any], then: dict[str, Any], warn: Callable[[str], None]
                 "new ones in another run: --from this one and another --run-dir."
             )
     changed = [
-        f"{name} {then['software'].get(name)} → {value}"
+        f"{name} {before} → {value}"
         for name, value in now["software"].items()
-        if then["software"].get(name) != value
+        if (before := then["software"].get(name, _BEFORE.get(name))) != value
     ]
     if changed:
         warn(

@@ -11,18 +11,20 @@ from typing import Any
 import keras
 
 from cyclegan_keras._text import counted
+from cyclegan_keras.cluster import ALONE, Alone
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.inference import saving
 from cyclegan_keras.metrics import diagnostics, from_settings
 from cyclegan_keras.metrics.evaluator import Evaluator
-from cyclegan_keras.runs import provenance, record, run_folder, time_limit
+from cyclegan_keras.runs import following, provenance, record, run_folder, time_limit
 from cyclegan_keras.runs.warm_start import Taken
 from cyclegan_keras.training import callbacks, loop
 from cyclegan_keras.training.callbacks import tensorboard
 from cyclegan_keras.training.callbacks.checkpointing import Checkpointing, restore
 from cyclegan_keras.training.callbacks.evaluating import Evaluation
 from cyclegan_keras.training.callbacks.history import HistoryCSV
+from cyclegan_keras.training.callbacks.teamwork import GO, HALT, Lead, Watch
 from cyclegan_keras.training.checkpoints import Checkpoint, CheckpointStore
 from cyclegan_keras.training.faults import (
     Interrupted,
@@ -51,6 +53,7 @@ class Session:
         evaluator: Evaluates the generators every `evaluate_every` steps; not needed if that is 0.
         start: Gives the model its initial weights, if they are not random.
         began: When the run began, as `time.monotonic` has it; `None` means now.
+        team: The processes that take the steps together, of which this is the chief.
 
     Attributes:
         config: The settings. Training decides those that are open.
@@ -65,13 +68,15 @@ class Session:
         evaluator: Evaluator | None = None,
         start: Callable[[Any], Taken] | None = None,
         began: float | None = None,
+        team: Alone = ALONE,
     ) -> None:
+        self._team = team
         self._model, self._loader, self.config, self._run_dir = model, loader, config, run_dir
         self._evaluator, self._start = evaluator, start
         self._began = time.monotonic() if began is None else began
         self._store = CheckpointStore(run_dir / run_folder.CHECKPOINTS, config.keep)
         self._store.remove_leftovers()
-        self._about = provenance.provenance(loader, config.hash_images)
+        self._about = provenance.provenance(loader, model, team.num_workers, config.hash_images)
 
     def train(self) -> int | None:
         """Trains to the end, beginning with the newest checkpoint, if there is one.
@@ -99,20 +104,47 @@ class Session:
             self._remember_start(taken.digest)
             _log.info(taken)
         if checkpoint is None and self.config.minutes is not None:
-            self.config = time_limit.decide(self.config, self._model, self._loader, self._began)
+            self.config = self._decide_length()
         # Written only now, so that settings that are refused never replace the right ones.
         run_folder.write_settings(self._run_dir, self.config)
         if checkpoint is not None:
             _log.info(f"Resumed {checkpoint.path}: {_in_words(progress)}")
         attempts = Attempts(self._loader.num_batches(self.config.batch_size))
         # One handler for all attempts, so that no signal is lost between two of them.
-        with StopOnSignal() as stop:
+        with StopOnSignal(lambda: self._team.asked) as stop:
             while True:
                 try:
+                    self._lead(progress)
                     return self._train_from(progress, stop)
                 except NotFinite as fault:
                     checkpoint = self._store.load_latest(warn)
                     progress = self._after(fault, progress, checkpoint, attempts.after(progress))
+
+    def _decide_length(self) -> TrainConfig:
+        """Measures how many steps fit into the time, with those who take them together."""
+        team, model = self._team, self._model
+        if team.num_workers > 1:
+            team.tell({"kind": following.STATE}, following.state_of(model))
+            team.tell({"kind": following.MEASURE})
+        return time_limit.decide(
+            self.config,
+            model,
+            self._loader,
+            self._began,
+            after_step=lambda is_last: team.tell({"kind": HALT if is_last else GO}),
+        )
+
+    def _lead(self, progress: Progress) -> None:
+        """Gives the other processes the state of this one, and lets them train from there."""
+        if self._team.num_workers == 1:
+            return
+        self._team.tell({"kind": following.STATE}, following.state_of(self._model))
+        about = {
+            "progress": progress.state(),
+            "epochs": self.config.epochs,
+            "steps": self.config.steps,
+        }
+        self._team.tell({"kind": following.TRAIN, **about})
 
     def _remember_start(self, digest: str | None) -> None:
         self.config = self.config.replace(start_digest=digest)
@@ -146,6 +178,7 @@ class Session:
         history, shows, board = self._writers()
         evaluation = self._evaluation(guard, history)
         hooks: list[keras.callbacks.Callback | None] = [
+            Watch(self._team),
             guard,
             callbacks.ProgressBar(),
             callbacks.Stages(),
@@ -156,6 +189,7 @@ class Session:
             callbacks.SampleGrid(self._loader, config.sample_interval, shows),
             checkpointing,
             stop,
+            Lead(self._team),
         ]
         try:
             loop.run(
@@ -170,8 +204,12 @@ class Session:
             )
             checkpointing.wait()
             stop.check()
-        except Interrupted as interrupted:
-            self._break_off(interrupted, checkpointing, progress)
+        except BaseException as error:
+            self._team.end_step()
+            self._team.tell({"kind": HALT})
+            if not isinstance(error, Interrupted):
+                raise
+            self._break_off(error, checkpointing, progress)
             raise
         return None if evaluation is None else evaluation.stopped_at
 

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 from cyclegan_keras._text import counted
@@ -22,7 +23,13 @@ BESIDE_STEP = 0.0045
 SECONDS_TO_SAVE, STEPS_TO_EVALUATE = 5.0, 0.6
 
 
-def decide(config: TrainConfig, model: Any, loader: DataLoader, began: float) -> TrainConfig:
+def decide(
+    config: TrainConfig,
+    model: Any,
+    loader: DataLoader,
+    began: float,
+    after_step: Callable[[bool], None] = lambda is_last: None,
+) -> TrainConfig:
     """Measures the rate of steps, and decides how many a run takes.
 
     The steps that are measured are undone: the model is what it was, random numbers included.
@@ -32,13 +39,14 @@ def decide(config: TrainConfig, model: Any, loader: DataLoader, began: float) ->
         model: The model that will be trained.
         loader: Loads its images.
         began: When the run began, as `time.monotonic` has it.
+        after_step: Called after each step, with whether it was the last.
 
     Returns:
         The settings with `epochs` and `steps`.
     """
     seconds = 60.0 * (config.minutes or 0.0)
     before = {name: variable.numpy() for name, variable in variables_of(model).items()}
-    rate = BESIDE_STEP + _mean_seconds(model, loader, config, SHARE * seconds)
+    rate = BESIDE_STEP + _mean_seconds(model, loader, config, SHARE * seconds, after_step)
     for name, variable in variables_of(model).items():
         variable.assign(before[name])
     num_images = max(len(loader.paths(domain, loader.has_test_images)) for domain in "AB")
@@ -55,21 +63,39 @@ def decide(config: TrainConfig, model: Any, loader: DataLoader, began: float) ->
     return config.replace(epochs=epochs, steps=steps, minutes=config.minutes)
 
 
-def _mean_seconds(model: Any, loader: DataLoader, config: TrainConfig, seconds: float) -> float:
+def _mean_seconds(
+    model: Any,
+    loader: DataLoader,
+    config: TrainConfig,
+    seconds: float,
+    after_step: Callable[[bool], None],
+) -> float:
     """Measures the seconds that a step takes in the mean of all stages of a training."""
     shares, present = getattr(model, "stages", (1.0,)), getattr(model, "stage", 0)
-    mean = 0.0
+    if len(shares) == 1:
+        return seconds_per_step(model, loader, config, seconds, after_step)
+    mean, last = 0.0, max(stage for stage, share in enumerate(shares) if share)
     for stage, share in enumerate(shares):
         if share:
-            if len(shares) > 1:
-                model.begin_stage(stage)
-            mean += share * seconds_per_step(model, loader, config, share * seconds)
-    if len(shares) > 1:
-        model.stage = present
+            model.begin_stage(stage)
+            mean += share * seconds_per_step(
+                model,
+                loader,
+                config,
+                share * seconds,
+                lambda is_last, stage=stage: after_step(is_last and stage == last),  # type: ignore[misc]
+            )
+    model.stage = present
     return mean
 
 
-def seconds_per_step(model: Any, loader: DataLoader, config: TrainConfig, seconds: float) -> float:
+def seconds_per_step(
+    model: Any,
+    loader: DataLoader,
+    config: TrainConfig,
+    seconds: float,
+    after_step: Callable[[bool], None] = lambda is_last: None,
+) -> float:
     """Takes some steps, and measures how long each takes.
 
     Args:
@@ -77,6 +103,7 @@ def seconds_per_step(model: Any, loader: DataLoader, config: TrainConfig, second
         loader: Loads the images.
         config: The settings.
         seconds: For how long to measure, after the first steps, in which the step is traced.
+        after_step: Called after each step, with whether it was the last.
 
     Returns:
         The mean of the steps, in seconds.
@@ -93,5 +120,7 @@ def seconds_per_step(model: Any, loader: DataLoader, config: TrainConfig, second
                 start = time.monotonic()
             if count >= 2 + MIN_STEPS and time.monotonic() - start >= seconds:
                 float(logs["g_loss"])
+                after_step(True)
                 return (time.monotonic() - start) / (count - 2)
+            after_step(False)
         epoch += 1

@@ -1,6 +1,7 @@
 """A whole training, from settings to generators, metrics and a picture in the folder of a run."""
 
 import functools
+import json
 import logging
 import os
 import pathlib
@@ -11,6 +12,7 @@ from typing import Any
 from cyclegan_keras import _backend
 from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras._text import counted
+from cyclegan_keras.cluster import ALONE, Alone, Cluster, Team, meet, of_environment
 from cyclegan_keras.config import scale, value_range
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.runs import record, run_data, run_folder, warm_start
@@ -37,6 +39,7 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
         KeyboardInterrupt: If SIGINT or SIGTERM interrupted the training. Everything is saved then.
         ValueError: If an image is damaged, the data does not fit the settings, the run was begun
             with other settings, or a loss is NaN.
+        WorkerLost: If the environment describes other processes, and not all of them have come.
     """
     began = time.monotonic()
     config = _with_whole_paths(config)
@@ -47,34 +50,37 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
             f"No folder {config.data_dir!r}. --data-dir must name a folder that contains trainA "
             "and trainB."
         )
-    run_folder.check_folder(config)
+    cluster = of_environment(os.environ)
+    is_chief = cluster is None or cluster.is_chief
+    if is_chief:  # Others do not write, and may not even see the folder.
+        run_folder.check_folder(config)
     if (metrics := record.metrics_if_finished(config)) is not None:
         _log.info(
             f"{_finished(config, metrics)} To train it further, give --epochs a number above "
             f"{metrics['epochs']}."
         )
         return metrics
-    goes_on = config.run_dir is not None and run_folder.has_checkpoints(config.run_dir)
-    if config.run_dir is not None and not goes_on:
-        record.check_nothing_is_lost(config.run_dir)
-    if config.start_from is not None and not goes_on:
-        warm_start.check(config.start_from)
+    if is_chief:
+        goes_on = config.run_dir is not None and run_folder.has_checkpoints(config.run_dir)
+        if config.run_dir is not None and not goes_on:
+            record.check_nothing_is_lost(config.run_dir)
+        if config.start_from is not None and not goes_on:
+            warm_start.check(config.start_from)
     if of_scale := scale.warning(config.enlarge, config.image_size):
         _log.warning(of_scale)
     _log.info("Loading TensorFlow …")
     # Only now, since this takes seconds, and wrong flags are reported at once.
     with without_startup_notes():
-        from cyclegan_keras.data.images import write_image
-        from cyclegan_keras.inference import saving
-        from cyclegan_keras.metrics import diagnostics, from_settings
         from cyclegan_keras.models.from_settings import found_in
-        from cyclegan_keras.runs import provenance, session
-        from cyclegan_keras.training import devices
+        from cyclegan_keras.runs import following, provenance
+        from cyclegan_keras.training import devices, strategies
         from cyclegan_keras.training.callbacks import tensorboard
 
         _backend.check_settings()
         devices.use_threads()
         devices.compute_the_same(config.deterministic)
+        strategies.prepare_devices()
+        strategy_name = strategies.choose(config.strategy, cluster, config.info)
         found = devices.devices_in_words()
 
     if config.tensorboard:
@@ -86,8 +92,43 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
     config = config.replace(**found_in(config, loader))
     if config.info.labels:
         config = config.replace(classes=loader.classes)
-    evaluator = from_settings.make_evaluator(config, loader)
     images = provenance.images(loader, config.hash_images)
+    team = ALONE
+    if cluster is not None and cluster.num_workers > 1:
+        # Before TensorFlow computes anything: it takes no other workers after that.
+        about = {"settings": config.flat(), "images": images, "software": provenance.versions()}
+        team = team_of(cluster, config, about)
+    with team.working():
+        strategy = strategies.make(strategy_name, cluster, config.wait_for_workers)
+        if team.num_workers > 1:
+            loader.rows_of = strategies.rows_of(strategy, team)
+        if isinstance(team, Team) and not team.is_chief:
+            with strategies.scope(strategy):
+                gan = make_model(config)
+            following.follow(gan, loader, config, team)
+            return {}
+        if who := strategies.in_words(strategy, team.num_workers, config.batch_size):
+            found = f"{found}; {who}"
+        return _train(config, loader, images, found, team, strategy, began)
+
+
+def _train(
+    config: TrainConfig,
+    loader: Any,
+    images: dict[str, Any],
+    devices: str,
+    team: Alone,
+    strategy: Any,
+    began: float,
+) -> dict[str, Any]:
+    """Trains, and leaves everything in the run's folder."""
+    from cyclegan_keras.data.images import write_image
+    from cyclegan_keras.inference import saving
+    from cyclegan_keras.metrics import diagnostics, from_settings
+    from cyclegan_keras.runs import session
+    from cyclegan_keras.training import strategies
+
+    evaluator = from_settings.make_evaluator(config, loader)
     with run_folder.opened(config, loader.dataset_name, images) as run_dir:
         config = run_folder.with_decided(config, run_dir)
         length = counted(config.epochs, "epoch")
@@ -96,17 +137,18 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
         _log.info(
             f"Data    {loader.directory}: {counted(len(loader.paths('A')), 'image')} of A, "
             f"{len(loader.paths('B')):,} of B; {_size_in_words(config)}"
-            f"\nDevice  {found}"
+            f"\nDevice  {devices}"
             f"\nRun     {run_dir}: {length} of "
             f"{counted(loader.num_batches(config.batch_size), 'step')}"
         )
-        gan = make_model(config)
+        with strategies.scope(strategy):
+            gan = make_model(config)
         start = None
         if config.start_from is not None:
             start = functools.partial(
                 warm_start.start_from, source=config.start_from, make_model=make_model
             )
-        training = session.Session(gan, loader, config, run_dir, evaluator, start, began)
+        training = session.Session(gan, loader, config, run_dir, evaluator, start, began, team)
         told = loader.skipped_in_words()
         stopped_at = training.train()
         config = training.config
@@ -130,6 +172,31 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
             place = shlex.quote(str(run_dir))
             _log.info(f"How good is it? cyclegan evaluate --run-dir {place} writes a report.")
         return metrics
+
+
+# What may differ between the processes that train together: where each finds its files.
+_OWN_SETTINGS = ("data_dir", "run_dir", "start_from", "wait_for_workers", "step_timeout")
+
+
+def team_of(cluster: Cluster, config: TrainConfig, about: dict[str, dict[str, Any]]) -> Team:
+    """Waits for the other processes of a run.
+
+    Args:
+        cluster: Who they are.
+        config: The settings.
+        about: What must be the same for all, by subject.
+
+    Returns:
+        The team.
+
+    Raises:
+        ValueError: If another process was started otherwise.
+        WorkerLost: If not all have come in time.
+    """
+    settings = {k: v for k, v in about["settings"].items() if k not in _OWN_SETTINGS}
+    # As JSON brings them, in which tuples are lists.
+    about = json.loads(json.dumps({**about, "settings": settings}))
+    return meet(cluster, about, config.wait_for_workers, config.step_timeout)
 
 
 def _with_whole_paths(config: TrainConfig) -> TrainConfig:

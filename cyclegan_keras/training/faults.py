@@ -3,7 +3,8 @@
 import contextlib
 import logging
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -68,15 +69,19 @@ class StopOnSignal(keras.callbacks.Callback):
 
     The signals are SIGINT (Ctrl-C), SIGTERM, and SIGHUP (the terminal was closed), unless the
     process ignores them, for example under `nohup`. A second signal ends the process at once. It
-    works in the main thread only, where Python handles signals. Place it behind the callbacks that
-    should still process that step.
+    listens in the main thread only, where Python handles signals. Place it behind the callbacks
+    that should still process that step.
 
     As a context manager, it also listens between trainings: a signal between two of them ends the
     second one before its first step.
+
+    Args:
+        asked: Gives the signal that another process of the run got and sent here; or `None`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, asked: Callable[[], int | None] = lambda: None) -> None:
         super().__init__()
+        self._asked = asked
         self._signum: int | None = None
         self._previous: dict[int, Any] = {}
         # The number of trainings and contexts that it listens for.
@@ -90,6 +95,7 @@ class StopOnSignal(keras.callbacks.Callback):
                 signum: signal.signal(signum, self._remember)
                 for signum in SIGNALS
                 if signal.getsignal(signum) != signal.SIG_IGN
+                and threading.current_thread() is threading.main_thread()
             }
         self._depth += 1
         return self
@@ -106,6 +112,15 @@ class StopOnSignal(keras.callbacks.Callback):
                 signal.signal(signum, handler)
             if self._signum is not None and error is None:
                 signal.raise_signal(self._signum)
+
+    @property
+    def signum(self) -> int | None:
+        """The signal that arrived and was not processed yet."""
+        return self._signum
+
+    def forget(self) -> None:
+        """Takes the signal that arrived as processed."""
+        self._signum = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Starts listening."""
@@ -129,8 +144,9 @@ class StopOnSignal(keras.callbacks.Callback):
         Raises:
             Interrupted: If a signal arrived.
         """
-        if self._signum is not None:
-            signum, self._signum = self._signum, None
+        signum = self._asked() if self._signum is None else self._signum
+        if signum is not None:
+            self._signum = None
             raise Interrupted(signum)
 
     def on_train_end(self, logs: Any = None) -> None:

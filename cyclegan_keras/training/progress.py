@@ -132,7 +132,11 @@ class Progress:
             "means": self.means.state(),
             # A copy, since the training continues while this is written.
             "history": {name: list(means) for name, means in self.history.items()},
-            "callbacks": {name: callback.state() for name, callback in self._callbacks.items()},
+            "callbacks": (
+                {name: callback.state() for name, callback in self._callbacks.items()}
+                if self._callbacks
+                else dict(self._remembered)  # The training has not begun.
+            ),
         }
 
     @classmethod

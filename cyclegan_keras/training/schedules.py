@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from keras import ops
+
 
 def linear_decay(step: int, decay_from: int, num_steps: int) -> float:
     """Computes the factor of a learning rate that is constant at first, then decays linearly.
@@ -33,4 +35,4 @@ def current_rate(model: Any) -> float | None:
         The rate of the last optimizer, which is that of the generators; `None` if there is none.
     """
     optimizers = getattr(model, "optimizers", None) or []
-    return float(optimizers[-1].learning_rate) if optimizers else None
+    return float(ops.convert_to_numpy(optimizers[-1].learning_rate)) if optimizers else None

@@ -51,7 +51,10 @@ class LearningRateDecay(keras.callbacks.Callback):
         if self._learning_rate is not None:
             # Replaces the rates of a checkpoint. Read back below, in the optimizer's precision.
             self._set([self._learning_rate * share for _, share in settable])
-        self._rates = [float(optimizer.learning_rate) for optimizer in self._optimizers]
+        self._rates = [
+            float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+            for optimizer in self._optimizers
+        ]
         self._num_steps = self.params["num_steps"]
         self._epoch = 0
 

@@ -1,0 +1,41 @@
+"""The same batch gives the same weights on one device and on several, up to rounding."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.reliability.support import ROOT, environment
+
+# Of weights near 0.02 and losses near 1, in float64, within ten steps.
+CLOSE = 1e-10
+
+
+def apart(*words: str) -> list[dict[str, float]]:
+    """Runs the comparison in a process of its own."""
+    script = [sys.executable, str(ROOT / "tests" / "models" / "replicas_apart.py"), *words]
+    done = subprocess.run(script, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def assert_close(found: list[dict[str, float]]) -> None:
+    assert found
+    for one in found:
+        assert one["losses"] < CLOSE, one
+        assert one["variables"] < CLOSE, one
+        assert one["at_first"] == 0, one
+        assert one["moved"] > 1e-4, one
+
+
+def test_all_that_has_a_state_is_the_same_on_three_devices():
+    """Pool, views, averages, penalties, dropout; unequal shares, and a batch below the team."""
+    assert_close(apart("tiny", "--replicas", "3", "--sizes", "4", "2", "--eager"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["joint", "book", "paper", "fast", "wasserstein", "pix2pix"])
+def test_recipes_are_the_same_on_two_and_three_devices(model):
+    sizes = "4 4 3 4 4 3 4 4 3 1".split()
+    assert_close(apart(model, "--replicas", "2", "3", "--sizes", *sizes))
