@@ -1,3 +1,4 @@
+from .config.augmented import AugmentedConfig as AugmentedConfig
 from .config.bigan import BiGANConfig as BiGANConfig
 from .config.classifiers import LeNetConfig as LeNetConfig
 from .config.classifiers import StridedConfig as StridedConfig
@@ -22,7 +23,11 @@ from .export.exporting import export_generator as export_generator
 from .export.onnx_graph import to_onnx as to_onnx
 from .export.page import write_page as write_page
 from .export.page_exporting import export_page as export_page
+from .inference.latents import draw_latents as draw_latents
+from .inference.latents import with_latent as with_latent
 from .inference.manner import Manner as Manner
+from .inference.references import encode_image as encode_image
+from .inference.safe_loading.model_files import load_encoder as load_encoder
 from .inference.safe_loading.model_files import load_generator as load_generator
 from .inference.saving import save_generator as save_generator
 from .inference.translate import translate_image as translate_image
@@ -33,6 +38,7 @@ from .inference.video import translate_video as translate_video
 from .layers import InstanceNormalization as InstanceNormalization
 from .layers import ReflectionPadding2D as ReflectionPadding2D
 from .layers import UpsampleConv2D as UpsampleConv2D
+from .models.augmented import AugmentedCycleGAN as AugmentedCycleGAN
 from .models.bigan import BiGAN as BiGAN
 from .models.cogan import CoGAN as CoGAN
 from .models.cut import CUT as CUT

@@ -24,6 +24,7 @@ from cyclegan_keras.networks.common import (
     ImgShape,
     check_img_shape,
     full_precision,
+    glorot_initializers,
     normal_initializers,
     num_features,
     paper_norm,
@@ -48,8 +49,8 @@ def latent_resnet(
 
     Args:
         config: Its settings.
-        img_shape: `(height, width, channels)`; height and width divisible by 2, at least 8. Either
-            may be `None`: any such size.
+        img_shape: `(height, width, channels)`; height and width divisible by 2, or by 4 with two
+            halvings, at least 8 or 16. Either may be `None`: any such size.
         seed: Of the initial weights, N(0, 0.02); `None` draws other ones each time.
         name: Of the model.
         num_latents: Numbers in the latent; 0 for none.
@@ -59,27 +60,35 @@ def latent_resnet(
         `[images, latents]`, the latter `(batch, num_latents)`, to images of the same shape.
 
     Raises:
-        ValueError: If the images cannot be halved.
+        ValueError: If the images cannot be halved as often.
     """
-    reason = "the network halves them once and reflects the borders of what is left"
-    check_img_shape(img_shape, factor=2, least=8, reason=reason, any_size=True)
+    reason = "the network halves them and reflects the borders of what is left"
+    factor = 2**config.num_halvings
+    check_img_shape(img_shape, factor=factor, least=4 * factor, reason=reason, any_size=True)
     img, gf = keras.Input(img_shape, name="img"), config.gf
     latent = keras.Input((num_latents,), name="latent") if num_latents else None
     of_map = None if latent is None else layers.Reshape((1, 1, num_latents))(latent)
-    parts = _Parts(normal_initializers(seed), of_map)
+    parts = _Parts(config, normal_initializers(seed), of_map)
 
     x = parts.norm_and_relu(parts.mirrored(img, gf, 7))
-    x = parts.norm_and_relu(parts.convolve(x, 2 * gf))
-    x = parts.norm_and_relu(parts.halve(x, 4 * gf))
+    before_halving = []
+    for level, filters in enumerate((2 * gf, 4 * gf)):
+        if level < 2 - config.num_halvings:
+            x = parts.norm_and_relu(parts.convolve(x, filters))
+        else:
+            before_halving.append(x)
+            x = parts.norm_and_relu(parts.halve(x, filters))
     for _ in range(config.num_blocks):
         change = parts.norm_and_relu(parts.mirrored(x, 4 * gf, 3))
         change = paper_norm(affine=True)(parts.mirrored(change, 4 * gf, 3))
         x = layers.ReLU()(layers.Add()([x, change]))
-    double = TransposedConv2D(2 * gf, kernel_initializer=next(parts.kernels))
-    if config.upsampling == "resize":
-        double = UpsampleConv2D(2 * gf, 3, kernel_initializer=next(parts.kernels))
-    x = parts.norm_and_relu(double(x))
-    x = parts.norm_and_relu(parts.convolve(x, gf))
+    for filters in (2 * gf, gf):
+        if before_halving:
+            x = parts.norm_and_relu(parts.double(x, filters))
+            skipped = before_halving.pop()
+            x = layers.Concatenate()([x, skipped]) if config.skips else x
+        else:
+            x = parts.norm_and_relu(parts.convolve(x, filters))
     x = parts.convolve(x, num_features(img_shape, config), 7)
     inputs = img if latent is None else [img, latent]
     return keras.Model(inputs, translation(x, img, config), name=name)
@@ -87,13 +96,15 @@ def latent_resnet(
 
 @dataclasses.dataclass(frozen=True)
 class _Parts:
-    """The parts of a generator.
+    """The parts of a generator, as the settings have them.
 
     Attributes:
+        config: The settings.
         kernels: Initializers, one for each convolution.
         latent: `(batch, 1, 1, num_latents)`; `None` for none.
     """
 
+    config: LatentResNetConfig
     kernels: Iterator[Any]
     latent: Any
 
@@ -110,6 +121,12 @@ class _Parts:
         # PyTorch pads all sides, and then the first row and column are used.
         x = layers.ZeroPadding2D(1)(x)
         return layers.Conv2D(filters, 3, strides=2, kernel_initializer=kernel)(x)
+
+    def double(self, x: Any, filters: int) -> Any:
+        kernel = next(self.kernels)
+        if self.config.upsampling == "transposed":
+            return TransposedConv2D(filters, kernel_initializer=kernel)(x)
+        return UpsampleConv2D(filters, 3, kernel_initializer=kernel)(x)
 
     def norm_and_relu(self, x: Any) -> Any:
         if self.latent is None:
@@ -149,7 +166,7 @@ def encoder(
         ValueError: If the images are too small.
     """
     _check_halvable(img_shape)
-    kernels = normal_initializers(seed)
+    kernels = _initializers(config, seed)
     pair = [keras.Input(img_shape, name=f"img_{domain}") for domain in "AB"]
     x = layers.Concatenate()(pair)
     is_normalized = config.norm == "batch"
@@ -171,13 +188,13 @@ def latent_discriminator(config: LatentsConfig, seed: int | None, name: str | No
 
     Args:
         config: Its settings.
-        seed: Of the initial weights, N(0, 0.02).
+        seed: Of the initial weights: N(0, 0.02) or, without norms, Glorot's.
         name: Of the model.
 
     Returns:
         A `keras.Model` from latents, `(batch, num_latents)`, to scores, `(batch, 1)`.
     """
-    kernels = normal_initializers(seed)
+    kernels = _initializers(config, seed)
     x = latent = keras.Input((config.size,), name="latent")
     for _ in range(3):
         x = layers.Dense(config.zf, kernel_initializer=next(kernels))(x)
@@ -258,6 +275,11 @@ def _halve(x: Any, filters: int, kernel: Any, use_bias: bool = True) -> Any:
     x = layers.ZeroPadding2D(1)(x)
     convolve = layers.Conv2D(filters, 3, strides=2, use_bias=use_bias, kernel_initializer=kernel)
     return convolve(x)
+
+
+def _initializers(config: LatentsConfig, seed: int | None) -> Iterator[Any]:
+    """Without norms, features of the paper's small weights would vanish from layer to layer."""
+    return normal_initializers(seed) if config.norm == "batch" else glorot_initializers(seed)
 
 
 def _batch_norm(x: Any) -> Any:

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from cyclegan_keras.metrics import hidden_code
 from cyclegan_keras.metrics.round_trip import WAYS
 
 TWO_PLACES, FOUR_PLACES, FOUR_DIGITS = "{:.2f}", "{:.4f}", "{:.4g}"
@@ -117,6 +118,23 @@ TRUTH = Kind(
             "Structural similarity: compares brightness, contrast and structure in small windows. "
             "Equal images have 1.",
             (("untranslated", "ssim_untranslated"),),
+        ),
+        Metric(
+            "mean absolute error with the true latent",
+            "truth_encoded_{way}",
+            TWO_PLACES,
+            LOWER,
+            "As the mean absolute error, with the latent that the encoder finds in the image and "
+            "its ground truth, not with a random one.",
+            (("random latents", "truth_{way}"),),
+        ),
+        Metric(
+            "mean squared error",
+            "mse_{way}",
+            FOUR_PLACES,
+            LOWER,
+            "Mean squared difference of numbers in [-1, 1]; with the true latent, if there are "
+            "latents.",
         ),
     ),
 )
@@ -236,6 +254,14 @@ FEATURES = Kind(
             "target domain. Far below 100%, the generator produces nearly the same image for every "
             "input.",
         ),
+        Metric(
+            "diversity of one image",
+            "one_to_many_{way}",
+            SHARE,
+            "below 100%; neither",
+            "Mean distance between 10 translations of one image with random latents, relative to "
+            "that between real images of the target domain. A generator without a latent has 0%.",
+        ),
     ),
     measured_by="extractor",
 )
@@ -327,7 +353,38 @@ CLASSIFIERS = Kind(
         ),
     ),
 )
-KINDS = (TRUTH, CLASSIFIERS, LABELS, SEGMENTATION, FEATURES, CHANGE)
+LATENTS = Kind(
+    "Latents",
+    "A latent decides what a translation has and its source does not tell.",
+    (
+        Metric(
+            "error of the latent",
+            "latent_error_{way}",
+            FOUR_PLACES,
+            LOWER,
+            "Mean absolute difference between the numbers of a random latent and those that the "
+            "encoder finds in the translation with it. If all were 0, it would be 0.80.",
+        ),
+    ),
+)
+HIDDEN = Kind(
+    "Hidden code",
+    "Cycle errors, with noise on the translation before it is translated back, in levels of 0 to "
+    "255. If they grow much with noise that nobody sees, the way back reads what it needs from an "
+    "invisible code in the pixels, and not from what the translation shows.",
+    tuple(
+        Metric(
+            f"with noise of {level:g} level{'' if level == 1 else 's'}",
+            f"noisy_cycle_{level:g}_{{source}}",
+            TWO_PLACES,
+            LOWER,
+            f"The standard deviation of the noise is {level:g} of 255 levels.",
+            (("without noise", "cycle_{source}"),),
+        )
+        for level in hidden_code.LEVELS
+    ),
+)
+KINDS = (TRUTH, CLASSIFIERS, LABELS, SEGMENTATION, FEATURES, LATENTS, CHANGE, HIDDEN)
 
 
 def rows(kind: Kind, metrics: Mapping[str, Any]) -> list[tuple[Metric, dict[str, Cell | None]]]:

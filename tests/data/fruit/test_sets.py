@@ -1,3 +1,4 @@
+import colorsys
 import json
 import pathlib
 
@@ -180,3 +181,28 @@ def test_a_bad_number_is_named_before_anything_is_written(
     with pytest.raises(ValueError, match=rf"`{name}` must be an integer.*Received: {name}="):
         sets.write_fruit(tmp_path / "fruit", **{name: value})  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_colors_are_of_the_oranges_alone(tmp_path: pathlib.Path) -> None:
+    numbers = {"num_train": 5, "num_test": 4, "size": 48, "seed": 3}
+    plain = sets.write_fruit(tmp_path / "fruit", **numbers)
+    colors = sets.write_fruit(tmp_path / "colors", **numbers, colors=True)
+    about = json.loads((colors / "dataset.json").read_text())
+    assert about["name"] == "fruit_colors"
+    hues = about["hues"]
+    assert {name: len(values) for name, values in hues.items()} == {"trainB": 5, "testB": 4}
+    for folder in ("trainA", "testA"):
+        for path in sorted((plain / folder).iterdir()):
+            assert path.read_bytes() == (colors / folder / path.name).read_bytes()
+    for folder, values in hues.items():
+        for number, hue in enumerate(values):
+            assert sets.HUES[0] <= hue < sets.HUES[1]
+            pixels = np.asarray(Image.open(colors / folder / f"{number:04d}.png")) / 255
+            # The middle of the picture is always fruit.
+            found, *_ = colorsys.rgb_to_hsv(*pixels[22:30, 20:28].mean(axis=(0, 1)))
+            assert found == pytest.approx(hue, abs=0.04)
+    # More of them begin with the same.
+    more = sets.write_fruit(tmp_path / "more", **{**numbers, "num_train": 7}, colors=True)
+    found = json.loads((more / "dataset.json").read_text())["hues"]
+    assert found["trainB"][:5] == hues["trainB"]
+    assert found["testB"] == hues["testB"]
