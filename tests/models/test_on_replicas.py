@@ -12,9 +12,9 @@ from tests.reliability.support import ROOT, environment
 CLOSE = 1e-10
 
 
-def apart(*words: str) -> list[dict[str, float]]:
-    """Runs the comparison in a process of its own."""
-    script = [sys.executable, str(ROOT / "tests" / "models" / "replicas_apart.py"), *words]
+def apart(*words: str, program: str = "replicas_apart.py") -> list[dict[str, float]]:
+    """Runs the comparison, or another program, in a process of its own."""
+    script = [sys.executable, str(ROOT / "tests" / "models" / program), *words]
     done = subprocess.run(script, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -39,3 +39,16 @@ def test_all_that_has_a_state_is_the_same_on_three_devices():
 def test_recipes_are_the_same_on_two_and_three_devices(model):
     sizes = "4 4 3 4 4 3 4 4 3 1".split()
     assert_close(apart(model, "--replicas", "2", "3", "--sizes", *sizes))
+
+
+@pytest.mark.slow
+def test_an_overflow_on_one_device_leaves_the_step_out_on_all():
+    (found,) = apart(program="replicas_overflow.py")
+    broken, whole = found["broken"], found["whole"]
+    assert broken["finite"]
+    assert whole["finite"]
+    assert (broken["moved"], whole["moved"]) == (False, True)
+    assert (broken["steps"], whole["steps"]) == (0, 1)
+    assert broken["scale"] == whole["scale"] == 2.0**14
+    assert broken["same"]
+    assert whole["same"]
