@@ -46,8 +46,9 @@ class RunConfig(Part):
         "model",
         None,
         "sets networks, losses, training, image size and epochs: those of the book, those of the "
-        "paper, or fast (the default), which gives good images in little time; pix2pix has only "
-        "the recipe of its paper, for small images and few epochs; other flags override it",
+        "paper, or fast (the default), which gives good images in little time; each model has "
+        "recipes of its own, pix2pix that of its paper, for small images and few epochs, where no "
+        "recipe is named; other flags override it",
         choices=registry.recipe_names,
     )
     batch_size: int = setting(

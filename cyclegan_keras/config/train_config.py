@@ -17,11 +17,20 @@ from cyclegan_keras.config.recipes import CYCLEGAN
 from cyclegan_keras.config.registry import ModelInfo, Recipe
 from cyclegan_keras.config.run import RunConfig
 
+
+def _models_in_words() -> str:
+    kinds = {"unpaired": "two sets of images", "paired": "paired images"}
+    return "; ".join(
+        f"from {words}, {' or '.join(names)}"
+        for data, words in kinds.items()
+        if (names := [name for name, info in models.MODELS.items() if info.data == data])
+    )
+
+
 _MODEL_FIELD = setting(
     "model",
     None,
-    "cyclegan, for two sets of images; for paired images, pix2pix (with the settings of its paper) "
-    "or pix2pixhd, whose input may be label maps",
+    f"what is trained: {_models_in_words()}",
     choices=models.names,
 )
 

@@ -39,6 +39,7 @@ from cyclegan_keras.metrics.segmentation import (
 from cyclegan_keras.networks.segmentation import build_segmentation_network
 
 VERSION = 1  # Of how it is trained, which is a part of the name of what is kept.
+TOLD_EVERY = 500  # steps
 AT_ONCE = 8  # Photos that are read at once.
 KEYS = ("pixel_accuracy", "class_accuracy", "class_iou")
 
@@ -207,13 +208,15 @@ class Segmenter:
         size = min(settings.batch_size, count)
         order = augment.shuffled(count, settings.steps * size, rng).reshape(-1, size)
         full_res = self._photos.shape[1:3]
-        for chosen in order:
+        for step, chosen in enumerate(order, 1):
             chances = augment.throw(size, full_res, self._img_res, True, rng)
             photos, labels = (
                 augment.cut(part, chosen, self._img_res, chances)
                 for part in (self._photos, self._labels[..., None])
             )
-            network.train_on_batch(normalize(photos), labels)
+            loss = network.train_on_batch(normalize(photos), labels)
+            if step % TOLD_EVERY == 0 or step == settings.steps:
+                _log.info(f"Step {step:,} of {settings.steps:,}: loss {float(loss):.3f}")
 
     def _load(self, network: keras.Model) -> bool:
         if self.path is None or not self.path.exists():
