@@ -14,6 +14,7 @@ from cyclegan_keras.inference.manifest import Manifest
 from cyclegan_keras.inference.manner import Manner
 from cyclegan_keras.inference.pictures import Ranges
 from cyclegan_keras.inference.sharding import Shard
+from cyclegan_keras.inference.sources import check_no_address
 from cyclegan_keras.inference.targets import Job
 
 
@@ -87,6 +88,8 @@ class Request:
             OSError: If one cannot be opened, or the output cannot be written to.
             ValueError: If one is none, or two translations would have the same name.
         """
+        for path in (*self.paths, self.output):
+            check_no_address(path)
         asked: dict[str, Any] = {
             "output": self.output,
             "overwrite": self.overwrite,

@@ -4,6 +4,7 @@ import glob
 import itertools
 import os
 import pathlib
+import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
@@ -95,6 +96,22 @@ class Sources:
             for folder in self._folders
             for phrase in listing.others(folder, self._output).in_words(without)
         ]
+
+
+def check_no_address(path: PathLike) -> None:
+    """Refuses addresses, of which a folder of that name would be made here.
+
+    Args:
+        path: A path as it was given.
+
+    Raises:
+        ValueError: If it is the address of something on another computer.
+    """
+    if re.match(r"[a-z][a-z0-9+.-]+://", name := os.fsdecode(path)) and not os.path.exists(name):
+        raise ValueError(
+            f"{name!r} is an address, and files are wanted. Mount the bucket (rclone mount, s3fs, "
+            "gcsfuse), or copy the images to a disk."
+        )
 
 
 def expanded(

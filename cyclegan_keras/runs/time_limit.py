@@ -9,6 +9,7 @@ from typing import Any
 from cyclegan_keras._text import counted
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.data.loader import DataLoader
+from cyclegan_keras.metrics import round_trip
 from cyclegan_keras.training.callbacks.checkpointing import variables_of
 
 _log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ def decide(
     for name, variable in variables_of(model).items():
         variable.assign(before[name])
     num_images = max(len(loader.paths(domain, loader.has_test_images)) for domain in "AB")
+    num_images = min(num_images, round_trip.MAX_IMAGES)
     evaluating = num_images * STEPS_TO_EVALUATE * rate / config.batch_size
     left = seconds - (time.monotonic() - began) - SECONDS_TO_SAVE - evaluating
     if config.evaluate_every:

@@ -165,6 +165,14 @@ def test_what_contradicts_itself_is_told(more, said, model, folder, capsys):
     assert not (folder.parent / "out").exists()
 
 
+def test_an_address_is_no_folder_here(model, folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for paths in ([str(folder), "--output", "s3://b/out"], ["gs://b/in", "--output", "out"]):
+        assert main(["translate", str(model), *paths]) == 2
+        assert "is an address, and files are wanted. Mount" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
 def test_other_settings_are_not_mixed_in(model, folder, capsys):
     assert main(words(model, folder, "--shard", "1/2")) == 0
     for more in (["--keep-colors"], ["--format", "webp"], ["--value-range", "0", "99"]):

@@ -151,6 +151,14 @@ def test_evaluations_take_their_time(five_steps, fruit_dir, tmp_path, monkeypatc
     assert decided.steps == (600 - 5 - 20) // (10 + 10)
 
 
+def test_of_many_images_some_are_evaluated(five_steps, fruit_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(time_limit, "STEPS_TO_EVALUATE", 1.0)
+    monkeypatch.setattr(time_limit.round_trip, "MAX_IMAGES", 2)
+    settings = config(tmp_path, fruit_dir, minutes=10)
+    decided = time_limit.decide(settings, make_model(settings), make_loader(settings), began=0.0)
+    assert decided.steps == (600 - 5 - 10) // 10
+
+
 def test_minutes_and_epochs_are_one_too_many():
     with pytest.raises(ValueError, match=r"`minutes` decides `epochs`.*minutes=3.*epochs=2"):
         TrainConfig(minutes=3, epochs=2)
