@@ -280,10 +280,11 @@ class GAN(SeveralNetworks):
         )
         return self._current_step()(imgs_A, imgs_B)
 
-    def _current_step(self) -> Any:
+    def _current_step(self, kind: str = "") -> Any:
         """The traced step; traced anew once any of the models is compiled anew.
 
-        It is not traced if this model, or any of those, was compiled with `run_eagerly`.
+        It is not traced if this model, or any of those, was compiled with `run_eagerly`. A model
+        that takes steps of different kinds has a function for each.
         """
         models = self.compiled_models
         if any(model.run_eagerly for model in (self, *models)):
@@ -298,11 +299,13 @@ class GAN(SeveralNetworks):
             # Each batch size gets a graph of its own, so that it computes the same bits whichever
             # size came first. As in Keras, without autograph: there is nothing to convert, and
             # looking takes time.
-            function = tf.function(
-                self._step_in_its_forms, autograph=False, jit_compile=self.config.step.jit
+            self._traced = _TracedStep(
+                lambda: tf.function(
+                    self._step_in_its_forms, autograph=False, jit_compile=self.config.step.jit
+                ),
+                compiled,
             )
-            self._traced = _TracedStep(function, compiled)
-        return self._traced.function
+        return self._traced.of(kind)
 
     def _step_in_its_forms(self, *batch: Any) -> dict[str, Any]:
         with plain_convolutions(self.config.step.exact_convolutions):
@@ -424,11 +427,16 @@ class GAN(SeveralNetworks):
 
 
 class _TracedStep:
-    """A traced step and what it was traced with, where Keras does not look for variables."""
+    """Traced steps and what they were traced with, where Keras does not look for variables."""
 
-    def __init__(self, function: Any, compiled: list[Any]) -> None:
-        self.function = function
-        self._compiled = compiled
+    def __init__(self, make: Callable[[], Any], compiled: list[Any]) -> None:
+        self._make, self._compiled = make, compiled
+        self._functions: dict[str, Any] = {}
+
+    def of(self, kind: str) -> Any:
+        if kind not in self._functions:
+            self._functions[kind] = self._make()
+        return self._functions[kind]
 
     def is_for(self, compiled: list[Any]) -> bool:
         return all(mine is theirs for mine, theirs in zip(self._compiled, compiled, strict=True))

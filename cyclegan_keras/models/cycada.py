@@ -282,7 +282,8 @@ class CyCADA(CycleGAN):
             )
         dtype = self.combined.variable_dtype
         imgs_A, imgs_B = (ops.convert_to_tensor(imgs, dtype) for imgs in (imgs_A, imgs_B))
-        stage, step = self.stage, self._current_step()
+        stage = self.stage
+        step = self._current_step(stage)
         if stage == SOURCE:
             labels = [None if each is None else _whole(each) for each in (labels_A, labels_B)]
             return step(stage, imgs_A, imgs_B, *labels)
