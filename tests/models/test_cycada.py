@@ -270,6 +270,7 @@ def test_a_run_has_classifiers_and_their_table(trained):
     assert saved["data"]["classes"] == ["blue", "cyan", "green", "magenta", "red", "yellow"]
 
 
+@pytest.mark.slow
 def test_it_resumes_bit_for_bit_in_every_stage(trained, resumed):
     run, _ = trained
     assert_same_state(run, resumed)
@@ -287,6 +288,7 @@ def test_it_resumes_bit_for_bit_in_every_stage(trained, resumed):
     )
 
 
+@pytest.mark.slow
 def test_it_is_evaluated_reported_and_compared(trained, resumed, capsys):
     run, figures = trained
     for place in (run, resumed):
@@ -305,6 +307,7 @@ def test_it_is_evaluated_reported_and_compared(trained, resumed, capsys):
     assert "source only" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_is_trained_is_taken_over(trained, beads, folder):
     settings = config(folder / "more", beads, start_from=str(trained[0])).replace(seed=7, steps=1)
     train_run(settings)
