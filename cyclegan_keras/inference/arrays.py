@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_keras.inference import inversion
 from cyclegan_keras.inference.latents import draw_latents, latent_size
 
 # Small, so that evaluating test images needs no more memory than training did.
@@ -25,6 +24,9 @@ def translate_and_invert(
         The translations; and what `inversion.TranslateByInversion.both` gives beside them, or
         `None` if the generator is a usual one. Both of the images' shape, float32 in [-1, 1].
     """
+    # Not above: tables of figures do not wait for TensorFlow.
+    from cyclegan_keras.inference import inversion
+
     layer = inversion.inversion_of(generator)
     if layer is None:
         return translate_images(generator, imgs, latents), None

@@ -1,14 +1,14 @@
 """Translators that take a latent beside the image: which latents there are, and how to fix one."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from cyclegan_keras._seeds import checked_seed
-from cyclegan_keras.inference.rebuilding import is_rebuildable, operations_of, rebuilt
-from cyclegan_keras.layers import ConditionalInstanceNormalization, InstanceNormalization
+
+if TYPE_CHECKING:
+    import keras
 
 SEED = 0  # Of the latent that is taken where none is asked for.
 
@@ -88,7 +88,7 @@ def checked_latent(generator: Any, latent: Any) -> np.ndarray:
 _WITHOUT = "This generator takes no latent: it makes one translation of each image. Leave it out."
 
 
-def with_latent(generator: keras.Model, latent: Any) -> keras.Model:
+def with_latent(generator: "keras.Model", latent: Any) -> "keras.Model":
     """Fixes the latent of a generator, so that it is a generator of images like any other.
 
     Factors and offsets that depend on the latent become numbers: the result has layers that
@@ -105,6 +105,12 @@ def with_latent(generator: keras.Model, latent: Any) -> keras.Model:
         ValueError: If the generator takes no latent, or none of this size, or uses it in other ways
             than for the factors and offsets of its norms.
     """
+    # Not above: tables of figures know of latents, and do not wait for TensorFlow.
+    import keras
+
+    from cyclegan_keras.inference.rebuilding import is_rebuildable, operations_of, rebuilt
+    from cyclegan_keras.layers import ConditionalInstanceNormalization, InstanceNormalization
+
     numbers = checked_latent(generator, latent)
     norms: dict[Any, InstanceNormalization] = {}
 
@@ -128,7 +134,7 @@ def with_latent(generator: keras.Model, latent: Any) -> keras.Model:
     return fixed
 
 
-def with_some_latent(generator: keras.Model, latent: Any = None) -> keras.Model:
+def with_some_latent(generator: "keras.Model", latent: Any = None) -> "keras.Model":
     """Fixes the latent of a generator, if it takes one.
 
     Args:

@@ -11,7 +11,7 @@ import numpy as np
 
 from cyclegan_keras.data.images import normalize
 from cyclegan_keras.inference.arrays import BATCH_SIZE
-from cyclegan_keras.metrics import paired, round_trip
+from cyclegan_keras.metrics import round_trip
 
 # Standard deviations of the noise, in 8-bit levels.
 LEVELS = (0.1, 0.2, 0.5, 1, 2, 3, 5)
@@ -41,6 +41,9 @@ def measure(networks: dict[str, Any], pixels: dict[str, np.ndarray]) -> dict[str
         [Almahairi et al., 2018](https://arxiv.org/abs/1802.10151), section 5;
         [Chu et al., 2017](https://arxiv.org/abs/1712.02950) on the codes.
     """
+    # Not above: tables of figures read the levels, and do not wait for TensorFlow.
+    from cyclegan_keras.metrics import paired
+
     found: dict[str, float] = {}
     ways = round_trip.ways_of(networks)
     if len(ways) < 2:

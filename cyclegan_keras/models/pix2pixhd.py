@@ -10,7 +10,7 @@ from keras import layers, ops
 
 from cyclegan_keras.config import labels
 from cyclegan_keras.config.pix2pixhd import Pix2PixHDConfig
-from cyclegan_keras.data import palettes
+from cyclegan_keras.data import label_colors
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.layers import HalveImages, kernels_prepared_once
 from cyclegan_keras.losses import OBJECTIVES
@@ -228,7 +228,7 @@ class Pix2PixHD(GAN):
             return {}
         domain = config.direction[0]
         named_colors = loader.palettes.get(domain)
-        colors = named_colors or palettes.found_in(loader.pixels(domain))
+        colors = named_colors or label_colors.found_in(loader.pixels(domain))
         if colors is None:
             _log.info(
                 f"Labels  none: the input is taken as images, since those of {domain} have "

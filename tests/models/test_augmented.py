@@ -314,7 +314,7 @@ def test_samples_lose_nothing(run, data_dir, tmp_path, capsys):
     assert there.read_bytes() == b"mine"
     assert len(list((tmp_path / "out" / "sample1").iterdir())) == 3
     assert main([*given, "--output", str(tmp_path / "a.png")]) == 2
-    assert "Several samples take a folder" in capsys.readouterr().err
+    assert "--samples takes a folder" in capsys.readouterr().err
 
 
 def test_a_missing_encoder_is_named(run, data_dir, tmp_path, capsys):
