@@ -140,10 +140,10 @@ def test_beside_a_running_training(run_dir):
 def test_generators_that_are_replaced_meanwhile(trained, tmp_path, monkeypatch, capsys):
     run_dir = shutil.copytree(trained, tmp_path / "run")
 
-    def evaluate_later(self, generators):
+    def evaluate_later(self, *networks):
         shutil.copy(run_dir / "g_BA.keras", run_dir / "g_AB.keras")
         (run_dir / "metrics.json").write_text('{"epochs": 2}')  # By the training that did it.
-        return real(self, generators)
+        return real(self, *networks)
 
     real = evaluator.Evaluator.evaluate
     monkeypatch.setattr(evaluator.Evaluator, "evaluate", evaluate_later)
