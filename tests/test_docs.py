@@ -29,6 +29,7 @@ from cyclegan_keras import build_unet_generator
 from cyclegan_keras.cli import main as cli
 from cyclegan_keras.cli import train
 from cyclegan_keras.config.train_config import known_settings
+from cyclegan_keras.data.beads.sets import write_beads
 from cyclegan_keras.data.fruit.sets import write_fruit
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -75,6 +76,7 @@ def place(tmp_path, monkeypatch, two_images):
     """A folder with all the files that examples speak of, which are few and small."""
     for name in ("data/fruit", "data/apple2orange", "my/pictures"):
         shutil.copytree(two_images, tmp_path / name)
+    write_beads(tmp_path / "data" / "small_beads", num_train=2, num_test=1)
     Image.new("RGB", (40, 30), "green").save(tmp_path / "apple.jpg")
     with contextlib.suppress(ImportError):  # Pages on videos need PyAV, and skip without it.
         write_video(tmp_path / "walk.mp4")

@@ -180,6 +180,8 @@ def test_files_of_before_settings_were_nested(name, settings, tmp_path):
     assert later.pop("decode") == "auto"
     assert later.pop("classes") is None
     assert later.pop("hash_images") is False
+    assert later.pop("strategy") is None
+    assert later.pop("wait_for_workers") == later.pop("step_timeout") == 600
     assert later == {"r1": 0, "r2": 0, "r1_every": 1, "minutes": None, "steps": None} | (
         {} if name == "pix2pix" else {"diffaugment_cutout": 0}
     )

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import data_loader
+from cyclegan_keras.data.drawn import SETS
 from cyclegan_keras.data.images import denormalize
 from cyclegan_keras.data.loader import DataLoader
 
@@ -336,21 +337,21 @@ def test_wrong_options_are_named(options):
         DataLoader("set", **options)
 
 
-@pytest.mark.parametrize(("name", "train_pairs"), [("fruit", False), ("fruit_pairs", True)])
-def test_the_default_sets_are_drawn_when_first_wanted(name, train_pairs, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["fruit", "fruit_pairs"])
+def test_the_default_sets_are_drawn_when_first_wanted(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     drawn = []
 
-    def draw(directory, **options):
-        drawn.append((str(directory), options))
+    def draw(directory):
+        drawn.append(str(directory))
         raise FileExistsError("another process was faster")
 
-    monkeypatch.setattr("cyclegan_keras.data.fruit.sets.write_fruit", draw)
+    monkeypatch.setitem(SETS, name, draw)
     loader = DataLoader(name)
     assert drawn == []
     with pytest.raises(FileNotFoundError):
         loader.load_batch()
-    assert drawn == [(f"data/{name}", {"train_pairs": train_pairs})]
+    assert drawn == [f"data/{name}"]
 
 
 def test_known_truth_is_declared_by_the_data_set(loader, coloured):

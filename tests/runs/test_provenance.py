@@ -69,7 +69,7 @@ def test_other_contents_of_the_same_size_are_refused_if_both_were_hashed(folder,
 
     def described(by_content):
         loader = DataLoader(folder.name, (32, 32), folder.parent)
-        return provenance.provenance(loader, by_content)
+        return provenance.provenance(loader, by_content=by_content)
 
     before, plain = described(True), described(False)
     provenance.check(described(True), before, fail)

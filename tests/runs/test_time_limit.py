@@ -111,7 +111,8 @@ def test_the_rate_is_the_mean_over_the_stages(monkeypatch):
     monkeypatch.setattr(time_limit, "seconds_per_step", lambda model, *_: rates[model.stage])
     model = Model()
     model.begin_stage(1)
-    assert time_limit._mean_seconds(model, None, None, 10.0) == pytest.approx(1.5)
+    mean = time_limit._mean_seconds(model, None, None, 10.0, lambda is_last: None)
+    assert mean == pytest.approx(1.5)
     assert model.stage == 1
 
 
