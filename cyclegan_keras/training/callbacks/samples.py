@@ -95,11 +95,17 @@ def sample_images(model: Any, loader: DataLoader, epoch: int, batch: int) -> Ima
     path.parent.mkdir(parents=True, exist_ok=True)
     write_image(path, grid)
     picture = Image.fromarray(grid)
-    if "ipykernel" in sys.modules:  # Inside a loop, Jupyter does not show values by itself.
+    if _is_in_notebook():  # Inside a loop, Jupyter does not show values by itself.
         from IPython import display
 
         display.display(picture)
     return picture
+
+
+def _is_in_notebook() -> bool:
+    """Whether a kernel of Jupyter runs this; that its package was imported is not enough."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def writes_samples_to(directory: PathLike) -> Show:
