@@ -44,6 +44,7 @@ def test_an_archive_is_kept_and_not_fetched_again(tmp_path, monkeypatch):
     assert labels.fetched(tmp_path / "deeper/new.tgz") == found
 
 
+@pytest.mark.slow
 def test_digits_lie_in_folders_of_their_labels(tmp_path):
     pytest.importorskip("sklearn", reason="the digits of the UCI come with scikit-learn")
     folder = labels.write_digits(tmp_path / "digits", archive())
@@ -65,6 +66,7 @@ def test_a_row_has_the_mean_and_each_seed():
     assert cells == ["semantic", "55.0 (50 60)", *["–"] * 4, "50.0 (25 75)", "–"]
 
 
+@pytest.mark.slow
 def test_each_seed_is_trained_with_and_without_the_semantic_loss(tmp_path, monkeypatch, capsys):
     trained = []
 

@@ -222,6 +222,7 @@ def test_a_run_has_its_encoder_beside_its_generators(run, data_dir):
     assert load_encoder(run / "e_B.keras").count_params() == gan.e_B.count_params()
 
 
+@pytest.mark.slow
 def test_it_is_evaluated_reported_and_compared(run, capsys):
     assert main(["evaluate", "--run-dir", str(run), "--extractor", "none"]) == 0
     metrics = json.loads((run / "metrics.json").read_text())
