@@ -73,12 +73,13 @@ def main() -> None:
     """Compares, as the arguments say."""
     parser = argparse.ArgumentParser()
     parser.add_argument("models", nargs="+", choices=MODELS)
-    parser.add_argument("--replicas", type=int, nargs="+", default=[2])
+    # TensorFlow takes groups of one size only in a process.
+    parser.add_argument("--replicas", type=int, default=2)
     parser.add_argument("--sizes", type=int, nargs="+", default=[4, 4, 3])
     parser.add_argument("--eager", action="store_true")
     arguments = parser.parse_args()
     processor = tf.config.list_physical_devices("CPU")[0]
-    parts = [tf.config.LogicalDeviceConfiguration()] * max(arguments.replicas)
+    parts = [tf.config.LogicalDeviceConfiguration()] * arguments.replicas
     tf.config.set_logical_device_configuration(processor, parts)
     tf.config.run_functions_eagerly(arguments.eager)
     keras.config.set_floatx("float64")
@@ -86,19 +87,19 @@ def main() -> None:
     for model in arguments.models:
         losses, before, after = train(model, arguments.sizes)
         weights = [f"model/{place:04d}" for place in range(4)]
-        for replicas in arguments.replicas:
-            devices = [f"CPU:{number}" for number in range(replicas)]
-            strategy = tf.distribute.MirroredStrategy(devices)
-            theirs, before_theirs, after_theirs = train(model, arguments.sizes, strategy)
-            apart = {
-                "model": model,
-                "replicas": replicas,
-                "at_first": farthest(before, before_theirs),
-                "losses": max(farthest(x, y) for x, y in zip(losses, theirs, strict=True)),
-                "variables": farthest(after, after_theirs),
-                "moved": farthest(*({w: x[w] for w in weights} for x in (before, after))),
-            }
-            print(json.dumps(apart), flush=True)
+        replicas = arguments.replicas
+        devices = [f"CPU:{number}" for number in range(replicas)]
+        strategy = tf.distribute.MirroredStrategy(devices)
+        theirs, before_theirs, after_theirs = train(model, arguments.sizes, strategy)
+        apart = {
+            "model": model,
+            "replicas": replicas,
+            "at_first": farthest(before, before_theirs),
+            "losses": max(farthest(x, y) for x, y in zip(losses, theirs, strict=True)),
+            "variables": farthest(after, after_theirs),
+            "moved": farthest(*({w: x[w] for w in weights} for x in (before, after))),
+        }
+        print(json.dumps(apart), flush=True)
 
 
 if __name__ == "__main__":

@@ -35,10 +35,17 @@ def test_all_that_has_a_state_is_the_same_on_three_devices():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("replicas", ["2", "3"])
 @pytest.mark.parametrize("model", ["joint", "book", "paper", "fast", "wasserstein", "pix2pix"])
-def test_recipes_are_the_same_on_two_and_three_devices(model):
+def test_recipes_are_the_same_on_two_and_three_devices(model, replicas):
+    """Not traced: ten steps of three batch sizes take less time line by line."""
     sizes = "4 4 3 4 4 3 4 4 3 1".split()
-    assert_close(apart(model, "--replicas", "2", "3", "--sizes", *sizes))
+    assert_close(apart(model, "--replicas", replicas, "--sizes", *sizes, "--eager"))
+
+
+@pytest.mark.slow
+def test_a_traced_step_is_the_same_on_three_devices():
+    assert_close(apart("tiny", "--replicas", "3", "--sizes", "4", "3"))
 
 
 @pytest.mark.slow
