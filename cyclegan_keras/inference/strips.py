@@ -28,8 +28,9 @@ from cyclegan_keras.layers import (
 )
 
 # Of the results that are kept at the same time; beyond, they go to a file.
-MAX_KEPT_BYTES = 1_800_000_000
-# Of a strip of a layer's results; what it is made of, and copies on the way, take several times it.
+MAX_KEPT_BYTES = 1_500_000_000
+# Of a strip of a layer's results, or of what it is made of, whichever is larger; there are several
+# copies on the way.
 STRIP_BYTES = 1 << 25
 
 _CONVOLUTIONS = (layers.Conv2D, LeanConv2D)
@@ -46,11 +47,14 @@ class Image:
     Args:
         size: `(height, width)`, in pixels.
         rows: Gives rows.
+        row_bytes: What one row takes while it is computed: its own numbers, or those that it is
+            made of, if these are more.
     """
 
-    def __init__(self, size: tuple[int, int], rows: Rows) -> None:
+    def __init__(self, size: tuple[int, int], rows: Rows, row_bytes: float) -> None:
         self.size = size
         self.rows = rows
+        self.row_bytes = row_bytes
 
 
 def takes_strips(network: keras.Model) -> bool:
@@ -89,10 +93,14 @@ def run(network: keras.Model, pixels: np.ndarray) -> np.ndarray:
     Raises:
         OSError: If there is no room for a temporary file.
     """
-    height, width, _ = pixels.shape
+    height, width, channels = pixels.shape
     room = _Room()
     dtype = network.inputs[0].dtype
-    picture = Image((height, width), lambda a, b: tf.cast(pixels[np.newaxis, a:b], dtype))
+    picture = Image(
+        (height, width),
+        lambda a, b: tf.cast(pixels[np.newaxis, a:b], dtype),
+        _row_bytes(width, channels),
+    )
     output = _through(network, picture, room)
     return _in_full(output).astype(np.float32, copy=False)
 
@@ -158,14 +166,30 @@ def _behind(node: Any, sources: dict[int, Image], room: "_Room") -> Image:
         return _through(operation, source, room)
     if (norm := frozen.norm_of(operation)) is not None:
         fixed = frozen.fixed(operation, *_statistics(source, norm, channels))
-        return Image(source.size, lambda a, b: fixed(source.rows(a, b)))
+        return Image(source.size, lambda a, b: fixed(source.rows(a, b)), source.row_bytes)
     if reach.is_pointwise(operation, node.arguments.args):
-        image = Image(source.size, _together(node, sources))
+        needed = sum(each.row_bytes for each in sources.values())
+        image = Image(
+            source.size,
+            _together(node, sources),
+            max(needed, _row_bytes(source.size[1], channels)),
+        )
         # A sum would keep all that it was made of, and so would the next one.
         return _kept(image, channels, room) if _forgets(operation, sources) else image
     if type(operation) in _MOVING or _is_mirror(operation):
-        return _moved(operation, source)
-    return _kept(_convolved(operation, source), channels, room)
+        size, rows = _moved(operation, source)
+        return _made_of(source, size, rows, channels)
+    size, rows = _convolved(operation, source)
+    return _kept(_made_of(source, size, rows, channels), channels, room)
+
+
+def _made_of(source: Image, size: tuple[int, int], rows: Rows, channels: int) -> Image:
+    needed = source.row_bytes * source.size[0] / size[0]
+    return Image(size, rows, max(needed, _row_bytes(size[1], channels)))
+
+
+def _row_bytes(width: int, channels: int) -> float:
+    return 4.0 * width * channels
 
 
 def _together(node: Any, sources: dict[int, Image]) -> Rows:
@@ -181,7 +205,7 @@ def _forgets(operation: Any, sources: dict[int, Image]) -> bool:
     return len(sources) > 1 and not isinstance(operation, layers.Concatenate)
 
 
-def _convolved(layer: Any, source: Image) -> Image:
+def _convolved(layer: Any, source: Image) -> tuple[tuple[int, int], Rows]:
     """What a convolution makes: with a margin of rows, which is cut off, or the image's border."""
     height, width = source.size
     if type(layer) in _CONVOLUTIONS:
@@ -192,9 +216,8 @@ def _convolved(layer: Any, source: Image) -> Image:
         ]
         if layer.padding == "valid":
             size = ((height - reaches[0]) // strides + 1, (width - reaches[1]) // strides + 1)
-            return Image(
-                size,
-                lambda a, b: layer(source.rows(a * strides, (b - 1) * strides + reaches[0])),
+            return size, lambda a, b: layer(
+                source.rows(a * strides, (b - 1) * strides + reaches[0])
             )
         _check(height % strides == width % strides == 0, layer, source)
         margin = -(-reaches[0] // strides)
@@ -205,7 +228,7 @@ def _convolved(layer: Any, source: Image) -> Image:
             y = layer(source.rows(first * strides, last * strides))
             return y[:, a - first : b - first]
 
-        return Image((height // strides, width // strides), halved)
+        return (height // strides, width // strides), halved
     kernel = layer.kernel_size if isinstance(layer, UpsampleConv2D) else layer.kernel_size[0]
     factor = 2 if isinstance(layer, UpsampleConv2D) else layer.strides[0]
     margin = -(-kernel // factor) + 1
@@ -215,7 +238,7 @@ def _convolved(layer: Any, source: Image) -> Image:
         y = layer(source.rows(first, last))
         return y[:, a - first * factor : b - first * factor]
 
-    return Image((height * factor, width * factor), doubled)
+    return (height * factor, width * factor), doubled
 
 
 def _check(is_right: bool, layer: Any, source: Image) -> None:
@@ -225,23 +248,21 @@ def _check(is_right: bool, layer: Any, source: Image) -> None:
         )
 
 
-def _moved(layer: Any, source: Image) -> Image:
+def _moved(layer: Any, source: Image) -> tuple[tuple[int, int], Rows]:
     """What a layer makes that takes pixels from other places, or adds zeros."""
     height, width = source.size
     if isinstance(layer, layers.UpSampling2D):
         down, along = layer.size
-        return Image(
-            (height * down, width * along),
-            lambda a, b: layer(source.rows(a // down, -(-b // down)))[
-                :, a % down : a % down + b - a
-            ],
-        )
+
+        def repeated(a: int, b: int) -> Any:
+            y = layer(source.rows(a // down, -(-b // down)))
+            return y[:, a % down : a % down + b - a]
+
+        return (height * down, width * along), repeated
     if isinstance(layer, layers.Cropping2D):
         (top, bottom), (left, right) = layer.cropping
-        return Image(
-            (height - top - bottom, width - left - right),
-            lambda a, b: source.rows(a + top, b + top)[:, :, left : width - right],
-        )
+        size = (height - top - bottom, width - left - right)
+        return size, lambda a, b: source.rows(a + top, b + top)[:, :, left : width - right]
     mirrors = not isinstance(layer, layers.ZeroPadding2D)
     sides = layer.pad_width[1:3] if _is_mirror(layer) else layer.padding
     (top, bottom), (left, right) = sides
@@ -260,7 +281,7 @@ def _moved(layer: Any, source: Image) -> Image:
         beside = ((0, 0), (0, 0), (left, right), (0, 0))
         return tf.pad(x, beside, "REFLECT" if mirrors else "CONSTANT")
 
-    return Image((height + top + bottom, width + left + right), rows)
+    return (height + top + bottom, width + left + right), rows
 
 
 def _statistics(image: Image, norm: frozen.Norm, channels: int) -> tuple[Any, Any]:
@@ -268,7 +289,7 @@ def _statistics(image: Image, norm: frozen.Norm, channels: int) -> tuple[Any, An
 
     def means(of: Callable[[Any], Any]) -> np.ndarray:
         total = np.zeros(channels)
-        for first, last in _strips(image, channels):
+        for first, last in _strips(image):
             x = image.rows(first, last)
             x = tf.cast(x, tf.float64 if x.dtype == tf.float64 else tf.float32)
             # Row by row: a single sum over millions of pixels would lose digits.
@@ -282,9 +303,9 @@ def _statistics(image: Image, norm: frozen.Norm, channels: int) -> tuple[Any, An
     return mean, norm.square_of_divisor(variance)
 
 
-def _strips(image: Image, channels: int) -> Iterator[tuple[int, int]]:
-    height, width = image.size
-    count = max(1, STRIP_BYTES // (4 * width * channels))
+def _strips(image: Image) -> Iterator[tuple[int, int]]:
+    height, _ = image.size
+    count = max(1, int(STRIP_BYTES / image.row_bytes))
     for first in range(0, height, count):
         yield first, min(height, first + count)
 
@@ -292,17 +313,20 @@ def _strips(image: Image, channels: int) -> Iterator[tuple[int, int]]:
 def _kept(image: Image, channels: int, room: "_Room") -> Image:
     """Computes an image, and keeps it."""
     store: Any = None
-    for first, last in _strips(image, channels):
+    for first, last in _strips(image):
         strip = image.rows(first, last).numpy()[0]
         if store is None:
             store = room.store((image.size[0], *strip.shape[1:]), strip.dtype)
         store.write(first, strip)
-    return Image(image.size, lambda a, b: tf.convert_to_tensor(store.read(a, b)[np.newaxis]))
+    return Image(
+        image.size,
+        lambda a, b: tf.convert_to_tensor(store.read(a, b)[np.newaxis]),
+        _row_bytes(image.size[1], channels),
+    )
 
 
 def _in_full(image: Image) -> np.ndarray:
-    channels = image.rows(0, 1).shape[-1]
-    return np.concatenate([image.rows(a, b).numpy()[0] for a, b in _strips(image, channels)])
+    return np.concatenate([image.rows(a, b).numpy()[0] for a, b in _strips(image)])
 
 
 class _Room:

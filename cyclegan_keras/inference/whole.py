@@ -59,8 +59,11 @@ class AnySize:
         self.reach = reach.reach_of(probe)
         # Whether tiles give the same as a single pass.
         self.is_exact = self.reach is not None
+        self._takes_strips = not self.is_exact and strips.takes_strips(generator)
         self._frozen = None
-        if self.reach is None and frozen.can_be_frozen(generator):
+        # A copy, which may be large.
+        is_tiled = tile is not None or not self._takes_strips
+        if self.reach is None and is_tiled and frozen.can_be_frozen(generator):
             self._frozen = frozen.frozen(generator)
             self.reach = reach.reach_of(with_size(self._frozen, (sizes[0], sizes[1])))
         # More than the network needs, and harmless if it looks at neighborhoods only.
@@ -69,7 +72,6 @@ class AnySize:
         self._functions: collections.OrderedDict[tuple[str, Size], Any]
         self._functions = collections.OrderedDict()
         self._tile = None if tile is None else self._checked(tile)
-        self._takes_strips = not self.is_exact and strips.takes_strips(generator)
 
     @property
     def margin(self) -> int:

@@ -5,6 +5,7 @@ import errno
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from cyclegan_keras.inference import rebuilding, strips, whole
@@ -132,3 +133,19 @@ def test_a_full_disk_is_told(small_strips, random_images, monkeypatch):
         strips.run(GENERATORS["unet"](), x)
     # So that a batch ends, and not only this picture.
     assert caught.value.errno == errno.ENOSPC
+
+
+def test_strips_are_as_small_as_what_they_are_made_of(random_images, monkeypatch):
+    """The last layer makes few channels of many, of which so many rows would be too much."""
+    monkeypatch.setattr(strips, "STRIP_BYTES", 40_000)
+    generator, sizes = GENERATORS["unet"](), []
+    for layer in generator.layers:
+        if hasattr(layer, "kernel"):
+            call = layer.call
+            monkeypatch.setattr(
+                layer, "call", lambda x, call=call: sizes.append(tf.size(x).numpy()) or call(x)
+            )
+    (x,) = random_images(1, 320, 320, 3)
+    strips.run(generator, x)
+    # With the margins, which are a few rows of at most 320 pixels or as many numbers.
+    assert max(sizes) * 4 < 2.5 * strips.STRIP_BYTES
