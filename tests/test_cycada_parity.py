@@ -61,6 +61,9 @@ def test_steps_of_the_image_stage_are_the_papers(random_images):
     networks = {name: getattr(other, name) for name in ("g_AB", "g_BA", "d_A", "d_B")}
     for name, network in networks.items():
         paper.copy_weights(getattr(gan, name), network)
+    # Scores that are far apart, so that images have different labels.
+    scores = gan.c_source.get_layer("scores")
+    scores.kernel.assign(100 * scores.kernel)
     copy_lenet(gan.c_source, other.c_source)
     before = gan.c_source.get_weights()
 
@@ -68,7 +71,10 @@ def test_steps_of_the_image_stage_are_the_papers(random_images):
     for step in range(2):
         imgs_A, imgs_B = random_images(2, 2, *SHAPE, seed=step, dtype="float64")
         draws = [paper.next_draws(pool, 2) for pool in (gan.pool_A, gan.pool_B)]
+        imgs_B = imgs_B + 0.3
         images = [paper.channels_first(imgs) for imgs in (imgs_A, imgs_B)]
+        labels = [other.c_source(imgs).argmax(1).tolist() for imgs in images]
+        assert labels[0] != labels[1], "other images are needed"
         losses = other.step(*images, *draws, weight_A=0.5, weight_B=2.0)
         # Labels of A that are there are not what the semantic loss goes by.
         logs = gan.train_step(((imgs_A, np.array([0, 1])), imgs_B))

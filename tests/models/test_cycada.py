@@ -141,6 +141,15 @@ def test_classifiers_begin_as_those_of_the_stage_before(batch):
             ):
                 np.testing.assert_array_equal(mine, other)
             assert int(gan.networks[name].optimizer.iterations) == 0
+    # A stage may come again, when a run is trained for longer.
+    optimizer = gan.c_image.optimizer
+    gan.begin_stage("task")
+    gan.train_step(batch)
+    assert np.asarray(optimizer._momentums[0]).any()
+    gan.begin_stage("task")
+    assert int(optimizer.iterations) == 0
+    assert not np.asarray(optimizer._momentums[0]).any()
+    assert float(optimizer.learning_rate) == pytest.approx(1e-2)
 
 
 def test_the_classifier_learns_the_translations_that_are_saved(batch):

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from cyclegan_keras import DataLoader
+from cyclegan_keras import DataLoader, LabelledDataLoader
 from cyclegan_keras.runs import provenance
 
 
@@ -79,3 +79,19 @@ def test_other_contents_of_the_same_size_are_refused_if_both_were_hashed(folder,
     provenance.check(described(True), plain, fail)
     with pytest.raises(ValueError, match=r"in trainA\. Received: 6 images of other contents"):
         provenance.check(described(True), before, fail)
+
+
+def test_an_image_in_the_folder_of_another_class_is_another(tmp_path):
+    for name in ("trainA/one/a", "trainA/one/b", "trainA/two/c", "trainB/d"):
+        path = tmp_path / f"set/{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"the same size")
+
+    def images(make):
+        return provenance.images(make("set", (32, 32), tmp_path))
+
+    before = images(LabelledDataLoader), images(DataLoader)
+    (tmp_path / "set/trainA/one/b.png").rename(tmp_path / "set/trainA/two/b.png")
+    assert images(DataLoader) == before[1]
+    assert images(LabelledDataLoader)["trainA"] != before[0]["trainA"]
+    assert images(LabelledDataLoader)["trainB"] == before[0]["trainB"]

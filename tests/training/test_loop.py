@@ -151,3 +151,19 @@ def test_a_training_sees_the_last_smaller_batch_too(loader):
         loop.run(model, loader, 1, 4)
         assert [len(imgs) for imgs, _ in model.seen] == expected
         loader.drop_last = True
+
+
+def test_a_model_that_wants_to_know_is_told_of_each_epoch_once():
+    class Staged(Counting):
+        def begin_epoch(self, epoch, epochs):
+            self.seen.append(f"{epoch} of {epochs}")
+
+    model = Staged(steps=2)
+    loop.run(model, model, epochs=2, batch_size=1)
+    assert model.seen == ["0 of 2", 0, 1, "1 of 2", 0, 1]
+    # Resumed within an epoch, which has begun already.
+    progress = Progress()
+    progress.epoch, progress.step = 1, 1
+    model = Staged(steps=2)
+    loop.run(model, model, epochs=3, batch_size=1, progress=progress)
+    assert model.seen == [1, "2 of 3", 0, 1]

@@ -67,3 +67,21 @@ def test_a_state_of_another_version_is_told():
     told = "'total' of Counter is missing. .* another version of this package"
     with pytest.raises(ValueError, match=told):
         after.restore([Counter()])
+
+
+def test_a_loss_is_averaged_over_the_steps_that_had_it():
+    means = MeanLogs()
+    for logs in ({"a": 1.0}, {"a": 2.0, "b": 10.0}, {"b": 30.0}, {"b": 20.0}):
+        means.add(logs)
+    assert means.mean() == {"a": 1.5, "b": 20.0}
+    again = MeanLogs()
+    again.restore(json.loads(json.dumps(means.state())))
+    again.add({"a": 6.0})
+    assert again.mean() == {"a": 3.0, "b": 20.0}
+
+
+def test_means_of_earlier_versions_go_on():
+    means = MeanLogs()
+    means.restore({"sums": {"a": 6.0}, "count": 2})
+    means.add({"a": 6.0})
+    assert means.mean() == {"a": 4.0}
