@@ -71,6 +71,7 @@ class Session:
         team: Alone = ALONE,
     ) -> None:
         self._team = team
+        self._time_limit: time_limit.TimeLimit | None = None
         self._model, self._loader, self.config, self._run_dir = model, loader, config, run_dir
         self._evaluator, self._start = evaluator, start
         self._began = time.monotonic() if began is None else began
@@ -105,6 +106,10 @@ class Session:
             _log.info(taken)
         if checkpoint is None and self.config.minutes is not None:
             self.config = self._decide_length()
+            if self._team.num_workers == 1:  # The others have been told how long they train.
+                self._time_limit = time_limit.TimeLimit(
+                    self.config, self._loader, self._began, self._decided
+                )
         # Written only now, so that settings that are refused never replace the right ones.
         run_folder.write_settings(self._run_dir, self.config)
         if checkpoint is not None:
@@ -133,6 +138,11 @@ class Session:
             self._began,
             after_step=lambda is_last: team.tell({"kind": HALT if is_last else GO}),
         )
+
+    def _decided(self, config: TrainConfig) -> None:
+        self.config = config
+        self._decay.decay_epochs = config.decay_epochs or 0
+        run_folder.write_settings(self._run_dir, config)
 
     def _lead(self, progress: Progress) -> None:
         """Gives the other processes the state of this one, and lets them train from there."""
@@ -177,16 +187,18 @@ class Session:
         checkpointing = Checkpointing(self._store, config.checkpoint_interval, guard, self._about)
         history, shows, board = self._writers()
         evaluation = self._evaluation(guard, history)
+        self._decay = callbacks.LearningRateDecay(config.decay_epochs or 0, config.learning_rate)
         hooks: list[keras.callbacks.Callback | None] = [
             Watch(self._team),
             guard,
             callbacks.ProgressBar(),
             callbacks.Stages(),
-            callbacks.LearningRateDecay(config.decay_epochs or 0, config.learning_rate),
+            self._decay,
             board,
             evaluation,
             history,
             callbacks.SampleGrid(self._loader, config.sample_interval, shows),
+            self._time_limit,
             checkpointing,
             stop,
             Lead(self._team),

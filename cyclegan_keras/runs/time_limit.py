@@ -6,16 +6,22 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import keras
+
 from cyclegan_keras._text import counted
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.metrics import round_trip
 from cyclegan_keras.training.callbacks.checkpointing import variables_of
+from cyclegan_keras.training.callbacks.stages import first_steps
 
 _log = logging.getLogger(__name__)
 
 # Share of the time that the rate is measured for, and the fewest steps.
 SHARE, MIN_STEPS = 0.05, 10
+# Shares of the steps after which their number is corrected: before the learning rate decays in the
+# recipes of the papers, and close to the end.
+CORRECTED_AT = (0.4, 0.9)
 # What a training takes beside each step, in seconds: callbacks, samples, checkpoints. Measured with
 # steps of 0.035 seconds; it hardly depends on the networks.
 BESIDE_STEP = 0.0045
@@ -50,9 +56,7 @@ def decide(
     rate = BESIDE_STEP + _mean_seconds(model, loader, config, SHARE * seconds, after_step)
     for name, variable in variables_of(model).items():
         variable.assign(before[name])
-    num_images = max(len(loader.paths(domain, loader.has_test_images)) for domain in "AB")
-    num_images = min(num_images, round_trip.MAX_IMAGES)
-    evaluating = num_images * STEPS_TO_EVALUATE * rate / config.batch_size
+    evaluating = _seconds_to_evaluate(config, loader, rate)
     left = seconds - (time.monotonic() - began) - SECONDS_TO_SAVE - evaluating
     if config.evaluate_every:
         rate += evaluating / config.evaluate_every
@@ -63,6 +67,77 @@ def decide(
         f"{counted(steps, 'step')}, {counted(epochs, 'epoch')}"
     )
     return config.replace(epochs=epochs, steps=steps, minutes=config.minutes)
+
+
+class TimeLimit(keras.callbacks.Callback):
+    """Corrects the number of steps that was decided, by the rate of the training itself.
+
+    It does so when two fifths of the steps are done, and again close to the end. In a training in stages,
+    only the last stage is made longer or shorter.
+
+    Args:
+        config: The settings, with `minutes` and what was decided.
+        loader: Loads the images.
+        began: When the run began, as `time.monotonic` has it.
+        decided: Called with the settings whenever `epochs` and `steps` have changed.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        loader: DataLoader,
+        began: float,
+        decided: Callable[[TrainConfig], None],
+    ) -> None:
+        super().__init__()
+        self._config, self._loader, self._began, self._decided = config, loader, began, decided
+        self._shares = list(CORRECTED_AT)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Looks up from which step on the rate counts."""
+        progress, num_steps = self.params["progress"], self.params["num_steps"]
+        last_stage = [0, *first_steps(getattr(self.model, "stages", ()), num_steps)][-1]
+        # After that step, whatever is done once is done.
+        self._from = 1 + max(last_stage, progress.epoch * self.params["steps"] + progress.step)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Stores the epoch."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Corrects the number of steps if it is time."""
+        steps = self.params["steps"]
+        done = self._epoch * steps + batch + 1
+        if done == self._from:
+            self._since = self._now(logs)
+        if not self._shares or done < self._shares[0] * self.params["num_steps"]:
+            return
+        self._shares.pop(0)
+        if (
+            self._from < done < self.params["num_steps"]
+            and (passed := self._now(logs) - self._since) > 0
+        ):
+            self._correct(done, passed / (done - self._from))
+
+    def _now(self, logs: Any) -> float:
+        float(next(iter(logs.values())))  # Waits for the device.
+        return time.monotonic()
+
+    def _correct(self, done: int, rate: float) -> None:
+        config = self._config
+        left = 60.0 * (config.minutes or 0.0) - (time.monotonic() - self._began) - SECONDS_TO_SAVE
+        left -= _seconds_to_evaluate(config, self._loader, rate)
+        num_steps = done + max(1, int(left / rate))
+        epochs = math.ceil(num_steps / self.params["steps"])
+        self.params.update(num_steps=num_steps, epochs=epochs)
+        self._config = config.replace(epochs=epochs, steps=num_steps, minutes=config.minutes)
+        self._decided(self._config)
+
+
+def _seconds_to_evaluate(config: TrainConfig, loader: DataLoader, rate: float) -> float:
+    num_images = max(len(loader.paths(domain, loader.has_test_images)) for domain in "AB")
+    num_images = min(num_images, round_trip.MAX_IMAGES)
+    return num_images * STEPS_TO_EVALUATE * rate / config.batch_size
 
 
 def _mean_seconds(

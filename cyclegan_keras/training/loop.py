@@ -35,7 +35,8 @@ def run(
     epoch as floats. `params["progress"]` is the progress so far, including the current step. A
     callback ends the training by setting `model.stop_training`, while it is restored or in a step,
     whose epoch then counts as completed; or by raising an exception, which is raised again after
-    `on_train_end`.
+    `on_train_end`. It makes the training longer or shorter by changing `params["num_steps"]` and
+    `params["epochs"]`.
 
     Args:
         model: Anything with a `train_step(batch)` that returns a dict of scalars. If it has a
@@ -64,6 +65,7 @@ def run(
     whole = {"drop_remainder": False} if isinstance(data, DataLoader) else {}
     history = keras.callbacks.History()
     num_steps = min(epochs * steps, num_steps or epochs * steps)
+    params: dict[str, Any]
     params = {"epochs": epochs, "steps": steps, "num_steps": num_steps, "progress": progress}
     hooks = _Callbacks([*callbacks, history], model, params)
     model.stop_training = False
@@ -73,11 +75,11 @@ def run(
         progress.restore(hooks.callbacks)
         history.history = {name: list(means) for name, means in progress.history.items()}
         history.epoch = list(range(progress.epoch))
-        for epoch in range(progress.epoch, epochs):
-            if model.stop_training or epoch * steps >= num_steps:
+        while (epoch := progress.epoch) < params["epochs"]:
+            if model.stop_training or epoch * steps >= params["num_steps"]:
                 break
             if progress.step == 0 and hasattr(model, "begin_epoch"):
-                model.begin_epoch(epoch, epochs)
+                model.begin_epoch(epoch, params["epochs"])
             hooks("on_epoch_begin", epoch)
             skipped = {"first_batch": progress.step} if progress.step else {}
             batches = data.load_batch(
@@ -88,7 +90,7 @@ def run(
                 step_logs = model.train_step(batch)
                 progress.end_step(step_logs)
                 hooks("on_train_batch_end", step, step_logs)
-                if model.stop_training or epoch * steps + step + 1 == num_steps:
+                if model.stop_training or epoch * steps + step + 1 >= params["num_steps"]:
                     break
             logs = progress.end_epoch()
             hooks("on_epoch_end", epoch, logs)

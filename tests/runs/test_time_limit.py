@@ -13,6 +13,7 @@ from cyclegan_keras.models.base import GAN
 from cyclegan_keras.runs import run_folder, time_limit
 from cyclegan_keras.runs.run_data import make_loader
 from cyclegan_keras.runs.trainer import make_model, train_run
+from cyclegan_keras.training import callbacks, loop
 from cyclegan_keras.training.callbacks.checkpointing import variables_of
 from cyclegan_keras.training.faults import Interrupted
 from tests.reliability.support import assert_same_state, rows
@@ -98,6 +99,72 @@ def test_a_run_of_a_minute_is_trained_further_by_epochs(five_steps, fruit_dir, t
     assert train_run(more)["epochs"] == 3
     with (tmp_path / "r" / "history.csv").open() as file:
         assert [int(row["step"]) for row in csv.DictReader(file)][-2:] == [8, 9]
+
+
+@pytest.fixture
+def train(five_steps, fruit_dir, tmp_path, monkeypatch):
+    """Trains for two minutes with a clock that only steps move, by a rate that was not measured."""
+
+    def trained(seconds_of_step, name="r", **settings):
+        now, real = [0.0], GAN.train_step
+
+        def train_step(self, batch):
+            now[0] += seconds_of_step
+            return real(self, batch)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(GAN, "train_step", train_step)
+            patch.setattr(time, "monotonic", lambda: now[0])
+            train_run(config(tmp_path / name, fruit_dir, minutes=2, **settings))
+        written = json.loads((tmp_path / name / "config.json").read_text())["run"]
+        return now[0], [written[key] for key in ("epochs", "steps", "decay_epochs")]
+
+    return trained
+
+
+@pytest.mark.parametrize(
+    ("seconds_of_step", "expected"),
+    # Of 120 seconds, 5 are kept for the end; 11 steps of 10 seconds were decided.
+    [(5.0, (115.0, [8, 23, 4])), (14.0, (112.0, [3, 8, 1])), (10.0, (110.0, [4, 11, 2]))],
+)
+def test_a_run_keeps_to_its_time_if_steps_take_another_time(train, seconds_of_step, expected):
+    assert train(seconds_of_step) == expected
+
+
+def test_a_correction_changes_nothing_but_the_length(train, fruit_dir, tmp_path):
+    train(5.0)
+    same = config(tmp_path / "steps", fruit_dir, epochs=8, steps=23)
+    train_run(same)
+    before, after = (rows((tmp_path / name / "history.csv").read_text()) for name in ("r", "steps"))
+    # The rate had not begun to decay when the number was corrected.
+    assert before == after
+    assert_same_state(tmp_path / "r", tmp_path / "steps")
+
+
+def test_only_the_last_stage_is_corrected(monkeypatch, fruit_dir, tmp_path):
+    """Others have their own rates, and a stage is not gone back from."""
+    settings = config(tmp_path, fruit_dir, minutes=1)
+
+    class Staged:
+        stages, stop_training = (0.8, 0.2), False
+
+        def begin_stage(self, stage):
+            self.rate = (1.0, 2.0)[stage]
+
+        def train_step(self, batch):
+            now[0] += self.rate
+            return {"loss": 0.0}
+
+    now, told = [0.0], []
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    loader, model = make_loader(settings), Staged()
+    limit = time_limit.TimeLimit(
+        settings.replace(epochs=14, steps=40, minutes=1), loader, 0.0, told.append
+    )
+    loop.run(model, loader, 14, 2, [callbacks.Stages(), limit], seed=0, num_steps=40)
+    # 32 seconds of the first stage; half of the steps is in it, and nine tenths are not.
+    assert [each.steps for each in told] == [32 + int((60 - 32 - 5) / 2) - 1]
+    assert now[0] == 32 + 2 * (told[0].steps - 32)
 
 
 def test_the_rate_is_the_mean_over_the_stages(monkeypatch):

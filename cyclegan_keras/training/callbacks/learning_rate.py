@@ -23,6 +23,9 @@ class LearningRateDecay(keras.callbacks.Callback):
             if it is resumed, had when it first began. Optimizers with a schedule of their own
             follow it as long as `decay_epochs` is 0.
 
+    Attributes:
+        decay_epochs: As given; it may be changed during a training.
+
     Raises:
         ValueError: When the training begins, if `decay_epochs` is not 0 and an optimizer has a
             schedule of its own.
@@ -30,7 +33,7 @@ class LearningRateDecay(keras.callbacks.Callback):
 
     def __init__(self, decay_epochs: int, learning_rate: float | None = None) -> None:
         super().__init__()
-        self._decay_epochs = decay_epochs
+        self.decay_epochs = decay_epochs
         self._learning_rate = learning_rate
         self._optimizers: list[keras.optimizers.Optimizer] = []
 
@@ -42,11 +45,11 @@ class LearningRateDecay(keras.callbacks.Callback):
             paced = [(optimizer, 1.0) for optimizer in self.model.optimizers]
         settable = [(optimizer, share) for optimizer, share in paced if _is_settable(optimizer)]
         self._optimizers = [optimizer for optimizer, _ in settable]
-        if self._decay_epochs and len(settable) < len(paced):
+        if self.decay_epochs and len(settable) < len(paced):
             raise ValueError(
                 "An optimizer with a learning rate schedule of its own cannot follow another one. "
                 "Compile with a number as `learning_rate`, or leave the decay out. Received: "
-                f"decay_epochs={self._decay_epochs}"
+                f"decay_epochs={self.decay_epochs}"
             )
         if self._learning_rate is not None:
             # Replaces the rates of a checkpoint. Read back below, in the optimizer's precision.
@@ -55,7 +58,6 @@ class LearningRateDecay(keras.callbacks.Callback):
             float(keras.ops.convert_to_numpy(optimizer.learning_rate))
             for optimizer in self._optimizers
         ]
-        self._num_steps = self.params["num_steps"]
         self._epoch = 0
 
     def state(self) -> dict[str, Any]:
@@ -76,9 +78,9 @@ class LearningRateDecay(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Sets the rates for this step."""
-        steps = self.params["steps"]
-        decay_from = max(0, self._num_steps - self._decay_epochs * steps)
-        factor = linear_decay(self._epoch * steps + batch, decay_from, self._num_steps)
+        steps, num_steps = self.params["steps"], self.params["num_steps"]
+        decay_from = max(0, num_steps - self.decay_epochs * steps)
+        factor = linear_decay(self._epoch * steps + batch, decay_from, num_steps)
         self._set([rate * factor for rate in self._rates])
 
     def on_train_end(self, logs: Any = None) -> None:

@@ -37,6 +37,7 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Advances the bar by one step."""
+        self._bar.total = self.params["num_steps"]
         now = time.monotonic()
         if now - self._shown >= self._bar.mininterval:
             self._bar.set_postfix_str(self._words(self._means()), refresh=False)

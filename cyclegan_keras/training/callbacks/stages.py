@@ -20,9 +20,8 @@ class Stages(keras.callbacks.Callback):
         self._epoch = 0
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Decides with which step each stage begins."""
+        """Begins with no stage."""
         self._stage = None
-        self._begins = first_steps(getattr(self.model, "stages", ()), self.params["num_steps"])
 
     def state(self) -> dict[str, Any]:
         """Returns the present stage."""
@@ -40,10 +39,12 @@ class Stages(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Begins the stage to which this step belongs, if it has not begun."""
-        if len(self._begins) < 2:
+        shares = getattr(self.model, "stages", ())
+        if len(shares) < 2:
             return
+        begins = first_steps(shares, self.params["num_steps"])
         place = self._epoch * self.params["steps"] + batch
-        stage = max(number for number, first in enumerate(self._begins) if first <= place)
+        stage = max(number for number, first in enumerate(begins) if first <= place)
         if self._stage is None or stage > self._stage:
             self.model.begin_stage(stage)
             self._stage = stage
