@@ -17,6 +17,7 @@ train_run(TrainConfig(model="mine"))
 """
 
 import dataclasses
+import functools
 import importlib
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -114,7 +115,7 @@ class ModelInfo:
         """The value of the setting `model`."""
         return self.config.kind
 
-    @property
+    @functools.cached_property  # Each flag of the command line asks each model for them.
     def settings(self) -> frozenset[str]:
         """The names of its settings, those of every network that it can have included."""
         return frozenset(setting.name for setting in all_settings([self.config]))

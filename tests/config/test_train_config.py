@@ -7,6 +7,7 @@ import pickle
 import pytest
 
 from cyclegan_keras import CycleGAN, Pix2Pix
+from cyclegan_keras.config import registry
 from cyclegan_keras.config.data import DataConfig
 from cyclegan_keras.config.gans import CycleGANConfig
 from cyclegan_keras.config.models import MODELS
@@ -698,3 +699,11 @@ def test_settings_files_of_editors_and_of_folders(tmp_path):
         TrainConfig.from_json(path)
     with pytest.raises(ValueError, match=r"Cannot read .*directory.*such as the config\.json"):
         TrainConfig.from_json(tmp_path)
+
+
+def test_the_settings_of_a_model_are_looked_for_once(monkeypatch):
+    """Each flag of `train` asks each model for them, thousands of times a command."""
+    first = MODELS["cyclegan"].settings
+    monkeypatch.setattr(registry, "all_settings", lambda parts: pytest.fail("looked for again"))
+    assert MODELS["cyclegan"].settings is first
+    assert {"gf", "lambda_cycle", "num_blocks"} <= first

@@ -98,9 +98,9 @@ def assert_same_weights(one, other, tolerance):
             assert np.abs(a - b).max() <= tolerance * np.abs(a).max(), name
 
 
-def batches(random_images, num_batches, dtype="float64"):
+def batches(random_images, num_batches, dtype="float64", sizes=BATCH_SIZES):
     for step in range(num_batches):
-        size = BATCH_SIZES[step % len(BATCH_SIZES)]
+        size = sizes[step % len(sizes)]
         yield tuple(
             random_images(size, *SHAPE, seed=2 * step + domain, dtype=dtype) for domain in (0, 1)
         )
@@ -111,12 +111,12 @@ def test_steps_are_those_of_the_book(float64, random_images):
     book, gan = Book(), CycleGAN(SHAPE, gf=GF, df=2, seed=0)
     copy_weights(gan, book)
     start = {name: getattr(gan, name).get_weights() for name in NETWORKS}
-    for imgs_A, imgs_B in batches(random_images, 4):
+    for imgs_A, imgs_B in batches(random_images, 3, sizes=(2,)):
         expected = book.step(imgs_A, imgs_B)
         logs = {name: float(value) for name, value in gan.train_step((imgs_A, imgs_B)).items()}
         assert logs == pytest.approx(expected, rel=1e-9)
     assert_same_weights(book, gan, 1e-9)
-    for name in NETWORKS:  # Adam at 2e-4: four steps move most weights by far more than this.
+    for name in NETWORKS:  # Adam at 2e-4: three steps move most weights by far more than this.
         end = getattr(gan, name).get_weights()
         distances = [np.abs(a - b).max() for a, b in zip(start[name], end, strict=True)]
         assert min(distances) > 1e-4, name

@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+from cyclegan_keras.cli.main import main
+from cyclegan_keras.runs import trainer
 from tests.reliability import support
 
 
@@ -41,14 +43,32 @@ def empty(folder: pathlib.Path) -> None:
 DAMAGES = [flip_a_byte, cut_short, lose_the_state, edit_the_state, empty_the_sums, empty]
 
 
-@pytest.fixture
-def broken_off(train_here, at_step, tmp_path, capsys) -> pathlib.Path:
+@pytest.fixture(scope="module")
+def stopped(fresh_model, noise_dir, tmp_path_factory) -> pathlib.Path:
     """A run that was asked to stop after eight of its ten steps."""
-    at_step(8, act=lambda logs: os.kill(os.getpid(), signal.SIGTERM) or logs)
-    assert train_here() == 143
-    assert support.steps_in(support.newest(tmp_path / "run")) == 8
-    capsys.readouterr()
-    return tmp_path / "run"
+    run_dir, model, steps = tmp_path_factory.mktemp("stopped") / "run", fresh_model(), []
+    real = type(model).train_step
+
+    def train_step(batch):
+        logs = real(model, batch)
+        steps.append(logs)
+        if len(steps) == 8:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return logs
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model, "train_step", train_step)
+        patch.setattr(trainer, "make_model", lambda config: model)
+        words = support.command(run_dir, noise_dir, support.EPOCHS)
+        assert main(["train", *words]) == 143
+    assert support.steps_in(support.newest(run_dir)) == 8
+    return run_dir
+
+
+@pytest.fixture
+def broken_off(stopped, tmp_path) -> pathlib.Path:
+    """A copy of it, which a test may damage."""
+    return shutil.copytree(stopped, tmp_path / "run")
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

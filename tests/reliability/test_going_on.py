@@ -27,10 +27,9 @@ def contents(folder: pathlib.Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def finished(train_here, tmp_path):
-    """A run of two epochs."""
-    assert train_here() == 0
-    return tmp_path / "run"
+def finished(uninterrupted_here, tmp_path):
+    """A copy of a run of two epochs, which a test may spoil."""
+    return shutil.copytree(uninterrupted_here, tmp_path / "run")
 
 
 def test_without_a_checkpoint_nothing_is_overwritten(finished, train_here, model, capsys):
