@@ -5,6 +5,7 @@ import errno
 import hashlib
 import os
 import pathlib
+import stat
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -145,13 +146,17 @@ def check_can_be_folder(path: PathLike) -> None:
         FileExistsError: If it, or what it is to be in, is a file.
     """
     for place in (folder := pathlib.Path(path), *folder.parents):
-        if place.is_dir():
+        try:
+            # Asked once: another process may make the folder between two questions.
+            mode = place.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if stat.S_ISDIR(mode):
             return
-        if place.exists():
-            raise FileExistsError(
-                f"Cannot make the folder {str(path)!r}, for {str(place)!r} is a file. Give another "
-                "place."
-            )
+        raise FileExistsError(
+            f"Cannot make the folder {str(path)!r}, for {str(place)!r} is a file. Give another "
+            "place."
+        )
 
 
 def locked(path: PathLike, warn: Callable[[str], object]) -> "filelock.BaseFileLock | None":

@@ -131,3 +131,28 @@ def test_long_names_that_begin_alike_are_written_side_by_side(tmp_path):
             other.write_text("b")
     assert [(tmp_path / name).read_text() for name in names] == ["a", "b"]
     assert len(os.listdir(tmp_path)) == 2
+
+
+def test_a_folder_that_another_process_is_making_is_no_file(tmp_path, monkeypatch):
+    """As when all shards of a job are started at once into a folder that is missing."""
+    folder, stat = tmp_path / "out", os.stat
+
+    def just_too_early(path, *args, **kwargs):
+        try:
+            return stat(path, *args, **kwargs)
+        except FileNotFoundError:
+            folder.mkdir(exist_ok=True)
+            raise
+
+    monkeypatch.setattr(os, "stat", just_too_early)
+    _files.check_can_be_folder(folder)
+    monkeypatch.undo()
+    assert folder.is_dir()
+
+
+@pytest.mark.parametrize("inside", ["", "inside", "inside/deeper"])
+def test_a_file_is_no_folder_and_nothing_can_be_in_it(inside, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError, match=r"'.*file' is a file"):
+        _files.check_can_be_folder(tmp_path / "file" / inside)
+    _files.check_can_be_folder(tmp_path / "none" / inside)
