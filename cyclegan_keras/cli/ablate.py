@@ -4,6 +4,7 @@ All get as many steps, or as much time, or first the one and then the other.
 """
 
 import argparse
+import os
 import pathlib
 from typing import Any
 
@@ -11,6 +12,7 @@ from cyclegan_keras._files import check_can_be_folder, write_text
 from cyclegan_keras._quiet import without_startup_notes
 from cyclegan_keras.cli import ablate_settings, evaluate, generator_file, train
 from cyclegan_keras.cli.ablate_settings import Part
+from cyclegan_keras.cluster import of_environment
 from cyclegan_keras.config.models import MODELS
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.runs import run_data, run_folder, trainer
@@ -75,16 +77,24 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.label_colors is not None:
         labels = evaluate.read_labels(arguments.label_colors, "--label-colors")
     steps = evaluate.segmentation_steps(arguments)
-    extractors = _check(base, parts)
+    _check_alone(arguments)
+    for config in parts[0].configs.values():
+        _check_data(config)
     parts = [_with_length(part) for part in parts]
     if note := ablate_settings.dropped(base, parts[0].configs):
         print(note, flush=True)
-    trained = [_train(part) for part in parts]
-
-    print("Comparing …", flush=True)
+    print("Loading TensorFlow …", flush=True)
     with without_startup_notes():
+        from cyclegan_keras.metrics import segmenter
         from cyclegan_keras.reports import ablation
-    judges = _Judges(extractors, labels, steps, folder)
+        from cyclegan_keras.runs import every_figure
+
+    how = segmenter.Settings(**({} if steps is None else {"steps": steps}))
+    # Made now, so that errors come before the trainings.
+    judges = every_figure.Judges(
+        parts[0].configs.values(), every_figure.choose(base.extractor), labels, how, folder
+    )
+    trained = [_train(part) for part in parts]
     sections = [
         _section(part, metrics, judges) for part, metrics in zip(parts, trained, strict=True)
     ]
@@ -97,23 +107,24 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check(base: TrainConfig, parts: list[Part]) -> str:
-    """Finds what is wrong before hours of training, and says which extractors there will be."""
-    for config in parts[0].configs.values():
-        if config.data_dir is not None and not pathlib.Path(config.data_dir).is_dir():
-            raise FileNotFoundError(
-                f"No folder {config.data_dir!r}. --data-dir must name a folder that contains "
-                "trainA and trainB."
-            )
-        loader = run_data.make_loader(config)
-        if not loader.test_pairs and base.extractor == "none":
-            raise ValueError(
-                "Without an extractor, trainings are compared by true translations, so testA and "
-                'testB must be pairs: images of equal names, and "test_pairs": true in '
-                "dataset.json. Leave --extractor none out, or add them. "
-                f"Received: {str(loader.directory)!r}"
-            )
-    return base.extractor
+def _check_alone(arguments: argparse.Namespace) -> None:
+    """Raises an error if several processes are to train together."""
+    cluster = of_environment(os.environ)
+    given = arguments.launcher or arguments.workers or (cluster and cluster.num_workers > 1)
+    if given:
+        raise ValueError(
+            "An ablation trains one run after the other in one process, on all devices that it "
+            "finds. Leave --launcher, --workers and descriptions of a cluster in the environment "
+            "out, or train each run by `cyclegan train` and compare them by `cyclegan compare`."
+        )
+
+
+def _check_data(config: TrainConfig) -> None:
+    if config.data_dir is not None and not pathlib.Path(config.data_dir).is_dir():
+        raise FileNotFoundError(
+            f"No folder {config.data_dir!r}. --data-dir must name a folder that contains trainA "
+            "and trainB."
+        )
 
 
 def _with_length(part: Part) -> Part:
@@ -151,45 +162,14 @@ def _forget_models() -> None:
     keras.utils.clear_session()
 
 
-class _Judges:
-    """Measures runs, those on the same test images by the same judges."""
-
-    def __init__(
-        self, extractor: str, labels: Any, steps: int | None, folder: pathlib.Path
-    ) -> None:
-        from cyclegan_keras.metrics import segmenter
-        from cyclegan_keras.runs import every_figure
-
-        self._make = every_figure.EveryFigure
-        self._extractors = every_figure.choose(extractor)
-        self._how = segmenter.Settings(**({} if steps is None else {"steps": steps}))
-        self._labels, self._folder = labels, folder
-        self._known: dict[Any, Any] = {}
-
-    def of(self, part: Part, config: TrainConfig, images: str) -> Any:
-        """Measures one run of a part, whose test images have this digest."""
-        key = (images, config.image_size, config.channels, config.fit)
-        if key not in self._known:
-            ways = list(dict.fromkeys(way for each in part.configs.values() for way in each.ways))
-            self._known[key] = self._make(
-                run_data.make_loader(config),
-                self._extractors,
-                self._labels,
-                ways,
-                self._how,
-                self._folder,
-            )
-        return self._known[key].of(config)
-
-
-def _section(part: Part, trained: dict[str, dict[str, Any]], judges: _Judges) -> Any:
+def _section(part: Part, trained: dict[str, dict[str, Any]], judges: Any) -> Any:
     """Measures the runs of a part, and shows what they make of the same images."""
     from cyclegan_keras.reports import ablation, curves
 
     titles, entries = ablate_settings.titles(part), []
     for name, config in part.configs.items():
         print(f"Measuring {titles[name]} …", flush=True)
-        figures = judges.of(part, config, trained[name]["images"])
+        figures = judges.of(config)
         history = curves.read(pathlib.Path(config.run_dir or ".") / run_folder.HISTORY)
         step, seconds = next(reversed(history.seconds.items()), (None, None))
         metrics = {**trained[name], **figures.scores}

@@ -8,7 +8,7 @@ import dataclasses
 import json
 import logging
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from cyclegan_keras.metrics import features, round_trip, segmentation, segmenter
 from cyclegan_keras.metrics.backbones import efficientnet
 from cyclegan_keras.metrics.evaluator import Evaluator
 from cyclegan_keras.metrics.features import Extractor, Features
-from cyclegan_keras.runs import record
+from cyclegan_keras.runs import record, run_data
 
 FILE = "figures.json"
 VERSION = 1
@@ -100,6 +100,7 @@ class EveryFigure:
         self._palettes = loader.palettes if palettes is None else palettes
         self._extractors = {each.name: each for each in extractors}
         self._evaluators = {each.name: Evaluator(loader, each) for each in extractors}
+        self._real = {name: each.real.metrics for name, each in self._evaluators.items()}
         self._pixels = {
             domain: round_trip.spread(loader.evaluation_pixels(domain)) for domain in "AB"
         }
@@ -127,7 +128,7 @@ class EveryFigure:
         judged = self._judged(files)
         if (known := _read(folder / FILE, judged)) is not None:
             return known
-        found = Figures({}, {name: dict(e.real.metrics) for name, e in self._evaluators.items()})
+        found = Figures({}, {name: dict(real) for name, real in self._real.items()})
         for way, path in files.items():
             self._measure(way, model_files.load_generator(path), found)
         write_text(
@@ -171,6 +172,75 @@ class EveryFigure:
             found.scores.update({f"{key}_{way}": value for key, value in scores.items()})
         if way in self._segmenters:
             found.scores.update(segmenter.scores_of(self._segmenters[way], self._loader, way, made))
+
+
+class Judges:
+    """Measures runs, those on the same test images by the same judges.
+
+    Args:
+        configs: The settings of all runs that will be measured.
+        extractors: From `choose`.
+        palettes: As for `EveryFigure`.
+        settings: As for `EveryFigure`.
+        folder: As for `EveryFigure`.
+
+    Raises:
+        FileNotFoundError: If there is no such data.
+        ValueError: If there is nothing to compare by, or too few images.
+    """
+
+    def __init__(
+        self,
+        configs: Collection[TrainConfig],
+        extractors: Sequence[Extractor],
+        palettes: Mapping[str, segmentation.Palette] | None = None,
+        settings: segmenter.Settings | None = None,
+        folder: PathLike | None = None,
+    ) -> None:
+        self._known: dict[tuple[Any, ...], EveryFigure] = {}
+        self._keys: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+        ways = list(dict.fromkeys(way for config in configs for way in config.ways))
+        for config in configs:
+            if _data_of(config) in self._keys:
+                continue
+            loader = run_data.make_loader(config)
+            _check(loader, extractors, palettes)
+            for domain in "AB":
+                loader.evaluation_pixels(domain)  # Bad images are skipped only when they are read.
+            key = (round_trip.digest(round_trip.files(loader)), *_shape_of(config))
+            self._keys[_data_of(config)] = key
+            if key not in self._known:
+                self._known[key] = EveryFigure(loader, extractors, palettes, ways, settings, folder)
+
+    def of(self, config: TrainConfig) -> Figures:
+        """Measures a run, unless it has been.
+
+        Args:
+            config: Its settings, with `run_dir`.
+
+        Returns:
+            As `EveryFigure.of`.
+        """
+        return self._known[self._keys[_data_of(config)]].of(config)
+
+
+def _data_of(config: TrainConfig) -> tuple[Any, ...]:
+    return (config.data, config.info.data)
+
+
+def _shape_of(config: TrainConfig) -> tuple[Any, ...]:
+    return (config.img_shape, config.fit, config.value_range)
+
+
+def _check(loader: DataLoader, extractors: Sequence[Extractor], palettes: Any) -> None:
+    if loader.test_pairs or (extractors and not palettes):
+        return
+    why = "Colors of classes need true label maps" if palettes else "There is no extractor"
+    raise ValueError(
+        f"{why}, so that trainings are compared by true translations: testA and testB must be "
+        'pairs, images of equal names, and "test_pairs": true in dataset.json. '
+        f"Received: {str(loader.directory)!r}"
+    )
 
 
 def _planned(

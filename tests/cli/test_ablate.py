@@ -13,6 +13,7 @@ from cyclegan_keras.runs import every_figure, trainer
 from cyclegan_keras.training.faults import Interrupted
 
 TINY = "--image-size 32 --gf 2 --df 2 --num-blocks 1 --batch-size 6 --epochs 1".split()
+TINY += ["--extractor", "none"]
 CYCLE = TrainConfig().lambda_cycle
 
 
@@ -237,6 +238,9 @@ def test_ablations_beside_other_models_are_named_by_their_model():
     }
 
 
+choose = every_figure.choose
+
+
 @pytest.fixture
 def pretended(monkeypatch):
     """Trainings and measurements that take no time; the settings that were trained."""
@@ -328,9 +332,19 @@ def test_wrong_flags_are_told_before_anything_is_trained(
         (["--label-colors", "odd.json"], "Cannot read labels from 'odd.json'"),
         (["--segmentation-steps", "0"], "--segmentation-steps must be at least 1"),
         (["--settings", "contrast_alone"], "contrast_alone is a part of CUT left out"),
+        (["--launcher", "local", "--workers", "2"], "An ablation trains one run after the other"),
+        (["--data-dir", "absent"], "No folder 'absent'"),
     ):
         assert main([*command, *words]) == 2
         assert said in capsys.readouterr().err
+    # An extractor that is missing is told as early.
+    monkeypatch.setattr(every_figure, "choose", choose)
+    assert main([*command, "--extractor", "absent.keras"]) == 2
+    assert "absent.keras" in capsys.readouterr().err
+    monkeypatch.setenv("CYCLEGAN_WORKERS", "a:1,b:1")
+    monkeypatch.setenv("CYCLEGAN_INDEX", "0")
+    assert main(command) == 2
+    assert "An ablation trains one run after the other" in capsys.readouterr().err
     assert pretended == []
     assert not (tmp_path / "runs").exists()
 
@@ -352,14 +366,14 @@ def test_there_must_be_a_truth_to_compare_with(tmp_path, monkeypatch, capsys, fr
         target.mkdir(parents=True)
         for path in (fruit_dir / folder).iterdir():
             (target / path.name).write_bytes(path.read_bytes())
-    assert main(["ablate", "--data-dir", "set", *TINY, "--extractor", "none"]) == 2
+    assert main(["ablate", "--data-dir", "set", *TINY]) == 2
     assert "testA and testB must be pairs" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
 
 
 def test_a_real_one(fruit_dir, tmp_path, monkeypatch, capsys, tiny_networks):
     monkeypatch.chdir(tmp_path)
-    command = ["ablate", "--data-dir", str(fruit_dir), *TINY, "--extractor", "none"]
+    command = ["ablate", "--data-dir", str(fruit_dir), *TINY]
     command += ["--settings", "gan_forward", "bigan"]
     assert main(command) == 0
     run = tmp_path / "runs" / "ablation" / "gan_forward"

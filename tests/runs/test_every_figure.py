@@ -114,3 +114,30 @@ def test_which_extractors(monkeypatch, caplog, tmp_path):
     assert "EfficientNet-Lite0, which is not installed" in caplog.text
     (tmp_path / "none.h5").touch()
     assert every_figure.choose("auto") == ["inception", "efficientnet-lite1"]
+
+
+def test_runs_on_the_same_test_images_have_the_same_judge(loader, tmp_path):
+    data = {"data_dir": str(loader.directory), "image_size": SIZE}
+    one = write_run(tmp_path / "one").replace(**data)
+    other = TrainConfig(model="pix2pix", run_dir=str(tmp_path / "one"), **data)
+    smaller = one.replace(image_size=SIZE * 2)
+    extractor = MeanColours()
+    judges = every_figure.Judges([one, other, smaller], [extractor], {})
+    seen = extractor.seen  # All real images of two sizes, once.
+    assert seen == 2 * (6 + 6) * 2
+    judges.of(one)
+    assert extractor.seen == seen + 6 + 6
+    # That of A to B is not measured again, but with B to A missing, it is another run.
+    judges.of(other)
+    assert extractor.seen == seen + 6 + 6 + 6
+
+
+@pytest.mark.parametrize(("extractors", "palettes"), [([], None), ([MeanColours()], {"B": COLORS})])
+def test_something_to_compare_by(loader, tmp_path, extractors, palettes):
+    (tmp_path / "unpaired").mkdir()
+    for folder in ("trainA", "trainB", "testA", "testB"):
+        (tmp_path / "unpaired" / folder).symlink_to(loader.directory / folder)
+    config = TrainConfig(data_dir=str(tmp_path / "unpaired"), image_size=SIZE)
+    with pytest.raises(ValueError, match="testA and testB must be pairs"):
+        every_figure.Judges([config], extractors, palettes)
+    every_figure.Judges([config], [MeanColours()])
