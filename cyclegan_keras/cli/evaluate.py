@@ -103,8 +103,9 @@ def run(arguments: argparse.Namespace) -> int:
     files = generator_file.networks_of_run(run_dir, arguments.best)
     _check_output(output, run_dir)
     _kept(run_dir)  # Reports damage at once; it is read again at the end.
-    labels = None if arguments.labels is None else _read_labels(arguments.labels)
+    labels = None if arguments.labels is None else read_labels(arguments.labels)
     _check_segmentation(arguments)
+    steps = segmentation_steps(arguments)
     print("Loading TensorFlow …", flush=True)
     with without_startup_notes():
         from cyclegan_keras.inference import saving
@@ -128,7 +129,6 @@ def run(arguments: argparse.Namespace) -> int:
     planned = segmenter.plans(loader, config.ways, labels) if arguments.segmentation else []
     evaluator = Evaluator(loader, _extractor(arguments.extractor, config.info.judge), labels)
     results = evaluator.evaluate_thoroughly(generators, classifiers)
-    steps = arguments.segmentation_steps
     how = segmenter.Settings(**({} if steps is None else {"steps": steps}))
     beside = run_dir.resolve().parent
     results.metrics.update(segmenter.measure(generators, loader, planned, how, beside))
@@ -191,17 +191,46 @@ def _check_segmentation(arguments: argparse.Namespace) -> None:
             "--segmentation-steps does nothing without --segmentation. Give both or neither. "
             f"Received: --segmentation-steps {steps}"
         )
+
+
+def segmentation_steps(arguments: argparse.Namespace) -> int | None:
+    """Says for how many steps the segmentation network is trained, if somebody chose.
+
+    Args:
+        arguments: What the parser made of the command line.
+
+    Returns:
+        The number; `None` if nobody did.
+
+    Raises:
+        ValueError: If it is less than one.
+    """
+    steps = arguments.segmentation_steps
     if steps is not None and steps < 1:
         raise ValueError(
             f"--segmentation-steps must be at least 1. Received: --segmentation-steps {steps}"
         )
+    return steps
 
 
-def _read_labels(path: str) -> dict[str, palettes.Palette]:
+def read_labels(path: str, flag: str = "--labels") -> dict[str, palettes.Palette]:
+    """Reads the colors of classes from a file.
+
+    Args:
+        path: Of JSON, as `--labels` takes it.
+        flag: The flag that names it.
+
+    Returns:
+        The colors by domain.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it has no colors.
+    """
     try:
         return palettes.checked(json.loads(pathlib.Path(path).read_text("utf-8")))
     except FileNotFoundError:
-        raise FileNotFoundError(f"No file {path!r} for --labels.") from None
+        raise FileNotFoundError(f"No file {path!r} for {flag}.") from None
     except ValueError as error:
         raise ValueError(f"Cannot read labels from {path!r}: {error}") from None
 

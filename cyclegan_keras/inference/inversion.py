@@ -6,9 +6,11 @@ nearly the same image; the other generator then makes the translation. So what i
 translator are both generators, and how to search.
 """
 
+import hashlib
 from typing import Any, Literal
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -20,6 +22,16 @@ from cyclegan_keras.inference.rebuilding import rebuilt
 RATE, BETA_1, BETA_2, EPSILON = 0.1, 0.9, 0.999, 1e-8
 CANDIDATES = 16
 MOST_STEPS, MOST_STARTS = 10_000, 64
+# Latent variables that are remembered: some megabytes.
+MOST_FOUND = 10_000
+
+
+class _Found:
+    """The latent variables that were found with one state of the weights, by image."""
+
+    def __init__(self, weights: bytes = b"") -> None:
+        self.weights = weights
+        self.latents: dict[bytes, np.ndarray] = {}
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -28,7 +40,9 @@ class TranslateByInversion(keras.layers.Layer):
 
     The search minimises the difference between the image and what the generator of its own domain
     makes. It stays in [-1, 1], where latent variables are drawn in the training. Its random numbers
-    are the same each time, and no image depends on others of its batch, but for rounding.
+    are the same each time, and no image depends on others of its batch, but for rounding. What was
+    found for an image is remembered as long as the weights are the same, since a search takes as
+    long as hundreds of translations and an evaluation asks for the same images several times.
 
     Args:
         generators: A model from `(batch, latent_dim)` to two images of one shape.
@@ -96,7 +110,8 @@ class TranslateByInversion(keras.layers.Layer):
         # Images must be compared as they are, whatever the precision of the generators.
         self.autocast = False
         # Called on arrays, a search line by line would take minutes.
-        self._traced = tf.function(self._search, autograph=False)
+        self._traced = tf.function(self._search, autograph=False, reduce_retracing=True)
+        self._found = _Found()
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Checks the size of the images."""
@@ -121,10 +136,30 @@ class TranslateByInversion(keras.layers.Layer):
             What the generator of their own domain makes of the latent variables that were found,
             and their translations.
         """
-        made = self._traced(ops.cast(imgs, self.variable_dtype))
-        return made[self.source], made[1 - self.source]
+        imgs = ops.cast(imgs, self.variable_dtype)
+        latents = self._known(imgs) if hasattr(imgs, "numpy") else self._search(imgs)
+        made = self.generators(latents, training=False)
+        own, other = (
+            ops.cast(x, self.variable_dtype) for x in (made[self.source], made[1 - self.source])
+        )
+        return own, other
 
-    def _search(self, imgs: Any) -> list[Any]:
+    def _known(self, imgs: Any) -> Any:
+        """Searches for the latent variables of those images that it has not seen before."""
+        whole = hashlib.sha256()
+        for weight in self.generators.weights:
+            whole.update(np.ascontiguousarray(weight).tobytes())
+        found = self._found
+        if found.weights != whole.digest() or len(found.latents) > MOST_FOUND:
+            found = self._found = _Found(whole.digest())
+        keys = [hashlib.sha256(img.tobytes()).digest() for img in imgs.numpy()]
+        missing = [place for place, key in enumerate(keys) if key not in found.latents]
+        if missing:
+            latents = self._traced(tf.gather(imgs, missing)).numpy()
+            found.latents.update(zip([keys[place] for place in missing], latents, strict=True))
+        return tf.stack([found.latents[key] for key in keys])
+
+    def _search(self, imgs: Any) -> Any:
         num_imgs, starts = tf.shape(imgs)[0], self.num_starts
         wanted = tf.repeat(imgs, starts, axis=0)
         first = self._starts(imgs)
@@ -149,10 +184,7 @@ class TranslateByInversion(keras.layers.Layer):
         )
         errors = tf.reshape(self._errors(latent, wanted), (num_imgs, starts))
         best = tf.range(num_imgs) * starts + tf.argmin(errors, axis=1, output_type=tf.int32)
-        return [
-            ops.cast(made, self.variable_dtype)
-            for made in self.generators(tf.gather(latent, best), training=False)
-        ]
+        return tf.gather(latent, best)
 
     def _starts(self, imgs: Any) -> Any:
         """Draws latent variables, and takes those that come nearest to each image."""

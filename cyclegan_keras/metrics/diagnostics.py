@@ -111,7 +111,7 @@ def _classification(metrics: Mapping[str, Any], way: str) -> str:
 
 
 def not_measured(metrics: Mapping[str, Any]) -> list[str]:
-    """Lists the feature metrics that could not be computed on these images.
+    """Lists the metrics that could not be computed with these generators or on these images.
 
     Args:
         metrics: From `Evaluator.evaluate`.
@@ -120,6 +120,12 @@ def not_measured(metrics: Mapping[str, Any]) -> list[str]:
         A sentence for each of them; none if all were computed, or there was no extractor.
     """
     found = []
+    if any(f"inversion_{way}" in metrics for way in WAYS):
+        found.append(
+            "No identity errors and no cycle errors with noise: a translation by inversion goes "
+            "back by the latent variable that was found, and not by pixels. So its cycle error is "
+            "that of the inversion."
+        )
     targets = [(way, way[1]) for way in WAYS if f"kernel_{way}" in metrics]
     for way, target in targets:
         images = f"real images of {target}"

@@ -35,18 +35,20 @@ def measure(networks: dict[str, Any], pixels: dict[str, np.ndarray]) -> dict[str
 
     Returns:
         For each level of noise and each domain, by `key`, the mean absolute difference of an image
-        and what returns, in 8-bit levels. Empty unless there are generators of both directions.
+        and what returns, in 8-bit levels. Empty unless there are generators of both directions, and
+        if they translate by inversion: their way back does not read the pixels of translations.
 
     Reference:
         [Almahairi et al., 2018](https://arxiv.org/abs/1802.10151), section 5;
         [Chu et al., 2017](https://arxiv.org/abs/1712.02950) on the codes.
     """
     # Not above: tables of figures read the levels, and do not wait for TensorFlow.
+    from cyclegan_keras.inference.inversion import inversion_of
     from cyclegan_keras.metrics import paired
 
     found: dict[str, float] = {}
     ways = round_trip.ways_of(networks)
-    if len(ways) < 2:
+    if len(ways) < 2 or any(inversion_of(networks[f"g_{way}"]) is not None for way in ways):
         return found
     for way in ways:
         source = way[0]

@@ -83,8 +83,9 @@ def errors(batch: Batch) -> dict[str, np.ndarray]:
         differences, in 8-bit levels.
     """
     found = {"change": mean_absolute_error(batch.translated, batch.imgs)}
-    if batch.reconstr is not None and batch.identity is not None:
+    if batch.reconstr is not None:
         found["cycle"] = mean_absolute_error(batch.reconstr, batch.imgs)
+    if batch.identity is not None:
         found["identity"] = mean_absolute_error(batch.identity, batch.imgs)
     if batch.inverted is not None:
         found["inversion"] = mean_absolute_error(batch.inverted, batch.imgs)

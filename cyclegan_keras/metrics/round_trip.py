@@ -32,8 +32,9 @@ class Batch:
         translated: Their translations.
         truth: Their ground truth, if it is known.
         reconstr: The translations, translated back, if there is a generator for the opposite
-            direction.
-        identity: The images, translated by that generator, which should leave them unchanged.
+            direction. By inversion, that is `inverted`, since the latent variable is known.
+        identity: The images, translated by that generator, which should leave them unchanged;
+            `None` if it translates by inversion.
         inverted: What they were taken for, if the generator translates by inversion: what the other
             generator makes of the latent variables that were found for them.
     """
@@ -76,12 +77,16 @@ def batches(
         imgs = normalize(pixels[part])
         g = generators[f"g_{way}"]
         fake, inverted = translate_and_invert(g, imgs, _latents_of(g, len(imgs), first))
+        reconstr, identity = inverted if g_back is not None else None, None
+        if g_back is not None and inverted is None:
+            reconstr = returned(generators, way, imgs, fake)
+            identity = translate_images(g_back, imgs)
         yield Batch(
             imgs,
             fake,
             truth=None if truths is None else normalize(truths[part]),
-            reconstr=None if g_back is None else returned(generators, way, imgs, fake),
-            identity=None if g_back is None else translate_images(g_back, imgs),
+            reconstr=reconstr,
+            identity=identity,
             inverted=inverted,
         )
 

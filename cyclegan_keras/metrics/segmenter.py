@@ -305,22 +305,37 @@ def measure(
     """
     found: dict[str, Any] = {}
     for plan in planned:
-        segmenter = Segmenter(loader, plan, settings, folder)
-        labels, photos = (
-            spread(loader.pixels(domain, is_testing=True), MAX_IMAGES)
-            for domain in (plan.labels, plan.photos)
-        )
-        truth = nearest_labels(labels, plan.palette)
+        labels = spread(loader.pixels(plan.labels, is_testing=True), MAX_IMAGES)
         made = denormalize(translate_images(generators[f"g_{plan.way}"], normalize(labels)))
-        frequent = np.full_like(truth, segmenter.most_frequent)
-        for end, values in (
-            (plan.way, segmenter.scores(made, truth)),
-            (f"real_{plan.photos}", segmenter.scores(photos, truth)),
-            (f"frequent_{plan.photos}", _scores(truth, frequent, plan.palette)),
-        ):
-            found |= {f"seg_{key}_{end}": values[key] for key in KEYS}
-        found["segmentation"] = segmenter.name
+        found |= scores_of(Segmenter(loader, plan, settings, folder), loader, plan.way, made)
     return found
+
+
+def scores_of(
+    segmenter: Segmenter, loader: DataLoader, way: str, made: np.ndarray
+) -> dict[str, Any]:
+    """Scores photos that were made of the label maps of test images.
+
+    Args:
+        segmenter: Looks at them.
+        loader: Loads the images.
+        way: `"AB"` or `"BA"`, from labels to photos.
+        made: The photos, uint8, in the order of `round_trip.spread`.
+
+    Returns:
+        As `measure`.
+    """
+    labels, photos = (spread(loader.pixels(domain, is_testing=True), MAX_IMAGES) for domain in way)
+    truth = nearest_labels(labels, segmenter.palette)
+    frequent = np.full_like(truth, segmenter.most_frequent)
+    found: dict[str, Any] = {}
+    for end, values in (
+        (way, segmenter.scores(made, truth)),
+        (f"real_{way[1]}", segmenter.scores(photos, truth)),
+        (f"frequent_{way[1]}", _scores(truth, frequent, segmenter.palette)),
+    ):
+        found |= {f"seg_{key}_{end}": values[key] for key in KEYS}
+    return {**found, "segmentation": segmenter.name}
 
 
 def summary(metrics: Mapping[str, Any]) -> list[str]:

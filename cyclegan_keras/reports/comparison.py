@@ -239,9 +239,9 @@ def markdown(runs: Sequence[Run]) -> str:
         for row in rows
     ]
     lines = [
-        *_table(["setting", *names], [[n, *v] for n, v in settings(runs) + trained(runs)], 1),
+        *aligned(["setting", *names], [[n, *v] for n, v in settings(runs) + trained(runs)], 1),
         "",
-        *_table(["metric", "better", *names], metrics, 2),
+        *aligned(["metric", "better", *names], metrics, 2),
         *[line for sentence in notes(runs) + problems(runs) for line in ("", sentence)],
     ]
     return "\n".join(lines) + "\n"
@@ -252,8 +252,17 @@ def _marked(row: Row) -> list[str]:
     return [f"**{v}**" if best else v for v, best in zip(values, row.is_best, strict=True)]
 
 
-def _table(header: list[str], rows: list[list[str]], num_left: int) -> list[str]:
-    """Aligns a Markdown table for terminals, too; all but the first columns to the right."""
+def aligned(header: list[str], rows: list[list[str]], num_left: int) -> list[str]:
+    """Writes a Markdown table that is aligned for terminals, too.
+
+    Args:
+        header: The titles of the columns.
+        rows: As many cells each.
+        num_left: How many of the first columns are aligned to the left.
+
+    Returns:
+        Its lines.
+    """
     cells = [[" ".join(cell.replace("|", "\\|").split()) for cell in r] for r in [header, *rows]]
     widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
     rule = ["-" * (w - (i >= num_left)) + ":" * (i >= num_left) for i, w in enumerate(widths)]

@@ -173,21 +173,32 @@ def sheets(
         that direction, and the ground truth if it is known.
     """
     ways = [way for way in round_trip.WAYS if any(f"g_{way}" in known for known in generators)]
-    return [_sheet(runs, generators, loader, way) for way in ways]
+    return [sheet([run.name for run in runs], generators, loader, way) for way in ways]
 
 
-def _sheet(
-    runs: Sequence[Run], generators: Sequence[dict[str, Any]], loader: DataLoader, way: str
+def sheet(
+    names: Sequence[str], generators: Sequence[dict[str, Any]], loader: DataLoader, way: str
 ) -> Sheet:
+    """Shows how generators translate the same images in one direction.
+
+    Args:
+        names: The titles of their columns.
+        generators: Of each of them, by name; those without one of this direction are left out.
+        loader: Loads the images.
+        way: `"AB"` or `"BA"`.
+
+    Returns:
+        The random images of a report, a column for each, and the ground truth if it is known.
+    """
     source, target = way[0], way[1]
     pixels = round_trip.spread(loader.evaluation_pixels(source))
     paths = loader.paths(source, loader.has_test_images)
     chosen = pictures.chosen_at_random(len(pixels))
     columns = [(source, pixels[chosen])]
-    for run, known in zip(runs, generators, strict=True):
+    for name, known in zip(names, generators, strict=True):
         if f"g_{way}" in known:
             imgs = translate_images(known[f"g_{way}"], images.normalize(pixels[chosen]))
-            columns.append((run.name, images.denormalize(imgs)))
+            columns.append((name, images.denormalize(imgs)))
     if loader.test_pairs:
         truths = round_trip.spread(loader.evaluation_pixels(target))
         columns.append((f"ground truth {target}", truths[chosen]))

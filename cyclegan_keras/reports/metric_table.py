@@ -35,7 +35,7 @@ class Metric:
 
     def name(self, way: str) -> str:
         """Fills in the key for one direction."""
-        return _filled(self.key, way)
+        return filled(self.key, way)
 
     @property
     def best(self) -> Callable[[Iterable[float]], float] | None:
@@ -398,19 +398,18 @@ def rows(kind: Kind, metrics: Mapping[str, Any]) -> list[tuple[Metric, dict[str,
         Each metric that was computed for at least one direction, with a cell for each direction;
         `None` where it was not.
     """
-    known = {
-        **metrics,
-        **{
-            f"mistaken_{d}": 1 - metrics[f"accuracy_{d}"]
-            for d in "AB"
-            if f"accuracy_{d}" in metrics
-        },
-    }
+    known = with_mistaken(metrics)
     found = [
         (metric, {way: _cell(metric, way, known) for way in ways(metrics)})
         for metric in kind.metrics
     ]
     return [(metric, cells) for metric, cells in found if any(cells.values())]
+
+
+def with_mistaken(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Adds the shares of real images that a classifier assigns to the other domain."""
+    shares = {d: metrics[f"accuracy_{d}"] for d in "AB" if f"accuracy_{d}" in metrics}
+    return {**metrics, **{f"mistaken_{d}": 1 - share for d, share in shares.items()}}
 
 
 def ways(metrics: Mapping[str, Any]) -> list[str]:
@@ -422,12 +421,13 @@ def _cell(metric: Metric, way: str, known: Mapping[str, Any]) -> Cell | None:
     if metric.name(way) not in known:
         return None
     references = [
-        f"{_filled(words, way)}: {metric.format.format(known[_filled(key, way)])}"
+        f"{filled(words, way)}: {metric.format.format(known[filled(key, way)])}"
         for words, key in metric.references
-        if _filled(key, way) in known
+        if filled(key, way) in known
     ]
     return Cell(metric.format.format(known[metric.name(way)]), references)
 
 
-def _filled(text: str, way: str) -> str:
+def filled(text: str, way: str) -> str:
+    """Fills in a template of `Metric` for one direction."""
     return text.format(way=way, source=way[0], target=way[1])

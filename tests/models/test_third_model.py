@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from cyclegan_keras import CycleGAN, DataLoader, TrainConfig, load_generator, start_from
-from cyclegan_keras.cli import ablate, train
+from cyclegan_keras.cli import ablate, ablate_settings, train
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config import models
 from cyclegan_keras.config.data import DataConfig
@@ -300,7 +300,7 @@ def test_the_flags_know_it():
     ablate.add_arguments(parser)
     arguments = parser.parse_args("--model one_sided --recipe quick --run-dir r".split())
     assert train.config_from(arguments).info is INFO
-    (found,) = ablate.configs(arguments).values()
+    (found,) = ablate_settings.configs(arguments).values()
     assert (found.info.name, found.lambda_gan, found.run_dir) == (
         "one_sided",
         0.0,
