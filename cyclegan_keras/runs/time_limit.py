@@ -72,8 +72,8 @@ def decide(
 class TimeLimit(keras.callbacks.Callback):
     """Corrects the number of steps that was decided, by the rate of the training itself.
 
-    It does so when two fifths of the steps are done, and again close to the end. In a training in stages,
-    only the last stage is made longer or shorter.
+    It does so when two fifths of the steps are done, and again close to the end. In a training in
+    stages, only the last stage is made longer or shorter.
 
     Args:
         config: The settings, with `minutes` and what was decided.
