@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 from cyclegan_keras.cli import train
 from cyclegan_keras.config.fields import Setting
+from cyclegan_keras.config.known import known_settings
 from cyclegan_keras.config.models import MODELS, ModelInfo, Variant
-from cyclegan_keras.config.train_config import TrainConfig, known_settings
+from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.runs import run_data, trainer
 
 HELP = "train with parts of the losses left out, and compare"
