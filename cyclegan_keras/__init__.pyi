@@ -5,14 +5,14 @@ from .config.classifiers import StridedConfig as StridedConfig
 from .config.cogan import CoGANConfig as CoGANConfig
 from .config.cut import CUTConfig as CUTConfig
 from .config.cycada import CyCADAConfig as CyCADAConfig
+from .config.cyclegan import CycleGANConfig as CycleGANConfig
 from .config.feature_gan import FeatureGANConfig as FeatureGANConfig
-from .config.gans import CycleGANConfig as CycleGANConfig
-from .config.gans import Pix2PixConfig as Pix2PixConfig
 from .config.networks import BookDiscriminatorConfig as BookDiscriminatorConfig
 from .config.networks import DeepUNetConfig as DeepUNetConfig
 from .config.networks import PatchGANConfig as PatchGANConfig
 from .config.networks import ResNetConfig as ResNetConfig
 from .config.networks import UNetConfig as UNetConfig
+from .config.pix2pix import Pix2PixConfig as Pix2PixConfig
 from .config.pix2pixhd import Pix2PixHDConfig as Pix2PixHDConfig
 from .config.simgan import SimGANConfig as SimGANConfig
 from .config.train_config import TrainConfig as TrainConfig

@@ -1,6 +1,7 @@
 """Adam in one pass over memory, and one optimizer for each model."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -141,8 +142,7 @@ def meet_before_moving(optimizer: Any) -> None:
     @functools.wraps(apply)
     def apply_mean(grads: Any, trainable_variables: Any = None) -> None:
         if share() is not None:
-            found = iter(mean_over_all([grad for grad in grads if grad is not None]))
-            grads = [None if grad is None else next(found) for grad in grads]
+            grads = mean_over_all(grads)
         apply(grads, trainable_variables)
 
     def as_they_are(grads_and_vars: Any) -> Any:
@@ -154,6 +154,18 @@ def meet_before_moving(optimizer: Any) -> None:
     # Not by `setattr`: Keras would track it.
     object.__setattr__(optimizer, "apply", apply_mean)
     object.__setattr__(inner, "_all_reduce_sum_gradients", as_they_are)
+
+
+def apply_means(optimizer: Any, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+    """Moves variables by gradients that are means over the whole batch already.
+
+    Args:
+        optimizer: Any of Keras's, of a model that `build_optimizer` has seen.
+        gradients: From `mean_over_all`, and changed since, such as clipped.
+        variables: As many.
+    """
+    apply = optimizer.apply
+    (apply.__wrapped__ if getattr(apply, "meets", False) else apply)(gradients, variables)
 
 
 def trains_another(optimizer: Any, model: keras.Model) -> bool:

@@ -164,7 +164,7 @@ def grid_of(
 
     Args:
         generators: By name, `g_AB`, `g_BA` or both; and encoders, `e_A` and `e_B`, if generators
-            take latents.
+            take latents. Networks of other names are not shown.
         imgs_A: Images of A, `(rows, height, width, 3)`, float32 in [-1, 1].
         imgs_B: As many images of B.
         are_pairs: Whether they are pairs, so that each is the ground truth of the other.
@@ -172,9 +172,9 @@ def grid_of(
     Returns:
         A picture, uint8, `(height, width, 3)`.
     """
-    if any(latent_size(each) for each in generators.values()):
+    if any(latent_size(each) for name, each in generators.items() if name.startswith("g_")):
         return latent_grid(generators, imgs_A, imgs_B, are_pairs)
-    if len(generators) == 2:
+    if {"g_AB", "g_BA"} <= generators.keys():
         grid = truth_grid if are_pairs else cycle_grid
         return grid(generators["g_AB"], generators["g_BA"], imgs_A, imgs_B)
     truth_A, truth_B = (imgs_A, imgs_B) if are_pairs else (None, None)

@@ -56,6 +56,11 @@ class Share:
             return 1.0 / self.num_replicas
         return (self.stop - self.start) / self.num_images
 
+    @property
+    def excess(self) -> float:
+        """How many times as large it is as an equal share."""
+        return self.weight * self.num_replicas
+
 
 _of_thread = threading.local()
 
@@ -171,18 +176,52 @@ def rows_in_all(num_rows: Any) -> Any:
 def mean_over_all(values: Sequence[Any]) -> list[Any]:
     """Computes means over the whole batch of means over the rows of each replica.
 
+    A loss may be computed from these: its gradient by what a replica has given, averaged over all
+    replicas as gradients are, is then that of the mean of all replicas' losses.
+
     Args:
-        values: Tensors, each a mean over this replica's rows, or the gradient of one.
+        values: Tensors, each a mean over this replica's rows, or the gradient of one; or `None`.
 
     Returns:
-        As many tensors, the same on all replicas.
+        As many tensors, the same on all replicas; `None` where there was none.
     """
     taken = share()
-    if taken is None:
+    given = [value for value in values if value is not None]
+    if taken is None or not given:
         return list(values)
-    weighted = [value * tf.constant(taken.weight, value.dtype) for value in values]
-    context = tf.distribute.get_replica_context()
-    return list(context.all_reduce(tf.distribute.ReduceOp.SUM, weighted))
+    weight = taken.weight
+
+    @tf.custom_gradient
+    def means(*values: Any) -> Any:
+        weighted = [value * tf.constant(weight, value.dtype) for value in values]
+        context = tf.distribute.get_replica_context()
+        # TensorFlow's gradient is a sum, which takes all replicas to have equal shares.
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, weighted), means_of_gradients
+
+    def means_of_gradients(*gradients: Any) -> list[Any]:
+        return mean_over_all(gradients)
+
+    found = iter(tf.nest.flatten(means(*given)))
+    return [None if value is None else next(found) for value in values]
+
+
+@contextlib.contextmanager
+def undone_unless(condition: Any, variables: Sequence[Any]) -> Iterator[None]:
+    """Takes back what happens to variables inside, unless a condition holds.
+
+    That is what becomes of a `tf.cond` in which replicas meet, which TensorFlow does not let them.
+
+    Args:
+        condition: A scalar, the same on all replicas.
+        variables: Of Keras.
+
+    Yields:
+        Nothing.
+    """
+    before = [tf.identity(variable.value) for variable in variables]
+    yield
+    for variable, value in zip(variables, before, strict=True):
+        variable.assign(tf.where(condition, variable.value, value))
 
 
 def undivided(loss: Any) -> Any:
@@ -225,8 +264,11 @@ def per_replica() -> Any:
 
 
 @contextlib.contextmanager
-def chance_for_the_whole_batch(models: Iterable[keras.Model]) -> Iterator[None]:
-    """Lets layers such as `Dropout` draw for the whole batch, of which each replica takes its rows.
+def layers_see_the_whole_batch(models: Iterable[keras.Model]) -> Iterator[None]:
+    """Lets layers treat the rows of a replica as they would treat them in the whole batch.
+
+    Layers such as `Dropout` draw for the whole batch, of which each replica takes its rows.
+    `BatchNormalization` takes mean and variance of the whole batch.
 
     Args:
         models: Models with such layers in them, or without.
@@ -235,15 +277,20 @@ def chance_for_the_whole_batch(models: Iterable[keras.Model]) -> Iterator[None]:
         Nothing; trace the step inside.
     """
     layers = {id(one): one for model in models for one in model._flatten_layers()}
-    changed = [one for one in layers.values() if isinstance(_generator_of(one), _SeedGenerator)]
-    for layer in changed:
+    changed = []
+    for layer in layers.values():
+        if isinstance(_generator_of(layer), _SeedGenerator):
+            changed.append((layer, "call", _on_whole_batch(layer.call)))
+        if isinstance(layer, keras.layers.BatchNormalization):
+            changed.append((layer, "_moments", _of_whole_batch(layer)))
+    for layer, name, method in changed:
         # Not by `setattr`: Keras would track it.
-        object.__setattr__(layer, "call", _on_whole_batch(layer.call))
+        object.__setattr__(layer, name, method)
     try:
         yield
     finally:
-        for layer in changed:
-            object.__delattr__(layer, "call")
+        for layer, name, _ in changed:
+            object.__delattr__(layer, name)
 
 
 _SeedGenerator = keras.random.SeedGenerator
@@ -266,3 +313,22 @@ def _on_whole_batch(call: Callable[..., Any]) -> Callable[..., Any]:
         return tf.ensure_shape(outputs, inputs.shape)
 
     return call_on_whole_batch
+
+
+def _of_whole_batch(norm: keras.layers.BatchNormalization) -> Callable[..., tuple[Any, Any]]:
+    moments = norm._moments
+
+    def moments_of_whole_batch(inputs: Any, mask: Any) -> tuple[Any, Any]:
+        if share() is None:
+            return moments(inputs, mask)
+        if mask is not None:
+            raise NotImplementedError("Masks are not known on several devices.")
+        axes = norm._reduction_axes
+        (mean,) = mean_over_all([ops.mean(inputs, axis=axes)])
+        places = [1 if axis in axes else -1 for axis in range(len(inputs.shape))]
+        # As on one device: to first order, the variance does not depend on the mean.
+        distances = inputs - ops.stop_gradient(ops.reshape(mean, places))
+        (variance,) = mean_over_all([ops.mean(ops.square(distances), axis=axes)])
+        return mean, variance
+
+    return moments_of_whole_batch

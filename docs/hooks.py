@@ -10,8 +10,9 @@ import logging
 import re
 from typing import Any
 
+from cyclegan_keras.config.known import known_settings
 from cyclegan_keras.config.models import MODELS
-from cyclegan_keras.config.train_config import TrainConfig, known_settings
+from cyclegan_keras.config.train_config import TrainConfig
 
 FLAGS = re.compile(r"<!-- flags of (\w+) -->")
 RECIPES = "<!-- recipes -->"

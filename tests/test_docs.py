@@ -28,7 +28,7 @@ import cyclegan_keras
 from cyclegan_keras import build_unet_generator
 from cyclegan_keras.cli import main as cli
 from cyclegan_keras.cli import train
-from cyclegan_keras.config.train_config import known_settings
+from cyclegan_keras.config.known import known_settings
 from cyclegan_keras.data.beads.sets import write_beads
 from cyclegan_keras.data.fruit.sets import write_fruit
 

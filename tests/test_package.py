@@ -17,7 +17,7 @@ import pytest
 import cyclegan_keras
 from cyclegan_keras import _backend
 from cyclegan_keras.cli.main import main
-from cyclegan_keras.config.recipes import FAST
+from cyclegan_keras.config.cyclegan import FAST
 from cyclegan_keras.metrics.backbones import efficientnet
 from cyclegan_keras.networks import build_generator
 

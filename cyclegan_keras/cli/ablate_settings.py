@@ -11,8 +11,9 @@ from typing import Any
 from cyclegan_keras._text import counted
 from cyclegan_keras.cli import train
 from cyclegan_keras.config.fields import Setting
+from cyclegan_keras.config.known import known_settings
 from cyclegan_keras.config.models import MODELS, ModelInfo, Variant
-from cyclegan_keras.config.train_config import TrainConfig, known_settings
+from cyclegan_keras.config.train_config import TrainConfig
 
 # What all have alike, so that they see the same images.
 SHARED = ("image_size", "flip", "epoch_length", "batch_size")

@@ -3,7 +3,6 @@
 import argparse
 import json
 import pathlib
-from collections.abc import Iterable
 from typing import Any
 
 from cyclegan_keras._files import check_can_be_folder
@@ -119,26 +118,26 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"Device  {found}", flush=True)
     history = curves.read(run_dir / run_folder.HISTORY)
     # Before they are loaded, since a training may replace them meanwhile.
-    classifiers_at = classifier_files(run_dir, config.info.classifiers)
     paths = [file.path for file in files.values()]
-    weights = record.weights_of([*paths, *classifiers_at.values()])
+    weights = record.weights_of(paths)
     generators = {name: file.load() for name, file in files.items()}
-    classifiers = {name: load_classifier(path, config) for name, path in classifiers_at.items()}
     loader = _data(config, arguments.data_dir, labels, arguments.segmentation)
     # Before the rest is computed, since it may be that nothing can be scored.
     planned = segmenter.plans(loader, config.ways, labels) if arguments.segmentation else []
     evaluator = Evaluator(loader, _extractor(arguments.extractor, config.info.judge), labels)
-    results = evaluator.evaluate_thoroughly(generators, classifiers)
+    results = evaluator.evaluate_thoroughly(generators)
     how = segmenter.Settings(**({} if steps is None else {"steps": steps}))
     beside = run_dir.resolve().parent
     results.metrics.update(segmenter.measure(generators, loader, planned, how, beside))
     # Not always the data set in config.json, since --data-dir may name another.
     results.metrics["data_set"] = loader.directory.name
-    results.metrics["translators"] = [path.name for path in paths]
+    results.metrics["translators"] = [
+        file.path.name for name, file in files.items() if not name.startswith("c_")
+    ]
     results.metrics["weights"] = weights
     evaluated = pictures.Evaluated(generators, loader, evaluator, results)
 
-    if record.weights_of([*paths, *classifiers_at.values()]) != weights:
+    if record.weights_of(paths) != weights:
         raise ValueError(
             f"The generators in {str(run_dir)!r} were replaced during the evaluation, probably by "
             "a training. Nothing was written; evaluate again."
@@ -158,20 +157,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(problem)
     print(f"Report  {output / report.FILE}")
     return 0
-
-
-def classifier_files(run_dir: pathlib.Path, names: Iterable[str]) -> dict[str, pathlib.Path]:
-    """Finds the files of classifiers of a run: those that it has trained so far.
-
-    Args:
-        run_dir: The folder of the run.
-        names: Of the classifiers that its model may have.
-
-    Returns:
-        The files by the names of the classifiers.
-    """
-    files = {name: run_dir / f"{name}.keras" for name in names}
-    return {name: path for name, path in files.items() if path.is_file()}
 
 
 def _check_output(output: pathlib.Path, run_dir: pathlib.Path) -> None:
@@ -233,34 +218,6 @@ def read_labels(path: str, flag: str = "--labels") -> dict[str, palettes.Palette
         raise FileNotFoundError(f"No file {path!r} for {flag}.") from None
     except ValueError as error:
         raise ValueError(f"Cannot read labels from {path!r}: {error}") from None
-
-
-def load_classifier(path: pathlib.Path, config: TrainConfig) -> Any:
-    """Loads a classifier of a run.
-
-    Args:
-        path: Its file.
-        config: The settings of the run.
-
-    Returns:
-        The classifier.
-
-    Raises:
-        FileNotFoundError: If the file does not exist.
-        ValueError: If it is damaged, or has other images or classes.
-    """
-    from cyclegan_keras.inference.safe_loading import model_files
-
-    classifier = model_files.load_model(path)
-    wanted = ((None, *config.img_shape), (None, len(config.classes or ())))
-    found = (classifier.input_shape, classifier.output_shape)
-    if found != wanted:
-        raise ValueError(
-            f"{str(path)!r} must take images of {config.img_shape} and make a score for each of "
-            f"{wanted[1][1]} classes, as {run_folder.CONFIG} beside it says. Put the run's own "
-            f"file there. Received: input shape {found[0]}, output shape {found[1]}"
-        )
-    return classifier
 
 
 def _data(

@@ -53,18 +53,21 @@ class GeneratorFile:
         return value_range.of_translator(self.path)
 
     def load(self) -> Any:
-        """Loads the generator, or an encoder beside it, for images of the run's shape.
+        """Loads the generator, or a network beside it, for images of the run's shape.
 
         Returns:
             A Keras model.
 
         Raises:
             FileNotFoundError: If the file does not exist.
-            ValueError: If it is damaged, or expects images of another shape than the run's.
+            ValueError: If it is damaged, expects images of another shape than the run's, or has
+                scores of other classes.
         """
         from cyclegan_keras.inference import latents
         from cyclegan_keras.inference.safe_loading import model_files
 
+        if self.path.name.startswith("c_") and self.config is not None:
+            return _load_classifier(self.path, self.config)
         if self.path.name.startswith("e_"):
             network = model_files.load_encoder(self.path)
         else:
@@ -78,6 +81,21 @@ class GeneratorFile:
                 f"own file there. Received: input shape {taken}"
             )
         return network
+
+
+def _load_classifier(path: pathlib.Path, config: TrainConfig) -> Any:
+    from cyclegan_keras.inference.safe_loading import model_files
+
+    classifier = model_files.load_model(path)
+    wanted = ((None, *config.img_shape), (None, len(config.classes or ())))
+    found = (classifier.input_shape, classifier.output_shape)
+    if found != wanted:
+        raise ValueError(
+            f"{str(path)!r} must take images of {config.img_shape} and make a score for each of "
+            f"{wanted[1][1]} classes, as {run_folder.CONFIG} beside it says. Put the run's own "
+            f"file there. Received: input shape {found[0]}, output shape {found[1]}"
+        )
+    return classifier
 
 
 def by_name(name: str, way: str | None = None) -> GeneratorFile:
@@ -144,14 +162,15 @@ def of_run(
 
 
 def networks_of_run(run_dir: str | pathlib.Path, best: bool = False) -> dict[str, GeneratorFile]:
-    """Finds what a run is evaluated by: its generators and, if they have latents, their encoders.
+    """Finds what a run is evaluated by: its generators and what is saved beside them.
 
     Args:
         run_dir: The folder of the run.
         best: Whether to take the best ones, instead of the last ones.
 
     Returns:
-        The networks by their names, such as `g_AB` and `e_B`.
+        The networks by their names, such as `g_AB` and `e_B`. Those that label images are the last
+        ones, and those that it has trained so far.
 
     Raises:
         FileNotFoundError: If there is no run, or a network is missing.
@@ -159,8 +178,10 @@ def networks_of_run(run_dir: str | pathlib.Path, best: bool = False) -> dict[str
     """
     folder = pathlib.Path(run_dir)
     config = settings_of(folder)
-    names = [*(f"g_{way}" for way in config.ways), *config.info.encoders_of(config)]
-    files = _saved(folder, names, best)
+    names = [*(f"g_{way}" for way in config.ways), *config.info.companions_of(config)]
+    files = _saved(folder, [name for name in names if not name.startswith("c_")], best)
+    labelling = {name: folder / f"{name}.keras" for name in names if name not in files}
+    files |= {name: path for name, path in labelling.items() if path.is_file()}
     return {name: GeneratorFile(path, config) for name, path in files.items()}
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from cyclegan_keras.config import models, value_range
 from cyclegan_keras.config.fields import Setting
-from cyclegan_keras.config.train_config import TrainConfig, known_settings
+from cyclegan_keras.config.known import known_settings
+from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.launching import local, ray_train, slurm
 from cyclegan_keras.runs import run_folder, trainer
 

@@ -235,21 +235,20 @@ class AugmentedConfig(GANConfig):
         """The domains whose images have a latent."""
         return ("A", "B") if self.latents.domains == "both" else ("B",)
 
+    def check_run(self, run: Any) -> None:
+        """Raises an error that teaches if batches are too small to be normalized over.
 
-def check(config: Any) -> None:
-    """Raises an error that teaches if settings of a run do not go together.
+        Args:
+            run: All settings, a `TrainConfig`.
 
-    Args:
-        config: A `TrainConfig` of this model.
-
-    Raises:
-        ValueError: If so.
-    """
-    if config.latent_norm == "batch" and config.batch_size < 2:
-        raise ValueError(
-            "`batch_size` must be at least 2 with latent_norm='batch', which normalizes over the "
-            f"images of a batch. Received: batch_size={config.batch_size}"
-        )
+        Raises:
+            ValueError: If so.
+        """
+        if self.latents.norm == "batch" and run.batch_size < 2:
+            raise ValueError(
+                "`batch_size` must be at least 2 with latent_norm='batch', which normalizes over "
+                f"the images of a batch. Received: batch_size={run.batch_size}"
+            )
 
 
 PAPER = Recipe(
@@ -278,7 +277,7 @@ INFO = ModelInfo(
     AugmentedConfig(),
     "Augmented CycleGAN",
     "cyclegan_keras.models.augmented:AugmentedCycleGAN",
-    encoders=lambda config: tuple(f"e_{domain}" for domain in config.model.latent_domains),
+    companions=lambda config: tuple(f"e_{domain}" for domain in config.model.latent_domains),
     recipes={
         "paper": PAPER,
         "fast": FAST,
@@ -291,5 +290,5 @@ INFO = ModelInfo(
         ),
         "all": Variant("all losses"),
     },
-    check=check,
+    on_replicas=True,
 )

@@ -7,6 +7,7 @@ section 5.1.
 
 import dataclasses
 
+from cyclegan_keras.config.cyclegan import FAST
 from cyclegan_keras.config.fields import setting
 from cyclegan_keras.config.gans import AdversarialLossConfig, GANConfig, StepConfig
 from cyclegan_keras.config.networks import (
@@ -18,7 +19,7 @@ from cyclegan_keras.config.networks import (
     ResNetConfig,
 )
 from cyclegan_keras.config.one_way import recipes_of
-from cyclegan_keras.config.recipes import FAST
+from cyclegan_keras.config.registry import ModelInfo, Variant
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,4 +68,13 @@ RECIPES = recipes_of(
         loss=AdversarialLossConfig(r1=10.0),
         step=BiGANStepConfig(discriminator_update="joint", ema=0.998),
     ),
+)
+INFO = ModelInfo(
+    BiGANConfig(),
+    "BiGAN/ALI",
+    "cyclegan_keras.models.bigan:BiGAN",
+    discriminators=("d",),
+    recipes=RECIPES,
+    baselines={"bigan": Variant("BiGAN/ALI, without a latent variable")},
+    on_replicas=True,
 )

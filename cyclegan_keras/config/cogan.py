@@ -11,7 +11,7 @@ from cyclegan_keras.config.data import DataConfig
 from cyclegan_keras.config.fields import setting
 from cyclegan_keras.config.gans import AdversarialLossConfig, GANConfig, StepConfig
 from cyclegan_keras.config.parts import NetworkConfig, Part
-from cyclegan_keras.config.registry import Recipe
+from cyclegan_keras.config.registry import ModelInfo, Recipe, Variant
 from cyclegan_keras.config.run import RunConfig
 
 # Of the recipe for small images. Batch normalization needs several.
@@ -169,3 +169,13 @@ RECIPES: dict[str | None, Recipe] = {
     "fast": dataclasses.replace(_USUAL, run=dataclasses.replace(_USUAL.run, recipe="fast")),
     None: _USUAL,
 }
+INFO = ModelInfo(
+    CoGANConfig(),
+    "CoGAN",
+    "cyclegan_keras.models.cogan:CoGAN",
+    discriminators=("d",),
+    recipes=RECIPES,
+    # Its batch normalization needs several images in a step.
+    baselines={"cogan": Variant("CoGAN, by inversion", {"batch_size": BATCH_SIZE})},
+    on_replicas=True,
+)

@@ -7,6 +7,7 @@ networks are CycleGAN's, with nine residual blocks whatever the size.
 import dataclasses
 from typing import Literal
 
+from cyclegan_keras.config.cyclegan import FAST as CYCLEGAN_FAST
 from cyclegan_keras.config.data import DataConfig
 from cyclegan_keras.config.fields import setting
 from cyclegan_keras.config.gans import (
@@ -23,8 +24,7 @@ from cyclegan_keras.config.networks import (
     PatchGANConfig,
     ResNetConfig,
 )
-from cyclegan_keras.config.recipes import FAST as CYCLEGAN_FAST
-from cyclegan_keras.config.registry import Recipe
+from cyclegan_keras.config.registry import ModelInfo, Recipe, Variant, way_of
 from cyclegan_keras.config.run import RunConfig
 
 
@@ -150,3 +150,22 @@ RECIPES: dict[str | None, Recipe] = {
     "fast": FAST,
     None: dataclasses.replace(FAST, run=dataclasses.replace(FAST.run, recipe=None)),
 }
+INFO = ModelInfo(
+    CUTConfig(),
+    "CUT",
+    "cyclegan_keras.models.cut:CUT",
+    ways=way_of,
+    discriminators=("d",),
+    recipes=RECIPES,
+    ablations={
+        "contrast_alone": Variant("contrastive losses alone", {"lambda_gan": 0.0}),
+        "gan_alone": Variant("GAN alone", {"lambda_nce": 0.0, "lambda_nce_id": 0.0}),
+        "without_identity": Variant("without the identity loss", {"lambda_nce_id": 0.0}),
+        "all": Variant("GAN + contrastive losses"),
+    },
+    baselines={
+        "cut_AB": Variant("CUT, A to B", {"direction": "A-to-B"}),
+        "cut_BA": Variant("CUT, B to A", {"direction": "B-to-A"}),
+    },
+    on_replicas=True,
+)

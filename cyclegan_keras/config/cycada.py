@@ -4,9 +4,10 @@ import dataclasses
 from typing import Any
 
 from cyclegan_keras.config.classifiers import CLASSIFIERS, ClassifierConfig, StridedConfig
+from cyclegan_keras.config.cyclegan import CycleGANConfig
 from cyclegan_keras.config.data import DataConfig
 from cyclegan_keras.config.fields import setting
-from cyclegan_keras.config.gans import CycleGANConfig, CycleGANLossConfig, CycleGANStepConfig
+from cyclegan_keras.config.gans import CycleGANLossConfig, CycleGANStepConfig
 from cyclegan_keras.config.networks import (
     DISCRIMINATORS,
     GENERATORS,
@@ -16,7 +17,7 @@ from cyclegan_keras.config.networks import (
     ResNetConfig,
 )
 from cyclegan_keras.config.parts import Part
-from cyclegan_keras.config.registry import Recipe
+from cyclegan_keras.config.registry import ModelInfo, Recipe, Variant
 from cyclegan_keras.config.run import RunConfig
 
 
@@ -194,4 +195,19 @@ PAPER = Recipe(
     data=DataConfig(dataset="beads", image_size=32, flip=False, epoch_length="longer"),
     run=RunConfig(recipe="paper", batch_size=100, epochs=150),
 )
-CYCADA: dict[str | None, Recipe] = {None: SMALL, "paper": PAPER}
+RECIPES: dict[str | None, Recipe] = {None: SMALL, "paper": PAPER}
+INFO = ModelInfo(
+    CyCADAConfig(),
+    "CyCADA",
+    "cyclegan_keras.models.cycada:CyCADA",
+    labels=True,
+    companions=("c_source", "c_image", "c_feature", "c_both", "c_target"),
+    recipes=RECIPES,
+    ablations={
+        "all": Variant("semantic consistency both ways"),
+        "no_semantic": Variant("CycleGAN: no semantic loss", {"lambda_semantic": 0.0}),
+        "semantic_A": Variant("semantic loss of translations to A", {"lambda_semantic_B": 0.0}),
+        "semantic_B": Variant("semantic loss of translations to B", {"lambda_semantic_A": 0.0}),
+    },
+    on_replicas=True,
+)

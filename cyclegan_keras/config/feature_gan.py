@@ -9,6 +9,7 @@ import dataclasses
 from cyclegan_keras.config.fields import setting
 from cyclegan_keras.config.gans import AdversarialLossConfig
 from cyclegan_keras.config.one_way import OneWayConfig, recipes
+from cyclegan_keras.config.registry import ModelInfo, Variant, way_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,3 +59,18 @@ class FeatureGANConfig(OneWayConfig):
 
 
 RECIPES = recipes(FeatureGANConfig(), FeatureGANLossConfig(lambda_features=1.5, r1=10.0))
+INFO = ModelInfo(
+    FeatureGANConfig(),
+    "feature loss + GAN",
+    "cyclegan_keras.models.feature_gan:FeatureGAN",
+    ways=way_of,
+    discriminators=("d",),
+    # Another network than the one that it is trained with.
+    judge="efficientnet-lite1",
+    recipes=RECIPES,
+    baselines={
+        "feature_gan_AB": Variant("feature loss + GAN, A to B", {"direction": "A-to-B"}),
+        "feature_gan_BA": Variant("feature loss + GAN, B to A", {"direction": "B-to-A"}),
+    },
+    on_replicas=True,
+)

@@ -1,4 +1,4 @@
-"""The settings of the models: networks, losses, and the steps in which they are trained."""
+"""What the settings of several models have: losses, and how a step updates networks."""
 
 import dataclasses
 from typing import Any, Literal
@@ -7,20 +7,15 @@ from cyclegan_keras.config.fields import Needs, setting
 from cyclegan_keras.config.networks import (
     DISCRIMINATORS,
     GENERATORS,
-    PATCHES,
     BookDiscriminatorConfig,
-    DeepUNetConfig,
     DiscriminatorConfig,
     GeneratorConfig,
-    PatchGANConfig,
     UNetConfig,
 )
 from cyclegan_keras.config.parts import Part
 
-_GENERATOR = "the book's U-Net, the paper's ResNet, or the deeper U-Net of pix2pix"
-_DISCRIMINATOR = "the book's, or a PatchGAN with this receptive field in pixels"
-# pix2pix normalises by the batch, which at batch size 1 is by the image, with factors and offsets.
-_OF_PAIRS = (BookDiscriminatorConfig(), *(dataclasses.replace(p, affine=True) for p in PATCHES))
+GENERATOR = "the book's U-Net, the paper's ResNet, or the deeper U-Net of pix2pix"
+DISCRIMINATOR = "the book's, or a PatchGAN with this receptive field in pixels"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,20 +131,6 @@ class CycleGANLossConfig(CycleLossConfig):
     def identity_weight(self) -> float:
         """The weight of each identity loss."""
         return 0.9 * self.lambda_cycle if self.lambda_id is None else self.lambda_id
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Pix2PixLossConfig(AdversarialLossConfig):
-    """The losses of pix2pix.
-
-    Args:
-        lambda_l1: Weight of the mean absolute error to the ground truth.
-    """
-
-    objective: Literal["least_squares", "log_likelihood", "hinge", "wasserstein"] = setting(
-        "losses", "log_likelihood", "the adversarial loss of discriminators and generators"
-    )
-    lambda_l1: float = setting("losses", 100.0, "weight of the error to the ground truth", least=0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -299,61 +280,9 @@ class GANConfig(ModelConfig):
         step: How a step updates networks.
     """
 
-    generator: GeneratorConfig = setting("networks", UNetConfig(), _GENERATOR, kinds=GENERATORS)
+    generator: GeneratorConfig = setting("networks", UNetConfig(), GENERATOR, kinds=GENERATORS)
     discriminator: DiscriminatorConfig = setting(
-        "networks", BookDiscriminatorConfig(), _DISCRIMINATOR, kinds=DISCRIMINATORS
+        "networks", BookDiscriminatorConfig(), DISCRIMINATOR, kinds=DISCRIMINATORS
     )
     loss: AdversarialLossConfig = AdversarialLossConfig()
     step: StepConfig = StepConfig()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CycleGANConfig(GANConfig):
-    """The settings of CycleGAN. The defaults are the book's.
-
-    Args:
-        generator: Of both generators.
-        discriminator: Of both discriminators.
-        loss: The full objective.
-        step: The order of updates, the image pool, and what discriminators reject.
-        diffaugment: What is done to all that discriminators see.
-        optimizer: The optimizers.
-    """
-
-    kind = "cyclegan"
-    loss: CycleGANLossConfig = CycleGANLossConfig()
-    step: CycleGANStepConfig = CycleGANStepConfig()
-    diffaugment: DiffAugmentConfig = DiffAugmentConfig()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Pix2PixConfig(GANConfig):
-    """The settings of pix2pix. The defaults are its paper's.
-
-    Args:
-        direction: "A-to-B" or "B-to-A".
-        generator: The generator.
-        discriminator: The discriminator of pairs.
-        loss: The adversarial loss and the error to the ground truth.
-        step: How a step updates networks.
-        optimizer: The optimizers.
-    """
-
-    kind = "pix2pix"
-    direction: Literal["A-to-B", "B-to-A"] = setting(
-        "model", "A-to-B", "the direction in which a model of one direction translates"
-    )
-    generator: GeneratorConfig = setting(
-        "networks",
-        DeepUNetConfig(),
-        _GENERATOR,
-        kinds={**GENERATORS, "unet": UNetConfig(dropout=0.5)},
-    )
-    discriminator: DiscriminatorConfig = setting(
-        "networks",
-        PatchGANConfig(affine=True),
-        _DISCRIMINATOR,
-        kinds={each.kind: each for each in _OF_PAIRS},
-    )
-    loss: Pix2PixLossConfig = Pix2PixLossConfig()
-    step: StepConfig = StepConfig(discriminator_update="joint")

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any, Literal
 
+from cyclegan_keras.config.cyclegan import FAST, PAPER
 from cyclegan_keras.config.fields import setting
 from cyclegan_keras.config.gans import (
     AdversarialLossConfig,
@@ -18,7 +19,6 @@ from cyclegan_keras.config.networks import (
     PatchGANConfig,
     ResNetConfig,
 )
-from cyclegan_keras.config.recipes import FAST, PAPER
 from cyclegan_keras.config.registry import Recipe
 from cyclegan_keras.config.run import RunConfig
 
@@ -56,18 +56,6 @@ class OneWayConfig(GANConfig):
     )
     step: CycleGANStepConfig = PAPER_STEP
     diffaugment: DiffAugmentConfig = DiffAugmentConfig()
-
-
-def way_of(config: Any) -> tuple[str, ...]:
-    """Which way a model of one direction translates.
-
-    Args:
-        config: Settings with a `direction`.
-
-    Returns:
-        `"AB"` or `"BA"`, alone.
-    """
-    return (config.direction[0] + config.direction[-1],)
 
 
 def recipes(config: OneWayConfig, loss: AdversarialLossConfig) -> dict[str | None, Recipe]:

@@ -13,7 +13,7 @@ from cyclegan_keras.config.fields import setting
 from cyclegan_keras.config.gans import AdversarialLossConfig, GANConfig, StepConfig
 from cyclegan_keras.config.networks import PATCHES, PatchGANConfig, ResNetConfig
 from cyclegan_keras.config.parts import Part
-from cyclegan_keras.config.registry import Recipe
+from cyclegan_keras.config.registry import ModelInfo, Recipe, Variant, way_of
 from cyclegan_keras.config.run import RunConfig
 
 
@@ -213,4 +213,27 @@ SMALL = Recipe(
     run=RunConfig(batch_size=1, epochs=12),
     decays=True,
 )
-PIX2PIXHD: dict[str | None, Recipe] = {None: SMALL, "paper": PAPER}
+RECIPES: dict[str | None, Recipe] = {None: SMALL, "paper": PAPER}
+INFO = ModelInfo(
+    Pix2PixHDConfig(),
+    "pix2pixHD",
+    "cyclegan_keras.models.pix2pixhd:Pix2PixHD",
+    data="paired",
+    ways=way_of,
+    discriminators=lambda config: tuple(
+        f"d_{level}" for level in range(1, config.num_discriminators + 1)
+    ),
+    recipes=RECIPES,
+    ablations={
+        "all_losses": Variant("all losses, two stages"),
+        "no_features": Variant("no feature matching", {"lambda_features": 0.0}),
+        "no_perceptual": Variant("no perceptual loss", {"lambda_perceptual": 0.0}),
+        "one_discriminator": Variant("one discriminator", {"num_discriminators": 1}),
+        "one_stage": Variant("one stage", {"global_share": 0.0, "enhancer_share": 0.0}),
+    },
+    baselines={
+        "pix2pixhd_AB": Variant("pix2pixHD, A to B, from true pairs", {"direction": "A-to-B"}),
+        "pix2pixhd_BA": Variant("pix2pixHD, B to A, from true pairs", {"direction": "B-to-A"}),
+    },
+    on_replicas=True,
+)

@@ -73,22 +73,20 @@ class ModelInfo:
         data: "unpaired" images, or "paired" ones, each with its ground truth.
         labels: Whether it learns from labels of the images of A, the folders that they are in. Its
             class is then called with `classes`, their names, too.
-        classifiers: The names of its networks that label images of B, which are saved and measured
-            beside the generators, once they are trained.
         ways: `"AB"`, `"BA"` or both: which ways its generators translate, `g_AB` and `g_BA`. If it
             depends on the settings, a function from these.
         discriminators: Their names, as in the columns `<name>_loss` and `<name>_acc` of the
             history, those of images only; likewise.
-        encoders: The names of networks that are saved beside the generators and needed with them:
-            `e_B` finds the latent with which `g_AB` makes an image of B. If they depend on the
-            settings, a function from these.
+        companions: The names of further networks that are saved beside the generators: `e_B` finds
+            the latent with which `g_AB` makes an image of B, and is needed with it; those that
+            begin with `c_` label images, and are saved and measured once they are trained.
+            Likewise.
         judge: The extractor that `extractor="auto"` stands for; "auto" means what is installed. A
             model that is trained with features of one is judged by those of another.
         recipes: By name; `None` is what holds where no recipe is named.
         ablations: By name, what `cyclegan ablate` can leave out.
         ablated_without: Settings that its ablations have, unless somebody chooses them.
         baselines: By name, what ablations are compared with.
-        check: Called with the settings of a run; raises a `ValueError` if they do not go together.
         on_replicas: Whether its step is right on several devices, each of which has a part of the
             batch; see "A step on several devices" in CONTRIBUTING.md.
     """
@@ -98,16 +96,14 @@ class ModelInfo:
     model_class: str | Callable[..., Any]
     data: Literal["unpaired", "paired"] = "unpaired"
     labels: bool = False
-    classifiers: tuple[str, ...] = ()
     ways: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = WAYS
     discriminators: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ("d_A", "d_B")
-    encoders: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ()
+    companions: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ()
     judge: str = "auto"
     recipes: Mapping[str | None, Recipe] = dataclasses.field(default_factory=dict)
     ablations: Mapping[str, Variant] = dataclasses.field(default_factory=dict)
     ablated_without: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     baselines: Mapping[str, Variant] = dataclasses.field(default_factory=dict)
-    check: Callable[[Any], object] | None = None
     on_replicas: bool = False
 
     @property
@@ -128,9 +124,9 @@ class ModelInfo:
         """The names of the discriminators that it has with these settings."""
         return self.discriminators(config) if callable(self.discriminators) else self.discriminators
 
-    def encoders_of(self, config: Any) -> tuple[str, ...]:
-        """Names its encoders with these settings."""
-        return self.encoders(config) if callable(self.encoders) else self.encoders
+    def companions_of(self, config: Any) -> tuple[str, ...]:
+        """Names what it can save beside its generators with these settings."""
+        return self.companions(config) if callable(self.companions) else self.companions
 
     def has(self, setting: Setting) -> bool:
         """Whether a setting of the data or of the run is one of this model."""
@@ -142,6 +138,18 @@ class ModelInfo:
             return self.model_class
         module, _, name = self.model_class.partition(":")
         return getattr(importlib.import_module(module), name)
+
+
+def way_of(config: Any) -> tuple[str, ...]:
+    """Says which way a model of one direction translates.
+
+    Args:
+        config: Settings with a `direction`.
+
+    Returns:
+        `"AB"` or `"BA"`, alone.
+    """
+    return (config.direction[0] + config.direction[-1],)
 
 
 MODELS: dict[str, ModelInfo] = {}

@@ -9,6 +9,7 @@ import dataclasses
 from cyclegan_keras.config.fields import setting
 from cyclegan_keras.config.gans import AdversarialLossConfig
 from cyclegan_keras.config.one_way import OneWayConfig, recipes
+from cyclegan_keras.config.registry import ModelInfo, Variant, way_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,3 +48,16 @@ class SimGANConfig(OneWayConfig):
 
 
 RECIPES = recipes(SimGANConfig(), SimGANLossConfig(lambda_self=1.5, r1=10.0))
+INFO = ModelInfo(
+    SimGANConfig(),
+    "SimGAN",
+    "cyclegan_keras.models.simgan:SimGAN",
+    ways=way_of,
+    discriminators=("d",),
+    recipes=RECIPES,
+    baselines={
+        "simgan_AB": Variant("SimGAN, A to B", {"direction": "A-to-B"}),
+        "simgan_BA": Variant("SimGAN, B to A", {"direction": "B-to-A"}),
+    },
+    on_replicas=True,
+)

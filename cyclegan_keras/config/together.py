@@ -57,8 +57,6 @@ def check(config: Any, given: Mapping[str, Any], chosen: Mapping[str, Any]) -> N
             f"other values. Leave it out. Received: lambda_cycle={config.lambda_cycle}, "
             f"lambda_cycle_A={of_each[0]}, lambda_cycle_B={of_each[1]}"
         )
-    if config.info.check is not None:
-        config.info.check(config)
 
 
 def _check_image_size(config: Any) -> None:

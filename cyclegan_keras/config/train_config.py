@@ -1,38 +1,27 @@
 """All settings of a run: those of its data, of its model, and of how it is trained."""
 
-import copy
 import dataclasses
-import functools
 import json
 import os
-import types
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from cyclegan_keras.config import models, parts, settings_file, together, value_range
 from cyclegan_keras.config.data import DataConfig
-from cyclegan_keras.config.fields import GROUPS, Setting, own_settings, setting
+from cyclegan_keras.config.fields import Setting
 from cyclegan_keras.config.gans import ModelConfig
-from cyclegan_keras.config.recipes import CYCLEGAN
-from cyclegan_keras.config.registry import ModelInfo, Recipe
-from cyclegan_keras.config.run import RunConfig
-
-
-def _models_in_words() -> str:
-    kinds = {"unpaired": "two sets of images", "paired": "paired images"}
-    return "; ".join(
-        f"from {words}, {' or '.join(names)}"
-        for data, words in kinds.items()
-        if (names := [name for name, info in models.MODELS.items() if info.data == data])
-    )
-
-
-_MODEL_FIELD = setting(
-    "model",
-    None,
-    f"what is trained: {_models_in_words()}",
-    choices=models.names,
+from cyclegan_keras.config.known import (
+    MODEL,
+    decided_by_recipes,
+    earlier_names,
+    from_nested,
+    kinds_in,
+    known_settings,
+    of_today,
+    usual_of,
 )
+from cyclegan_keras.config.registry import ModelInfo
+from cyclegan_keras.config.run import RunConfig
 
 
 @dataclasses.dataclass(frozen=True, init=False, eq=False)
@@ -58,7 +47,7 @@ class TrainConfig:
     """
 
     data: DataConfig
-    model: ModelConfig = dataclasses.field(metadata=_MODEL_FIELD.metadata)
+    model: ModelConfig = dataclasses.field(metadata=MODEL.field.metadata)
     run: RunConfig
     chosen: frozenset[str] = dataclasses.field(repr=False)
 
@@ -71,10 +60,10 @@ class TrainConfig:
         chosen: Collection[str] = (),
         **settings: Any,
     ) -> None:
-        with parts.errors_name_as_given(settings, _earlier_names()):
-            given = _of_today(settings)
+        with parts.errors_name_as_given(settings, earlier_names()):
+            given = of_today(settings)
             if isinstance(model, str):
-                given["model"] = _MODEL.checked(model)
+                given["model"] = MODEL.checked(model)
             self._decide(data, model, run, frozenset(chosen), given)
 
     def _decide(
@@ -92,12 +81,12 @@ class TrainConfig:
         recipe = given.get("recipe", old.get("recipe"))
         if "recipe" not in given and recipe not in info.recipes:
             recipe = None  # It was of the other model.
-        usual = _usual(info, recipe)
+        usual = usual_of(info, recipe)
         if {"model", "recipe"} & given.keys():
-            decided = _decided_by_recipes()
+            decided = decided_by_recipes()
             kept = {name: old[name] for name in chosen & old.keys() if name not in decided}
         else:
-            kinds = {name: old[name] for name in _kinds(usual.model) & old.keys()}
+            kinds = {name: old[name] for name in kinds_in(usual.model) & old.keys()}
             usual_values = _flat(usual.data, parts.put(usual.model, kinds), usual.run)
             kept = {
                 name: value
@@ -118,7 +107,7 @@ class TrainConfig:
         if unknown := sorted(values.keys() - known.keys()):
             raise TypeError(f"TrainConfig has no such setting. Received: {', '.join(unknown)}")
         of_kinds = parts.put(
-            usual.model, {n: values[n] for n in _kinds(usual.model) & values.keys()}
+            usual.model, {n: values[n] for n in kinds_in(usual.model) & values.keys()}
         )
         together.check_choices(of_kinds, values, known)
         self._set("data", parts.put(usual.data, values))
@@ -142,7 +131,7 @@ class TrainConfig:
         """Returns a setting by its flat name; of one that the model does not have, its default."""
         if name.startswith("_") or name in ("data", "model", "run", "chosen"):
             raise AttributeError(name)
-        name = _earlier_names().get(name, name)
+        name = earlier_names().get(name, name)
         for part in (self.data, self.model, self.run):
             if name in (flat := part.flat()):
                 value = flat[name]
@@ -302,8 +291,8 @@ class TrainConfig:
         """
         found = settings_file.read(path)
         try:
-            found = _from_nested(found) if "version" in found else found
-            given = _of_today(found)
+            found = from_nested(found) if "version" in found else found
+            given = of_today(found)
             if unknown := sorted(given.keys() - known_settings().keys()):
                 raise ValueError(
                     f"it must be an object with keys among {sorted(known_settings())}. "
@@ -329,10 +318,10 @@ class TrainConfig:
         Raises:
             ValueError: If a value is of the wrong type or out of range.
         """
-        info = models.MODELS[_MODEL.checked(values.get("model", "cyclegan"))]
+        info = models.MODELS[MODEL.checked(values.get("model", "cyclegan"))]
         recipe = values.get("recipe")
-        _usual(info, recipe)
-        known, kinds = known_settings(), _kinds(info.config)
+        usual_of(info, recipe)
+        known, kinds = known_settings(), kinds_in(info.config)
         model = parts.put(info.config, {name: values[name] for name in kinds & values.keys()})
         has = model.settings()
         values = {
@@ -364,100 +353,21 @@ def _is_found_of(setting: Setting, one: Any, other: Any) -> bool:
     )
 
 
-def _from_nested(found: dict[str, Any]) -> dict[str, Any]:
-    """Reads data, model and run, all or some of each; settings beside them come on top."""
-    found = {name: value for name, value in found.items() if name != "version"}
-    values: dict[str, Any] = {}
-    if isinstance(model := found.get("model"), Mapping):
-        del found["model"]
-        kind = model.get("kind", "cyclegan")
-        config = models.MODELS[_MODEL.checked(kind)].config
-        values = {"model": kind, **parts.from_nested(config, model, "model")}
-    values |= parts.from_nested(DataConfig(), found.pop("data", {}), "data")
-    return {**values, **parts.from_nested(RunConfig(), found.pop("run", {}), "run"), **found}
-
-
-_MODEL = next(each for each in own_settings(TrainConfig) if each.name == "model")
-
 # What settings are if they are left out and others decide.
 _DECIDED: dict[str, Callable[[TrainConfig], Any]] = {
     "lambda_cycle_A": lambda config: config.lambda_cycle,
     "lambda_cycle_B": lambda config: config.lambda_cycle,
     "lambda_id": lambda config: 0.9 * config.lambda_cycle,
-    "decay_epochs": lambda config: _decay_epochs(config.epochs, _usual(config.info, config.recipe)),
+    "decay_epochs": lambda config: _decay_epochs(config),
     "num_blocks": lambda config: 6 if max(config.img_res) < 256 else 9,
 }
 
 
-def _decay_epochs(epochs: int, recipe: Recipe) -> int:
-    return int(epochs * recipe.decay_share) if recipe.decays else 0
+def _decay_epochs(config: TrainConfig) -> int:
+    recipe = usual_of(config.info, config.recipe)
+    return int(config.epochs * recipe.decay_share) if recipe.decays else 0
 
 
 def _flat(*found: Any) -> dict[str, Any]:
     """All values of some parts, by their flat names."""
     return {n: v for part in found if isinstance(part, parts.Part) for n, v in part.flat().items()}
-
-
-def _usual(info: ModelInfo, recipe: str | None) -> Recipe:
-    """What a recipe of a model decides, or the defaults."""
-    if recipe in info.recipes:
-        return info.recipes[recipe]
-    if recipe is not None:
-        known = " or ".join(name for name in info.recipes if name is not None)
-        raise ValueError(
-            f"`recipe` must be {known or 'left out'} with model={info.name}"
-            f"{', or left out' if known else ''}. Received: recipe={recipe!r}"
-        )
-    return dataclasses.replace(CYCLEGAN[None], model=info.config)
-
-
-def _decided_by_recipes() -> set[str]:
-    """The names of the settings that recipes decide."""
-    of_models = {name for info in models.MODELS.values() for name in info.settings}
-    return of_models | {n for n, each in known_settings().items() if each.about["by_recipe"]}
-
-
-def _kinds(part: parts.Part) -> set[str]:
-    """The names of the settings that choose one of several dataclasses."""
-    return {name for name, each in part.settings().items() if each.about["kinds"] is not None}
-
-
-def known_settings() -> Mapping[str, Setting]:
-    """Finds every setting that there is, of whichever model.
-
-    Returns:
-        By their names, in the order of `--help`. If several networks have one, it takes the choices
-        of all.
-    """
-    return _known(tuple((name, id(info)) for name, info in models.MODELS.items()))[0]
-
-
-def _of_today(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Gives settings that have their earlier names those of today."""
-    return {_earlier_names().get(name, name): value for name, value in settings.items()}
-
-
-def _earlier_names() -> Mapping[str, str]:
-    return _known(tuple((name, id(info)) for name, info in models.MODELS.items()))[1]
-
-
-@functools.cache
-def _known(registered: Any) -> tuple[dict[str, Setting], dict[str, str]]:
-    """Finds all settings, and their earlier names; again once another model is registered."""
-    of_models = [info.config for info in models.MODELS.values()]
-    found: dict[str, list[Setting]] = {"model": [_MODEL]}
-    for each in parts.all_settings([RunConfig(), DataConfig(), *of_models]):
-        found.setdefault(each.name, []).append(each)
-    ordered = sorted(found.values(), key=lambda same: GROUPS.index(same[0].about["group"]))
-    earlier = parts.earlier_names([RunConfig(), DataConfig(), *of_models])
-    return {same[0].name: _merged(same) for same in ordered}, earlier
-
-
-def _merged(same: list[Setting]) -> Setting:
-    """Makes one setting of those that several dataclasses have by the same name."""
-    choices = tuple(dict.fromkeys(c for each in same for c in each.choices or ()))
-    if len(same) == 1 or not choices:
-        return same[0]
-    field = copy.copy(same[0].field)
-    field.metadata = types.MappingProxyType({**field.metadata, "choices": lambda: choices})
-    return dataclasses.replace(same[0], field=field)

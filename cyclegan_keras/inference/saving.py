@@ -83,7 +83,7 @@ def networks_to_save(model: Any) -> dict[str, keras.Model]:
         model: A model with `translators` and, if there is more to save, `saved_networks`.
 
     Returns:
-        The networks by name: generators, and their encoders if they have latents.
+        The networks by name: generators, and what is saved beside them.
     """
     found: dict[str, keras.Model] | None = getattr(model, "saved_networks", None)
     return model.translators if found is None else found

@@ -109,15 +109,13 @@ class Evaluator:
             self._real = _Real(self._loader, self.extractor, self.pixels)
         return self._real
 
-    def evaluate(
-        self, generators: dict[str, Any], classifiers: Mapping[str, Any] | None = None
-    ) -> Results:
+    def evaluate(self, generators: dict[str, Any]) -> Results:
         """Computes all metrics of generators.
 
         Args:
-            generators: By name, `g_AB`, `g_BA` or both, and their encoders if they have latents.
-            classifiers: Networks that label images, by name; `None` for none. With some, the loader
-                must be a `LabelledDataLoader`.
+            generators: By name, `g_AB`, `g_BA` or both; their encoders, `e_A` and `e_B`, if they
+                have latents; and networks that label images, whose names begin with `c_`, if the
+                loader is a `LabelledDataLoader`.
 
         Returns:
             The metrics, and the values of single images behind them. The metrics of the direction
@@ -174,6 +172,7 @@ class Evaluator:
             if vectors is not None:
                 features[way] = vectors
                 metrics |= {f"{key}_{way}": x for key, x in self.real.compare(way, vectors).items()}
+        classifiers = {name: c for name, c in generators.items() if name.startswith("c_")}
         if classifiers:
             metrics |= label_accuracy.label_metrics(
                 generators, classifiers, self.pixels, self._labels()
@@ -187,21 +186,18 @@ class Evaluator:
         found = {domain: self._loader.evaluation_labels(domain) for domain in "AB"}
         return {d: None if of is None else round_trip.spread(of) for d, of in found.items()}
 
-    def evaluate_thoroughly(
-        self, generators: dict[str, Any], classifiers: dict[str, Any] | None = None
-    ) -> Results:
+    def evaluate_thoroughly(self, generators: dict[str, Any]) -> Results:
         """Computes all metrics of generators, those included that take longer.
 
         Args:
             generators: As for `evaluate`.
-            classifiers: As for `evaluate`.
 
         Returns:
             As `evaluate`, with more metrics: `noisy_cycle_1_A` and so on (`hidden_code.measure`);
             `one_to_many_AB`, `latent_error_AB`, and, if the ground truth is known, `mse_AB` and
             `truth_encoded_AB` (`metrics.latents`).
         """
-        results = self.evaluate(generators, classifiers)
+        results = self.evaluate(generators)
         metrics = results.metrics
         metrics |= hidden_code.measure(generators, self.pixels)
         for way in round_trip.ways_of(generators):

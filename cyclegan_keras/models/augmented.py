@@ -21,6 +21,8 @@ from cyclegan_keras.models.calls import Calls
 from cyclegan_keras.models.combined import Combined
 from cyclegan_keras.models.diffaugment import RandomView
 from cyclegan_keras.networks import latent as networks
+from cyclegan_keras.optimizers import apply_means
+from cyclegan_keras.replicas import mean_over_all
 
 
 class AugmentedCycleGAN(GAN):
@@ -187,6 +189,16 @@ class AugmentedCycleGAN(GAN):
         return {e.name: e for e in (self.e_A, self.e_B) if e is not None}
 
     @property
+    def companions(self) -> dict[str, keras.Model]:
+        """The encoders, which are saved beside the generators."""
+        return self.encoders
+
+    @property
+    def trained_encoders(self) -> dict[str, keras.Model]:
+        """The encoders that belong to `translators`, by name; likewise copies with `ema`."""
+        return self._averages_of(self.encoders)
+
+    @property
     def discriminators(self) -> dict[str, keras.Model]:
         """The discriminators of images, by name."""
         return {"d_A": self.d_A, "d_B": self.d_B}
@@ -271,16 +283,20 @@ class AugmentedCycleGAN(GAN):
         return {**d_logs, "g_loss": g_loss, **{f"{name}_loss": x for name, x in losses.items()}}
 
     def _move_combined(self, tape: tf.GradientTape, scaled_loss: Any) -> None:
-        """Moves generators and encoders, the gradient of each clipped by itself."""
+        """Moves generators and encoders, the gradient of each network clipped by itself."""
         networks = [
             network.trainable_variables for network in self.combined.trained_networks.values()
         ]
         gradients = tape.gradient(scaled_loss, networks)
+        # What is clipped is the gradient of the whole batch.
+        means = mean_over_all(tf.nest.flatten(gradients))
+        gradients = tf.nest.pack_sequence_as(gradients, means)
         if self.clip:
             # Gradients are scaled under mixed precision, and so must the limit be.
             limit = self.combined.optimizer.scale_loss(ops.cast(self.clip, scaled_loss.dtype))
             gradients = [tf.clip_by_global_norm(each, limit)[0] for each in gradients]
-        self.combined.optimizer.apply(
+        apply_means(
+            self.combined.optimizer,
             [gradient for each in gradients for gradient in each],
             [variable for each in networks for variable in each],
         )

@@ -1,21 +1,19 @@
-"""What the models have in common: discriminators, tracing, averages, training."""
+"""What the models have in common: their networks, how discriminators are moved, training."""
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
-import tensorflow as tf
 from keras import ops
 from PIL import Image
 
 from cyclegan_keras._seeds import checked_seed, derived_seed
 from cyclegan_keras.config.gans import GANConfig
-from cyclegan_keras.data.batch_rows import BatchRows
 from cyclegan_keras.data.loader import DataLoader
-from cyclegan_keras.layers.forms import plain_convolutions
 from cyclegan_keras.layers.random_stream import RandomStream
 from cyclegan_keras.losses import OBJECTIVES
+from cyclegan_keras.models.averages import Averages
 from cyclegan_keras.models.checks import (
     check_precision,
     is_functional,
@@ -25,24 +23,15 @@ from cyclegan_keras.models.checks import (
 )
 from cyclegan_keras.models.combined import Combined
 from cyclegan_keras.models.discriminator_updates import update_jointly, update_separately
-from cyclegan_keras.models.on_replicas import (
-    check_for_replicas,
-    distributed,
-    on_replicas,
-    strategy_here,
-)
-from cyclegan_keras.models.several_networks import SeveralNetworks, check_callbacks, two_domains
-from cyclegan_keras.optimizers import (
-    FusedAdam,
-    build_optimizer,
-    keep_optimizers_apart,
-    moving_averages,
-)
+from cyclegan_keras.models.on_replicas import check_for_replicas
+from cyclegan_keras.models.several_networks import SeveralNetworks, check_callbacks
+from cyclegan_keras.models.stepping import Stepping
+from cyclegan_keras.optimizers import FusedAdam, build_optimizer, keep_optimizers_apart
 from cyclegan_keras.training import loop
 from cyclegan_keras.training.callbacks import Stages, book_callbacks, sample_images
 
 
-class GAN(SeveralNetworks):
+class GAN(Stepping):
     """Generators and discriminators that are trained against each other.
 
     A subclass makes the networks, `combined` (through which the generators are trained), and
@@ -67,8 +56,6 @@ class GAN(SeveralNetworks):
         ValueError: If the images are of no such shape.
     """
 
-    config: GANConfig
-    combined: Combined
     shown_losses: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def __init__(
@@ -81,9 +68,6 @@ class GAN(SeveralNetworks):
         name: str,
     ) -> None:
         super().__init__(name=name)
-        # TensorFlow 2.21's remapper fails on a convolution with bias and LeakyReLU once their
-        # gradient is taken, and prints an error at each tracing; it would gain nothing here.
-        tf.config.optimizer.set_experimental_options({"remapping": False})
         check_precision()
         try:
             height, width, channels = map(operator.index, img_shape)
@@ -97,17 +81,13 @@ class GAN(SeveralNetworks):
         self._data_loader: DataLoader | None = None
         self.data_loader = data_loader
         self.config = config
-        self.strategy = strategy_here()
         self.objective = config.loss.objective
         self.lambda_penalty = config.loss.lambda_penalty
         self.r1, self.r2, self.r1_every = config.loss.r1, config.loss.r2, config.loss.r1_every
         self.discriminator_update = config.step.discriminator_update
         self.seed = checked_seed(seed)
         self._num_seeds = 0
-        # By stage: what is traced in one has other variables to train in another.
-        self._traced_steps = _Steps()
-        self._averaged = _Copies()
-        self._stage = 0
+        self._averaged = Averages()
 
     def build_generator(self) -> keras.Model:
         """Builds one generator. Override it to train another network.
@@ -204,19 +184,14 @@ class GAN(SeveralNetworks):
         raise NotImplementedError
 
     @property
-    def encoders(self) -> dict[str, keras.Model]:
-        """What is trained with the generators and saved beside them, by name; most models: none."""
+    def companions(self) -> dict[str, keras.Model]:
+        """What is saved beside the generators, as far as it is trained, by name; mostly nothing."""
         return {}
 
     @property
     def discriminators(self) -> dict[str, keras.Model]:
         """The discriminators, by name."""
         return {d.name: d for d in self.compiled_models if d is not self.combined}
-
-    @property
-    def classifiers(self) -> dict[str, keras.Model]:
-        """The networks that label images of B and have been trained, by name; none by default."""
-        return {}
 
     @property
     def networks(self) -> dict[str, keras.Model]:
@@ -244,28 +219,27 @@ class GAN(SeveralNetworks):
         return self._averages_of(self._translating)
 
     @property
-    def trained_encoders(self) -> dict[str, keras.Model]:
-        """The encoders that belong to `translators`, by name; likewise copies with `ema`."""
-        return self._averages_of(self.encoders)
-
-    @property
     def saved_networks(self) -> dict[str, keras.Model]:
-        """What a run saves and is evaluated by, by name: `translators`, then their encoders."""
-        return {**self.translators, **self.trained_encoders}
+        """What a run saves and is evaluated by, by name: `translators`, then `companions`.
+
+        The latter are copies like the former.
+        """
+        return {**self.translators, **self._averages_of(self.companions)}
 
     def _averages_of(self, networks: dict[str, keras.Model]) -> dict[str, keras.Model]:
-        # What is trained beside these has averages as well, and is no translator.
-        averages = moving_averages(self._trained_through.optimizer)
-        # On several replicas, a copy on one of them: what is computed outside of a step is there.
-        if not averages and self.strategy is None:
-            return networks
-        copies = self._averaged.of(networks, self._copy_of)
-        for name, copy in copies.items():
-            # All weights: what the optimizer was built for may have been frozen since.
-            for variable, own in zip(copy.weights, networks[name].weights, strict=True):
-                if id(own) in averages:
-                    variable.assign(averages[id(own)])
-        return copies
+        return self._averaged.of(
+            networks,
+            self._trained_through.optimizer,
+            self._copy_of,
+            are_replicas=self.strategy is not None,
+        )
+
+    def _copy_of(self, g: keras.Model) -> keras.Model:
+        if is_functional(g):
+            return keras.models.clone_model(g)
+        copy = self.build_generator()
+        copy(keras.Input(self.img_shape))
+        return copy
 
     @property
     def _trained_through(self) -> Combined:
@@ -276,39 +250,6 @@ class GAN(SeveralNetworks):
     def _translating(self) -> dict[str, keras.Model]:
         """The generators to translate with, without averages; in some stage, it may be others."""
         return self.generators
-
-    @property
-    def stages(self) -> tuple[float, ...]:
-        """The shares of a training's steps that its stages take, one after the other.
-
-        Most models have one stage. Those that train other networks first, or in another way, have
-        several; `training.callbacks.Stages` begins each of them in its time.
-        """
-        return (1.0,)
-
-    @property
-    def stage(self) -> Any:
-        """The present stage: its place in `stages`, or what the model calls it."""
-        return self._stage
-
-    @stage.setter
-    def stage(self, stage: Any) -> None:
-        self._stage = stage
-
-    def begin_stage(self, stage: Any) -> None:
-        """Lets the following steps be those of another stage.
-
-        Args:
-            stage: Its place in `stages`.
-        """
-        self.stage = stage
-
-    def _copy_of(self, g: keras.Model) -> keras.Model:
-        if is_functional(g):
-            return keras.models.clone_model(g)
-        copy = self.build_generator()
-        copy(keras.Input(self.img_shape))
-        return copy
 
     def _network(self, network: keras.Model, name: str) -> keras.Model:
         """Names a network that `build_generator` or `build_discriminator` has made.
@@ -336,74 +277,6 @@ class GAN(SeveralNetworks):
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Returns the outputs of `combined`."""
         return self.combined(inputs, training=training)
-
-    def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
-        """Trains all networks on one batch.
-
-        Args:
-            data: `(imgs_A, imgs_B)`, each float32 in [-1, 1], `(batch, height, width, channels)`.
-
-        Returns:
-            A dict of scalar tensors: `d_loss` and `d_acc` (means over the discriminators),
-            `g_loss`, and the unweighted losses of `combined` under Keras's names, `valid_A_loss`
-            and so on.
-        """
-        imgs_A, imgs_B = (
-            ops.convert_to_tensor(imgs, self.combined.variable_dtype) for imgs in two_domains(data)
-        )
-        if self.strategy is None:
-            return self._current_step()(imgs_A, imgs_B)
-        start, num_images = (
-            (data.start, data.num_images) if isinstance(data, BatchRows) else (0, len(imgs_A))
-        )
-        own = (distributed(self.strategy, imgs, start, num_images) for imgs in (imgs_A, imgs_B))
-        return self._current_step()(*own, num_images)
-
-    def _current_step(self) -> Any:
-        """The traced step; traced anew once any of the models is compiled anew.
-
-        It is not traced if this model, or any of those, was compiled with `run_eagerly`.
-        """
-        models = self.compiled_models
-        if any(model.run_eagerly for model in (self, *models)):
-            for model in models:
-                build_optimizer(model)
-            return self._whole_step()
-        # `compile` makes a new loss each time, whatever it is given.
-        compiled = [part for model in models for part in (model.optimizer, model._compile_loss)]
-        traced = self._traced
-        if traced is None or not traced.is_for(compiled):
-            for model in models:
-                build_optimizer(model)
-            # Each batch size gets a graph of its own, so that it computes the same bits whichever
-            # size came first. As in Keras, without autograph: there is nothing to convert, and
-            # looking takes time.
-            function = tf.function(
-                self._whole_step(), autograph=False, jit_compile=self.config.step.jit
-            )
-            traced = self._traced_steps.by_stage[self.stage] = _TracedStep(function, compiled)
-        return traced.function
-
-    def _whole_step(self) -> Any:
-        """The step of the whole batch, by all replicas if there are several."""
-        if self.strategy is None:
-            return self._step_in_its_forms
-        return on_replicas(self.strategy, self, self._step_in_its_forms)
-
-    @property
-    def _traced(self) -> "_TracedStep | None":
-        """The step of this stage, once it has been traced."""
-        return self._traced_steps.by_stage.get(self.stage)
-
-    def _step_in_its_forms(self, *batch: Any) -> dict[str, Any]:
-        with plain_convolutions(self.config.step.exact_convolutions):
-            return self._take_step(*batch)
-
-    def _take_step(self, *batch: Any) -> dict[str, Any]:
-        return self._step(*batch)
-
-    def _step(self, imgs_A: Any, imgs_B: Any) -> dict[str, Any]:
-        raise NotImplementedError
 
     def update_discriminator(
         self,
@@ -521,39 +394,3 @@ class GAN(SeveralNetworks):
             *GANs in Action*, `sample_images` in section 9.6.
         """
         return sample_images(self, self.data_loader, epoch, batch_i)
-
-
-class _TracedStep:
-    """A traced step and what it was traced with, where Keras does not look for variables."""
-
-    def __init__(self, function: Any, compiled: list[Any]) -> None:
-        self.function = function
-        self._compiled = compiled
-
-    def is_for(self, compiled: list[Any]) -> bool:
-        return all(mine is theirs for mine, theirs in zip(self._compiled, compiled, strict=True))
-
-
-class _Steps:
-    """The traced steps of all stages, likewise."""
-
-    def __init__(self) -> None:
-        self.by_stage: dict[Any, _TracedStep] = {}
-
-
-class _Copies:
-    """Copies of generators, where Keras does not look for weights to train and to save."""
-
-    def __init__(self) -> None:
-        self._copies: dict[str, tuple[keras.Model, keras.Model]] = {}
-
-    def of(
-        self,
-        generators: dict[str, keras.Model],
-        copied: Callable[[keras.Model], keras.Model],
-    ) -> dict[str, keras.Model]:
-        for name, g in generators.items():
-            if name not in self._copies or self._copies[name][0] is not g:
-                self._copies[name] = (g, named(copied(g), name))
-            self._copies[name][1].set_weights(g.get_weights())
-        return {name: self._copies[name][1] for name in generators}

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from cyclegan_keras.optimizers import FusedAdam
+from cyclegan_keras.replicas import mean_over_all, rows_in_all, undivided, undone_unless
 
 FROM_TARGET, FROM_SOURCE = 0, 1  # What a discriminator of scores tells apart.
 
@@ -37,7 +38,7 @@ def train_classifier(classifier: keras.Model, imgs: Any, labels: Any) -> dict[st
     """
     with tf.GradientTape() as tape:
         scores = classifier(imgs, training=True)
-        loss = classifier.compute_loss(imgs, labels, scores, training=True)
+        loss = undivided(classifier.compute_loss(imgs, labels, scores, training=True))
         scaled_loss = classifier.optimizer.scale_loss(loss)
     _move(classifier, tape, scaled_loss)
     return {"loss": loss, "acc": share_right(scores, labels)}
@@ -78,33 +79,27 @@ def adapt(
             found = train_classifier(d, both, domains)
         judged = d(scores, training=False)
         flipped = ops.full((ops.shape(scores)[0],), FROM_SOURCE, "int32")
-        loss = classifier.compute_loss(imgs, flipped, judged, training=True)
+        loss = undivided(classifier.compute_loss(imgs, flipped, judged, training=True))
         scaled_loss = classifier.optimizer.scale_loss(loss)
-    variables = classifier.trainable_variables
-    gradients = tape.gradient(scaled_loss, variables)
-    moves = found["acc"] > least_acc
-
-    def move() -> Any:
-        classifier.optimizer.apply(gradients, variables)
-        return tf.ones((), "int32")
-
-    moved = tf.cond(moves, move, lambda: tf.zeros((), "int32"))
+    moves = _over_all(found["acc"], 2 * ops.shape(imgs)[0]) > least_acc
+    state = [*classifier.trainable_variables, *classifier.optimizer.variables]
+    with undone_unless(moves, state):
+        _move(classifier, tape, scaled_loss)
+    moved = ops.cast(moves, "int32")
     return {"d_loss": found["loss"], "d_acc": found["acc"], "loss": loss, "moved": moved}
+
+
+def _over_all(share: Any, count: int) -> Any:
+    """The share of all rows of the batch, with the very bits that it has on one device."""
+    (mean,) = mean_over_all([share])
+    in_all = ops.cast(rows_in_all(count), mean.dtype)
+    return ops.round(mean * in_all) / in_all
 
 
 def share_right(scores: Any, labels: Any) -> Any:
     """Measures the share of images whose label has the highest score, a scalar."""
     right = ops.equal(ops.cast(ops.argmax(scores, axis=-1), "int32"), ops.cast(labels, "int32"))
     return ops.mean(ops.cast(right, keras.config.floatx()))
-
-
-def start_anew(optimizer: keras.optimizers.Optimizer) -> None:
-    """Sets an optimizer back to where it began, with its learning rate."""
-    # One that scales losses has a scale, which it has found for these networks, and another in it.
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    for variable in inner.variables:
-        if variable is not inner._learning_rate:
-            variable.assign(ops.zeros_like(variable))
 
 
 def _move(network: keras.Model, tape: tf.GradientTape, scaled_loss: Any) -> None:

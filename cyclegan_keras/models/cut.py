@@ -17,9 +17,11 @@ from cyclegan_keras.models.calls import Calls
 from cyclegan_keras.models.combined import Combined
 from cyclegan_keras.models.diffaugment import RandomView
 from cyclegan_keras.models.image_pool import ImagePool
+from cyclegan_keras.models.on_replicas import only_if
 from cyclegan_keras.models.patch_sampler import PatchSampler
 from cyclegan_keras.networks.encoder import encoder_outputs
 from cyclegan_keras.networks.projection import build_projection_heads
+from cyclegan_keras.replicas import whole_batch
 
 CONTRASTS = ("nce", "nce_id")
 
@@ -225,14 +227,18 @@ class CUT(GAN):
 
     def _draw_mirroring(self) -> Any:
         """Whether this step translates mirrored images; `None` if none does."""
-        return None if self.mirror is None else self.mirror.uniform(()) < 0.5
+        if self.mirror is None:
+            return None
+        with whole_batch():  # One choice for all images, whichever replica has them.
+            return self.mirror.uniform(()) < 0.5
 
     def _features_unmirrored(self, imgs: Any, features: list[Any], is_mirrored: Any) -> list[Any]:
         """The features of images as they are, of which there may be only those of mirrored ones."""
-        return tf.cond(
+        return only_if(
             is_mirrored,
             lambda: _listed(self.encoder(imgs, training=True)),
             lambda: features,
+            self.encoder,
         )
 
     def _update_discriminator(self, source: Any, target: Any, fake: Any) -> dict[str, Any]:

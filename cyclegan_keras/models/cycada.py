@@ -9,12 +9,7 @@ from keras import ops
 from cyclegan_keras.config.cycada import CyCADAConfig
 from cyclegan_keras.data.labels import LabelledDataLoader
 from cyclegan_keras.data.loader import DataLoader
-from cyclegan_keras.models.classifying import (
-    adapt,
-    compile_classifier,
-    start_anew,
-    train_classifier,
-)
+from cyclegan_keras.models.classifying import adapt, compile_classifier, train_classifier
 from cyclegan_keras.models.cyclegan import CycleGAN
 from cyclegan_keras.models.several_networks import two_domains
 from cyclegan_keras.models.stages import (
@@ -27,6 +22,7 @@ from cyclegan_keras.models.stages import (
     stage_of_epoch,
 )
 from cyclegan_keras.networks.classifiers import build_classifier, build_feature_discriminator
+from cyclegan_keras.optimizers import reset_optimizer
 
 # What the feature stage adapts, and the classifier that it begins with. That one's scores of the
 # source are what the scores of B are to look like: of images of A, or of translated ones.
@@ -150,9 +146,14 @@ class CyCADA(CycleGAN):
             "c_image": self._state.has_reached(TASK),
             "c_feature": self._state.has_reached(FEATURE),
             "c_both": self._state.has_reached(FEATURE),
-            "c_target": int(self._state.labels_of_B.value) > 0,
+            "c_target": self._state.has_labels_of_B,
         }
         return {name: c for name, c in self._all_classifiers.items() if is_there[name]}
+
+    @property
+    def companions(self) -> dict[str, keras.Model]:
+        """The classifiers that have been trained so far, which are saved beside the generators."""
+        return self.classifiers
 
     @property
     def compiled_models(self) -> list[keras.Model]:
@@ -232,7 +233,7 @@ class CyCADA(CycleGAN):
         elif stage == FEATURE:
             was_moved = ops.convert_to_numpy(self._state.moves) > 0
             self._state.active.assign(self._state.active * was_moved.astype("int32"))
-            self._state.moves.assign(ops.zeros_like(self._state.moves))
+            self._state.moves.assign([0] * len(ADAPTED))
 
     def begin_stage(self, stage: str) -> None:
         """Begins a stage: networks that it trains begin as those of the stage before.
@@ -254,15 +255,15 @@ class CyCADA(CycleGAN):
             for name, first in ADAPTED.items():
                 classifiers = self._all_classifiers
                 self._begin_as(classifiers[f"c_{name}"], classifiers[f"c_{first}"])
-                start_anew(self.networks[f"d_{name}"].optimizer)
-            self._state.moves.assign(ops.zeros_like(self._state.moves))
-            self._state.active.assign(ops.ones_like(self._state.active))
+                reset_optimizer(self.networks[f"d_{name}"].optimizer)
+            self._state.moves.assign([0] * len(ADAPTED))
+            self._state.active.assign([1] * len(ADAPTED))
         self._state.enter(stage)
 
     @staticmethod
     def _begin_as(network: keras.Model, first: keras.Model) -> None:
         network.set_weights(first.get_weights())
-        start_anew(network.optimizer)
+        reset_optimizer(network.optimizer)
 
     def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
         """Trains the networks of the present stage on one batch.
@@ -286,17 +287,17 @@ class CyCADA(CycleGAN):
             )
         dtype = self.combined.variable_dtype
         imgs_A, imgs_B = (ops.convert_to_tensor(imgs, dtype) for imgs in (imgs_A, imgs_B))
-        stage, step = self.stage, self._current_step()
+        stage = self.stage
         if stage == SOURCE:
             labels = [None if each is None else _whole(each) for each in (labels_A, labels_B)]
-            return step(stage, imgs_A, imgs_B, *labels)
+            return self._run_step(data, stage, imgs_A, imgs_B, *labels)
         if stage == IMAGE:
-            return step(stage, imgs_A, imgs_B)
+            return self._run_step(data, stage, imgs_A, imgs_B)
         if stage == TASK:
-            return step(stage, imgs_A, _whole(labels_A))
+            return self._run_step(data, stage, imgs_A, _whole(labels_A))
         # Each combination of what is still adapted gets a graph of its own.
         active = tuple(bool(each) for each in ops.convert_to_numpy(self._state.active))
-        return step(stage, imgs_A, imgs_B, active)
+        return self._run_step(data, stage, imgs_A, imgs_B, active)
 
     def _take_step(self, *batch: Any) -> dict[str, Any]:
         stage, *rest = batch

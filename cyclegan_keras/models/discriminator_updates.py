@@ -8,7 +8,8 @@ from keras import ops
 
 from cyclegan_keras.losses import penalty, zero_centred_penalty
 from cyclegan_keras.models.calls import call_on_each
-from cyclegan_keras.replicas import undivided
+from cyclegan_keras.models.on_replicas import only_if
+from cyclegan_keras.replicas import share, undivided
 
 REAL, FAKE = 1.0, 0.0
 
@@ -207,10 +208,11 @@ def squared_slope(d: keras.Model, imgs: Any, step: Any = 0, every: int = 1) -> A
     """
     if every == 1:
         return zero_centred_penalty(_slopes(d, imgs))
-    return tf.cond(
+    return only_if(
         tf.equal(step % every, 0),
         lambda: every * zero_centred_penalty(_slopes(d, imgs)),
         lambda: tf.zeros((), imgs.dtype),
+        d,
     )
 
 
@@ -219,7 +221,12 @@ def _slopes(d: keras.Model, imgs: Any) -> Any:
     with tf.GradientTape() as tape:
         tape.watch(imgs)
         scores = d(imgs, training=True)
+        # Of the sum, since 16-bit gradients of a mean would vanish; then of each image's mean.
         total = ops.sum(scores)
-    # Of the sum, since 16-bit gradients of a mean would vanish; then of each image's mean.
+        # What replicas find together, such as a mean of the batch, has means of their gradients.
+        if (taken := share()) is not None:
+            total = total / ops.cast(taken.excess, total.dtype)
     slopes = tape.gradient(total, imgs)
+    if taken is not None:
+        slopes = slopes * ops.cast(taken.excess, slopes.dtype)
     return slopes / ops.cast(ops.size(scores) / ops.shape(scores)[0], slopes.dtype)

@@ -25,7 +25,9 @@ def make_model(config: TrainConfig) -> Any:
         model = make(**config.model_settings())
     _check_names("generators", model.generators, [f"g_{way}" for way in config.ways], config)
     _check_names("discriminators", model.discriminators, config.discriminators, config)
-    _check_names("encoders", model.encoders, config.info.encoders_of(config), config)
+    # Some of these may be there only once they have been trained.
+    possible = config.info.companions_of(config)
+    _check_names("companions", {**dict.fromkeys(possible), **model.companions}, possible, config)
     return model
 
 

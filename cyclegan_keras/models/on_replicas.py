@@ -5,11 +5,18 @@ from typing import Any
 
 import tensorflow as tf
 from keras import ops
-from keras.layers import BatchNormalization
 
-from cyclegan_keras.replicas import chance_for_the_whole_batch, mean_over_all, of_replica, taking
+from cyclegan_keras.networks import treats_images_alone
+from cyclegan_keras.replicas import (
+    layers_see_the_whole_batch,
+    mean_over_all,
+    of_replica,
+    share,
+    taking,
+    undone_unless,
+)
 
-Step = Callable[[Any, Any], dict[str, Any]]
+Step = Callable[..., dict[str, Any]]
 
 
 def strategy_here() -> Any:
@@ -29,8 +36,7 @@ def check_for_replicas(strategy: Any, model: Any) -> None:
         model: The model, made in its scope.
 
     Raises:
-        ValueError: If XLA should compile the step, or a layer normalises over the images of a
-            replica.
+        ValueError: If XLA should compile the step.
     """
     if strategy.num_replicas_in_sync == 1:
         return
@@ -39,13 +45,28 @@ def check_for_replicas(strategy: Any, model: Any) -> None:
             "XLA does not compile a step on several devices. Leave --jit out, or give --strategy "
             "one. Received: jit=True"
         )
-    norms = [one for one in model._flatten_layers() if isinstance(one, BatchNormalization)]
-    if odd := [one.name for one in norms if not one.synchronized]:
-        raise ValueError(
-            "On several devices, a batch is normalised as a whole only by "
-            "BatchNormalization(synchronized=True). Make it so, or give --strategy one. Received: "
-            f"the layer {odd[0]}"
-        )
+
+
+def only_if(
+    condition: Any, compute: Callable[[], Any], otherwise: Callable[[], Any], network: Any
+) -> Any:
+    """Computes something by a network in some steps only, as `tf.cond` does.
+
+    Args:
+        condition: Whether to, a scalar.
+        compute: What is computed then.
+        otherwise: What is taken else, in the same structure.
+        network: Computes it. Layers such as batch normalization meet those of the other replicas,
+            which TensorFlow does not let them in a `tf.cond`.
+
+    Returns:
+        What is computed or taken.
+    """
+    if share() is None or treats_images_alone(network):
+        return tf.cond(condition, compute, otherwise)
+    with undone_unless(condition, network.non_trainable_variables):
+        found = compute()
+    return tf.nest.map_structure(lambda x, y: tf.where(condition, x, y), found, otherwise())
 
 
 def distributed(strategy: Any, imgs: Any, start: int, num_images: int) -> Any:
@@ -68,30 +89,33 @@ def distributed(strategy: Any, imgs: Any, start: int, num_images: int) -> Any:
     return strategy.experimental_distribute_values_from_function(rows)
 
 
-def on_replicas(strategy: Any, model: Any, step: Step) -> Callable[[Any, Any, int], dict[str, Any]]:
+def on_replicas(strategy: Any, model: Any, step: Step) -> Step:
     """Turns the step of one replica into that of all.
 
     Args:
         strategy: A `tf.distribute.Strategy`, in whose scope the model was made.
         model: The model.
-        step: Moves the model by the images of A and B, and returns losses that are means over them.
+        step: Moves the model by the images of a batch, and what else it takes, and returns losses
+            that are means over them.
 
     Returns:
-        A function of what `distributed` makes of the images of A and B, and of their number in the
-        whole batch. It returns the means over the whole batch.
+        A function of what `distributed` makes of each tensor that the step takes, of all else that
+        it takes, and of the number of images in the whole batch. It returns the means over the
+        whole batch.
     """
 
-    def on_this_replica(imgs_A: Any, imgs_B: Any, num_images: int) -> dict[str, Any]:
+    def on_this_replica(num_images: int, *batch: Any) -> dict[str, Any]:
         with taking(of_replica(tf.distribute.get_replica_context(), num_images)):
-            logs = step(imgs_A, imgs_B)
+            logs = step(*batch)
             # One vector, so that replicas meet once for all of them.
             values = ops.stack([ops.cast(x, model.combined.variable_dtype) for x in logs.values()])
             (means,) = mean_over_all([values])
             return dict(zip(logs, ops.unstack(means), strict=True))
 
-    def on_all_replicas(imgs_A: Any, imgs_B: Any, num_images: int) -> dict[str, Any]:
-        with chance_for_the_whole_batch([model]):
-            logs = strategy.run(on_this_replica, (imgs_A, imgs_B, num_images))
+    def on_all_replicas(*batch_and_number: Any) -> dict[str, Any]:
+        *batch, num_images = batch_and_number
+        with layers_see_the_whole_batch([model]):
+            logs = strategy.run(on_this_replica, (num_images, *batch))
         return {name: strategy.experimental_local_results(x)[0] for name, x in logs.items()}
 
     return on_all_replicas

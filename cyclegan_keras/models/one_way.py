@@ -7,7 +7,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from cyclegan_keras.config.one_way import OneWayConfig, way_of
+from cyclegan_keras.config.one_way import OneWayConfig
+from cyclegan_keras.config.registry import way_of
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.layers import kernels_prepared_once
 from cyclegan_keras.losses import OBJECTIVES

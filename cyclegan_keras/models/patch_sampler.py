@@ -7,9 +7,12 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from cyclegan_keras._registration import PACKAGE
 from cyclegan_keras.layers.random_stream import RandomStream
+from cyclegan_keras.replicas import whole_batch
 
 
+@keras.saving.register_keras_serializable(package=PACKAGE)
 class PatchSampler(keras.layers.Layer):
     """Takes the features of random places, the same places of translations and originals.
 
@@ -27,7 +30,7 @@ class PatchSampler(keras.layers.Layer):
 
     def __init__(self, count: int = 256, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.count = count
+        self.count, self.seed = count, seed
         self.random = RandomStream(seed)
         self.autocast = False  # Features come as they are; projections are in full precision.
         self.built = True
@@ -61,7 +64,12 @@ class PatchSampler(keras.layers.Layer):
             for each in (queries, keys)
         )
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` needs to make the same layer; how far it is, is a weight."""
+        return {**super().get_config(), "count": self.count, "seed": self.seed}
+
     def _places(self, num_places: Any) -> Any:
-        # The order of random numbers is a random order.
-        chances = self.random.uniform((num_places,))
+        # The order of random numbers is a random order. All replicas take the same places.
+        with whole_batch():
+            chances = self.random.uniform((num_places,))
         return tf.math.top_k(chances, tf.minimum(self.count, num_places)).indices

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from cyclegan_keras.config.gans import Pix2PixConfig
+from cyclegan_keras.config.pix2pix import Pix2PixConfig
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.layers import kernels_prepared_once
 from cyclegan_keras.losses import OBJECTIVES

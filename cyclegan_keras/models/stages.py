@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 STAGES = ("source", "image", "task", "feature")
 SOURCE, IMAGE, TASK, FEATURE = STAGES
@@ -44,23 +45,33 @@ class StageState(keras.layers.Layer):
     @property
     def stage(self) -> str:
         """The stage that it is in, one of `STAGES`."""
-        return STAGES[int(self._stage.value)]
+        return STAGES[_read(self._stage)]
 
     def has_reached(self, stage: str) -> bool:
         """Whether the training is in a stage, was in it, or was in a later one."""
-        return int(self._reached.value) >= STAGES.index(stage)
+        return _read(self._reached) >= STAGES.index(stage)
+
+    @property
+    def has_labels_of_B(self) -> bool:
+        """Whether there were labels of B in any step."""
+        return _read(self.labels_of_B) > 0
 
     def enter(self, stage: str) -> None:
         """Notes that a stage begins."""
         number = STAGES.index(stage)
         self._stage.assign(number)
-        self._reached.assign(max(number, int(self._reached.value)))
+        self._reached.assign(max(number, _read(self._reached)))
 
     def begin_epoch(self, epoch: int) -> bool:
         """Notes that an epoch begins; returns whether it had not begun yet."""
-        is_new = epoch == 0 or int(self._epoch.value) != epoch
+        is_new = epoch == 0 or _read(self._epoch) != epoch
         self._epoch.assign(epoch)
         return is_new
+
+
+def _read(variable: Any) -> int:
+    # Not by `int(...)`, which a variable on several devices does not know.
+    return int(ops.convert_to_numpy(variable))
 
 
 def stage_of_epoch(epoch: int, epochs: int, source: int, task: int, feature: int) -> str:

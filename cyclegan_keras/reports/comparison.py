@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cyclegan_keras.config.train_config import known_settings
+from cyclegan_keras.config.known import known_settings
 from cyclegan_keras.metrics import diagnostics
 from cyclegan_keras.metrics.round_trip import WAYS
 from cyclegan_keras.reports import metric_table

@@ -12,7 +12,8 @@ import cyclegan_keras
 from cyclegan_keras import _extras, plotting
 from cyclegan_keras._files import PathLike
 from cyclegan_keras.config import scale
-from cyclegan_keras.config.train_config import TrainConfig, known_settings
+from cyclegan_keras.config.known import known_settings
+from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.metrics import diagnostics, evaluator
 from cyclegan_keras.metrics.round_trip import WAYS
 from cyclegan_keras.reports import metric_table, pages, pictures

@@ -300,8 +300,7 @@ class Session:
         ) from None
 
     def _save_networks(self) -> list[pathlib.Path]:
-        networks = {**saving.networks_to_save(self._model), **self._model.classifiers}
-        return saving.save_translators(networks, self._run_dir)
+        return saving.save_translators(saving.networks_to_save(self._model), self._run_dir)
 
     def _images_of(self, fault: NotFinite, progress: Progress) -> str:
         if fault.step is None:

@@ -155,15 +155,15 @@ def _train(
         for line in loader.skipped_in_words():
             if line not in told:  # Those that were decoded during the training.
                 _log.info(line)
-        generators = saving.networks_to_save(gan)
+        networks = saving.networks_to_save(gan)
         record.set_aside(run_dir)  # Results of `cyclegan evaluate` during the training.
-        saved = saving.save_translators({**generators, **gan.classifiers}, run_dir)
+        saved = saving.save_translators(networks, run_dir)
         _log.info(f"Saved   {' and '.join(map(str, saved))}")
-        write_image(run_dir / record.PICTURE, _picture(generators, loader))
+        write_image(run_dir / record.PICTURE, _picture(networks, loader))
         metrics = {
             "epochs": config.epochs,
             **({} if stopped_at is None else {"stopped_at_step": stopped_at}),
-            **evaluator.evaluate(generators, gan.classifiers).metrics,
+            **evaluator.evaluate(networks).metrics,
             "weights": record.weights_of(saved),
         }
         saving.save_metrics(metrics, run_dir / record.METRICS)

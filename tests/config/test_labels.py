@@ -4,7 +4,7 @@ import pytest
 
 from cyclegan_keras import TrainConfig
 from cyclegan_keras.config import labels
-from cyclegan_keras.config.train_config import known_settings
+from cyclegan_keras.config.known import known_settings
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import pytest
 
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config import scale
-from cyclegan_keras.config.recipes import CYCLEGAN, PIX2PIX
+from cyclegan_keras.config.cyclegan import RECIPES as CYCLEGAN
+from cyclegan_keras.config.pix2pix import RECIPES as PIX2PIX
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.inference import translate
 from cyclegan_keras.runs import run_data

@@ -8,11 +8,10 @@ import pytest
 
 from cyclegan_keras import CycleGAN, Pix2Pix
 from cyclegan_keras.config import registry
+from cyclegan_keras.config.cyclegan import BOOK, FAST, CycleGANConfig
 from cyclegan_keras.config.data import DataConfig
-from cyclegan_keras.config.gans import CycleGANConfig
 from cyclegan_keras.config.models import MODELS
 from cyclegan_keras.config.networks import DISCRIMINATORS, GENERATORS, ResNetConfig
-from cyclegan_keras.config.recipes import BOOK, FAST
 from cyclegan_keras.config.train_config import TrainConfig
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from cyclegan_keras import load_generator, save_generator
 from cyclegan_keras.cli.main import main
-from cyclegan_keras.config.recipes import FAST
+from cyclegan_keras.config.cyclegan import FAST
 from cyclegan_keras.inference import frozen, reach, rebuilding, translate, whole
 from cyclegan_keras.inference.manner import Manner
 from cyclegan_keras.inference.whole import AnySize

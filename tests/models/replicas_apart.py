@@ -14,7 +14,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cyclegan_keras import CycleGAN, Pix2Pix, TrainConfig
+from cyclegan_keras import (
+    CUT,
+    AugmentedCycleGAN,
+    BiGAN,
+    CoGAN,
+    CyCADA,
+    CycleGAN,
+    FeatureGAN,
+    Pix2Pix,
+    Pix2PixHD,
+    SimGAN,
+    TrainConfig,
+)
 from cyclegan_keras.models.base import GAN
 from cyclegan_keras.training.callbacks.checkpointing import variables_of
 from tests.tiny import Tiny
@@ -32,6 +44,69 @@ ALL = {
 }
 
 
+SMALL = {"generator": "unet", "discriminator": "patch16", "gf": 2, "df": 2}
+WITHOUT_VIEWS = {name: x for name, x in ALL.items() if not name.startswith("diffaugment")}
+WITHOUT_POOL = {name: x for name, x in WITHOUT_VIEWS.items() if name != "pool_size"}
+
+
+class TinyWithNorms(Tiny):
+    """Networks in which the images of a batch affect each other."""
+
+    def build_generator(self) -> keras.Model:
+        return with_norm(super().build_generator())
+
+    def build_discriminator(self) -> keras.Model:
+        return with_norm(super().build_discriminator())
+
+
+def with_norm(network: keras.Model) -> keras.Model:
+    return keras.Model(network.inputs, keras.layers.BatchNormalization()(network.output))
+
+
+class WithBatchNorm(FeatureGAN):
+    """Compares features of a small network, which is not trained; its generator has batch norm."""
+
+    def build_features(self) -> keras.Model:
+        img = keras.Input(self.img_shape)
+        x = keras.layers.Conv2D(2, 3, kernel_initializer=keras.initializers.GlorotUniform(1))(img)
+        return keras.Model(img, keras.layers.BatchNormalization()(x))
+
+    def build_generator(self) -> keras.Model:
+        img = keras.Input(self.img_shape)
+        kernel = keras.initializers.GlorotUniform(2)
+        x = keras.layers.BatchNormalization()(img)
+        x = keras.layers.Conv2D(3, 3, padding="same", kernel_initializer=kernel)(x)
+        return keras.Model(img, x)
+
+
+def pix2pixhd() -> GAN:
+    small = {"gf": 2, "df": 2, "num_blocks": 1, "halvings": 1, "enhancer_blocks": 1}
+    small |= {"discriminator": "patch16"}
+    return Pix2PixHD(
+        SHAPE, seed=0, labels="image", lambda_perceptual=0.0, ema=0.9, r1=1.0, r1_every=2, **small
+    )
+
+
+def augmented(latents: str, **settings: object) -> GAN:
+    small = {"gf": 2, "df": 2, "ef": 2, "zf": 4, "num_latents": 3, "latent_blocks": 1}
+    settings = {**ALL, "source_negatives": 0.5, **small, **settings}
+    return AugmentedCycleGAN(
+        SHAPE, seed=0, latents=latents, **{n: x for n, x in settings.items() if n != "pool_size"}
+    )
+
+
+def cycada() -> GAN:
+    small = {"generator": "unet", "discriminator": "patch16", "gf": 2, "df": 2, "cf": 2}
+    return CyCADA(
+        SHAPE, ["one", "other", "third"], seed=0, pool_size=3, ema=0.9, feature_units=4, **small
+    )
+
+
+def in_stage(stage: object, gan: GAN) -> GAN:
+    gan.begin_stage(stage)
+    return gan
+
+
 def of_recipe(name: str) -> GAN:
     """With a pool and moving averages wherever the recipe has them, and few filters."""
     settings = TrainConfig(recipe=name, image_size=32, gf=2, df=2, seed=0).model_settings()
@@ -39,25 +114,53 @@ def of_recipe(name: str) -> GAN:
 
 
 MODELS = {
-    "tiny": lambda: Tiny(SHAPE, seed=0, **ALL),
+    "tiny": lambda: TinyWithNorms(SHAPE, seed=0, **ALL),
     "joint": lambda: Tiny(SHAPE, seed=0, discriminator_update="joint", pool_size=2, r2=0.5),
     "book": lambda: of_recipe("book"),
     "paper": lambda: of_recipe("paper"),
     "fast": lambda: of_recipe("fast"),
     "wasserstein": lambda: CycleGAN(SHAPE, gf=2, df=2, seed=0, dropout=0.5, **ALL),
     "pix2pix": lambda: Pix2Pix(SHAPE, gf=2, df=2, seed=0, dropout=0.5, ema=0.9),
+    # Fewer patches than there are places, so that it matters which are taken.
+    "cut": lambda: CUT(
+        SHAPE, seed=0, num_patches=8, projection_dim=4, flip_equivariance=True, **SMALL, **ALL
+    ),
+    "simgan": lambda: SimGAN(SHAPE, seed=0, source_negatives=0.5, **SMALL, **ALL),
+    "feature_gan": lambda: WithBatchNorm(SHAPE, seed=0, source_negatives=0.5, **SMALL, **ALL),
+    "bigan": lambda: BiGAN(SHAPE, seed=0, **SMALL, **WITHOUT_VIEWS),
+    "cogan": lambda: CoGAN(SHAPE, seed=0, gf=2, df=2, **WITHOUT_POOL),
+    "pix2pixhd_global": lambda: in_stage(0, pix2pixhd()),
+    "pix2pixhd_enhancer": lambda: in_stage(1, pix2pixhd()),
+    "pix2pixhd_all": lambda: pix2pixhd(),
+    "augmented": lambda: augmented("both"),
+    # Gradients as they are at first are twice as long.
+    "augmented_clipped": lambda: augmented("B", clip=0.05, objective="least_squares"),
+    "cycada_source": lambda: in_stage("source", cycada()),
+    "cycada_image": lambda: in_stage("image", cycada()),
+    "cycada_task": lambda: in_stage("task", cycada()),
+    "cycada_feature": lambda: in_stage("feature", cycada()),
 }
 
 
-def train(model: str, sizes: list[int], strategy: object = None) -> tuple[list, dict, dict]:
-    """Takes a step of each batch size; returns losses, and all variables before and after."""
+def train(model: str, sizes: list[int], strategy: object = None) -> tuple[list, dict, dict, float]:
+    """Takes a step of each batch size.
+
+    Returns losses, all variables before and after, and how far some weight has moved.
+    """
     with strategy.scope() if strategy else contextlib.nullcontext():
         gan = MODELS[model]()
     before, losses = values(gan), []
+    weights = [x.numpy() for x in gan.trainable_variables]
     for step, size in enumerate(sizes):
-        imgs = np.random.default_rng(step).uniform(-1, 1, (2, size, *SHAPE))
-        losses.append({name: np.asarray(x) for name, x in gan.train_step(tuple(imgs)).items()})
-    return losses, before, values(gan)
+        rng = np.random.default_rng(step)
+        batch = tuple(rng.uniform(-1, 1, (2, size, *SHAPE)))
+        if hasattr(gan, "classes"):
+            batch = tuple((imgs, rng.integers(0, len(gan.classes), size)) for imgs in batch)
+        losses.append({name: np.asarray(x) for name, x in gan.train_step(batch).items()})
+    moved = max(
+        np.abs(x - y.numpy()).max() for x, y in zip(weights, gan.trainable_variables, strict=True)
+    )
+    return losses, before, values(gan), float(moved)
 
 
 def values(gan: GAN) -> dict[str, np.ndarray]:
@@ -66,14 +169,17 @@ def values(gan: GAN) -> dict[str, np.ndarray]:
 
 def farthest(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> float:
     assert one.keys() == other.keys()
-    return float(max(np.abs(one[name] - other[name]).max() for name in one))
+    # Of large values, such as squares of gradients, their last digits.
+    return float(
+        max((np.abs(one[name] - x) / np.maximum(1.0, np.abs(x))).max() for name, x in other.items())
+    )
 
 
 def main() -> None:
     """Compares, as the arguments say."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("models", nargs="+", choices=MODELS)
-    # TensorFlow takes groups of one size only in a process.
+    # One in a process: in a second one, TensorFlow takes what devices exchange for another's.
+    parser.add_argument("model", choices=MODELS)
     parser.add_argument("--replicas", type=int, default=2)
     parser.add_argument("--sizes", type=int, nargs="+", default=[4, 4, 3])
     parser.add_argument("--eager", action="store_true")
@@ -84,22 +190,20 @@ def main() -> None:
     tf.config.run_functions_eagerly(arguments.eager)
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
-    for model in arguments.models:
-        losses, before, after = train(model, arguments.sizes)
-        weights = [f"model/{place:04d}" for place in range(4)]
-        replicas = arguments.replicas
-        devices = [f"CPU:{number}" for number in range(replicas)]
-        strategy = tf.distribute.MirroredStrategy(devices)
-        theirs, before_theirs, after_theirs = train(model, arguments.sizes, strategy)
-        apart = {
-            "model": model,
-            "replicas": replicas,
-            "at_first": farthest(before, before_theirs),
-            "losses": max(farthest(x, y) for x, y in zip(losses, theirs, strict=True)),
-            "variables": farthest(after, after_theirs),
-            "moved": farthest(*({w: x[w] for w in weights} for x in (before, after))),
-        }
-        print(json.dumps(apart), flush=True)
+    losses, before, after, moved = train(arguments.model, arguments.sizes)
+    replicas = arguments.replicas
+    devices = [f"CPU:{number}" for number in range(replicas)]
+    strategy = tf.distribute.MirroredStrategy(devices)
+    theirs, before_theirs, after_theirs, _ = train(arguments.model, arguments.sizes, strategy)
+    apart = {
+        "model": arguments.model,
+        "replicas": replicas,
+        "at_first": farthest(before, before_theirs),
+        "losses": max(farthest(x, y) for x, y in zip(losses, theirs, strict=True)),
+        "variables": farthest(after, after_theirs),
+        "moved": moved,
+    }
+    print(json.dumps(apart), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from tests.reliability.support import ROOT, environment
 
 # Of weights near 0.02 and losses near 1, in float64, within ten steps.
 CLOSE = 1e-10
+SIZES = "4 4 3 4 4 3 4 4 3 1".split()
 
 
 def apart(*words: str, program: str = "replicas_apart.py") -> list[dict[str, float]]:
@@ -39,8 +40,31 @@ def test_all_that_has_a_state_is_the_same_on_three_devices():
 @pytest.mark.parametrize("model", ["joint", "book", "paper", "fast", "wasserstein", "pix2pix"])
 def test_recipes_are_the_same_on_two_and_three_devices(model, replicas):
     """Not traced: ten steps of three batch sizes take less time line by line."""
-    sizes = "4 4 3 4 4 3 4 4 3 1".split()
-    assert_close(apart(model, "--replicas", replicas, "--sizes", *sizes, "--eager"))
+    assert_close(apart(model, "--replicas", replicas, "--sizes", *SIZES, "--eager"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "model",
+    [
+        "cut",
+        "simgan",
+        "feature_gan",
+        "bigan",
+        "cogan",
+        "pix2pixhd_global",
+        "pix2pixhd_enhancer",
+        "pix2pixhd_all",
+        "augmented",
+        "augmented_clipped",
+        "cycada_source",
+        "cycada_image",
+        "cycada_task",
+        "cycada_feature",
+    ],
+)
+def test_every_model_is_the_same_on_two_devices(model):
+    assert_close(apart(model, "--sizes", *SIZES, "--eager"))
 
 
 @pytest.mark.slow

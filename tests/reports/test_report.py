@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from cyclegan_keras import DataLoader, TrainConfig, plotting
-from cyclegan_keras.config.train_config import known_settings
+from cyclegan_keras.config.known import known_settings
 from cyclegan_keras.metrics import evaluator
 from cyclegan_keras.reports import report
 from cyclegan_keras.reports.curves import Curves

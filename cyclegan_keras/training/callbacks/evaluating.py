@@ -121,8 +121,7 @@ class Evaluation(EveryFewSteps):
         if not odd:
             # Pixels that are NaN lead to metrics that are NaN, which are found below.
             with np.errstate(invalid="ignore"):
-                classifiers = getattr(self.model, "classifiers", {})
-                metrics = self._evaluator.evaluate(generators, classifiers).metrics
+                metrics = self._evaluator.evaluate(generators).metrics
             found = generator_metrics(metrics)
             odd = [name for name, value in found.items() if not np.isfinite(value)]
         if odd:

@@ -1,23 +1,42 @@
-"""The recipes of the book and of the papers, and a fast one.
+"""The settings of CycleGAN and its recipes: the book's, the paper's, and a fast one.
 
-The book is *GANs in Action*, listings 9.3 to 9.7. The papers are [Zhu et al.,
-2017](https://arxiv.org/abs/1703.10593), section 4 and appendix 7, and [Isola et al.,
-2017](https://arxiv.org/abs/1611.07004), appendix 6; both scale images to 286 pixels and crop 256.
+The book is *GANs in Action*, listings 9.3 to 9.7. The paper is [Zhu et al.,
+2017](https://arxiv.org/abs/1703.10593), section 4 and appendix 7, which scales images to 286 pixels
+and crops 256.
 """
 
 import dataclasses
 
 from cyclegan_keras.config.data import DataConfig
 from cyclegan_keras.config.gans import (
-    CycleGANConfig,
     CycleGANLossConfig,
     CycleGANStepConfig,
     DiffAugmentConfig,
-    Pix2PixConfig,
+    GANConfig,
 )
 from cyclegan_keras.config.networks import PatchGANConfig, ResNetConfig
-from cyclegan_keras.config.registry import Recipe
+from cyclegan_keras.config.registry import ModelInfo, Recipe, Variant
 from cyclegan_keras.config.run import RunConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CycleGANConfig(GANConfig):
+    """The settings of CycleGAN. The defaults are the book's.
+
+    Args:
+        generator: Of both generators.
+        discriminator: Of both discriminators.
+        loss: The full objective.
+        step: The order of updates, the image pool, and what discriminators reject.
+        diffaugment: What is done to all that discriminators see.
+        optimizer: The optimizers.
+    """
+
+    kind = "cyclegan"
+    loss: CycleGANLossConfig = CycleGANLossConfig()
+    step: CycleGANStepConfig = CycleGANStepConfig()
+    diffaugment: DiffAugmentConfig = DiffAugmentConfig()
+
 
 BOOK = Recipe(
     # The defaults of a `CycleGANConfig` are the book's.
@@ -69,24 +88,31 @@ FAST = Recipe(
     data=DataConfig(image_size=64, enlarge=1.125),
     run=RunConfig(recipe="fast", batch_size=1, epochs=8),
 )
-CYCLEGAN: dict[str | None, Recipe] = {
+RECIPES: dict[str | None, Recipe] = {
     "book": BOOK,
     "paper": PAPER,
     "fast": FAST,
     None: dataclasses.replace(FAST, run=dataclasses.replace(FAST.run, recipe=None)),
 }
-PIX2PIX: dict[str | None, Recipe] = {
-    None: Recipe(
-        # The defaults of a `Pix2PixConfig` are its paper's.
-        model=Pix2PixConfig(),
-        data=DataConfig(dataset="fruit_pairs", image_size=64, enlarge=286 / 256),
-        run=RunConfig(batch_size=1, epochs=9),
-        decays=True,
-    ),
-    "paper": Recipe(
-        model=Pix2PixConfig(),
-        data=DataConfig(dataset="fruit_pairs", image_size=256, enlarge=286 / 256),
-        run=RunConfig(recipe="paper", batch_size=1, epochs=200),
-        decays=True,
-    ),
-}
+INFO = ModelInfo(
+    CycleGANConfig(),
+    "CycleGAN",
+    "cyclegan_keras.models.cyclegan:CycleGAN",
+    recipes=RECIPES,
+    on_replicas=True,
+    # Those of the paper's table, in which there is no identity loss.
+    ablations={
+        "cycle_alone": Variant("cycle alone", {"lambda_gan": 0.0}),
+        "gan_alone": Variant(
+            "GAN alone", {"lambda_cycle": 0.0, "lambda_cycle_A": 0.0, "lambda_cycle_B": 0.0}
+        ),
+        "gan_forward": Variant("GAN + forward cycle", {"lambda_cycle_B": 0.0}),
+        "gan_backward": Variant("GAN + backward cycle", {"lambda_cycle_A": 0.0}),
+        "all": Variant("GAN + both cycles"),
+    },
+    ablated_without={"lambda_id": 0.0},
+    baselines={
+        "book": Variant("the book's recipe", {"recipe": "book"}),
+        "paper": Variant("the paper's recipe", {"recipe": "paper"}),
+    },
+)
