@@ -58,7 +58,8 @@ class FeatureGANConfig(OneWayConfig):
     loss: FeatureGANLossConfig = FeatureGANLossConfig()
 
 
-RECIPES = recipes(FeatureGANConfig(), FeatureGANLossConfig(lambda_features=1.5, r1=10.0))
+# With 0.5 and more, generators copied the drawn fruit and were not moved by the discriminator.
+RECIPES = recipes(FeatureGANConfig(), FeatureGANLossConfig(lambda_features=0.05, r1=10.0))
 INFO = ModelInfo(
     FeatureGANConfig(),
     "feature loss + GAN",
