@@ -54,6 +54,7 @@ class Session:
         start: Gives the model its initial weights, if they are not random.
         began: When the run began, as `time.monotonic` has it; `None` means now.
         team: The processes that take the steps together, of which this is the chief.
+        asked: Gives a signal that another process got for this one; or `None`.
 
     Attributes:
         config: The settings. Training decides those that are open.
@@ -69,8 +70,9 @@ class Session:
         start: Callable[[Any], Taken] | None = None,
         began: float | None = None,
         team: Alone = ALONE,
+        asked: Callable[[], int | None] = lambda: None,
     ) -> None:
-        self._team = team
+        self._team, self._asked = team, asked
         self._time_limit: time_limit.TimeLimit | None = None
         self._model, self._loader, self.config, self._run_dir = model, loader, config, run_dir
         self._evaluator, self._start = evaluator, start
@@ -116,7 +118,7 @@ class Session:
             _log.info(f"Resumed {checkpoint.path}: {_in_words(progress)}")
         attempts = Attempts(self._loader.num_batches(self.config.batch_size))
         # One handler for all attempts, so that no signal is lost between two of them.
-        with StopOnSignal(lambda: self._team.asked) as stop:
+        with StopOnSignal(lambda: self._team.asked or self._asked()) as stop:
             while True:
                 try:
                     self._lead(progress)

@@ -7,6 +7,7 @@ import os
 import pathlib
 import shlex
 import time
+from collections.abc import Callable
 from typing import Any
 
 from cyclegan_keras import _backend
@@ -22,13 +23,17 @@ NUM_SHOWN = 6
 _log = logging.getLogger(__name__)
 
 
-def train_run(config: TrainConfig) -> dict[str, Any]:
+def train_run(
+    config: TrainConfig, asked: Callable[[], int | None] = lambda: None
+) -> dict[str, Any]:
     """Trains as the settings say; a run that exists in the folder is continued.
 
     This is what `cyclegan train` does. Its messages go to the logger `cyclegan_keras`.
 
     Args:
         config: The settings.
+        asked: Called after each step; returns the number of a signal that another process got for
+            this one, such as `signal.SIGTERM`, or `None`.
 
     Returns:
         The final metrics, which are also in the run's `metrics.json`.
@@ -109,7 +114,7 @@ def train_run(config: TrainConfig) -> dict[str, Any]:
             return {}
         if who := strategies.in_words(strategy, team.num_workers, config.batch_size):
             found = f"{found}; {who}"
-        return _train(config, loader, images, found, team, strategy, began)
+        return _train(config, loader, images, found, team, strategy, began, asked)
 
 
 def _train(
@@ -120,6 +125,7 @@ def _train(
     team: Alone,
     strategy: Any,
     began: float,
+    asked: Callable[[], int | None],
 ) -> dict[str, Any]:
     """Trains, and leaves everything in the run's folder."""
     from cyclegan_keras.data.images import write_image
@@ -148,7 +154,9 @@ def _train(
             start = functools.partial(
                 warm_start.start_from, source=config.start_from, make_model=make_model
             )
-        training = session.Session(gan, loader, config, run_dir, evaluator, start, began, team)
+        training = session.Session(
+            gan, loader, config, run_dir, evaluator, start, began, team, asked
+        )
         told = loader.skipped_in_words()
         stopped_at = training.train()
         config = training.config

@@ -1,12 +1,19 @@
 """Trains small models in float64 on one device and on several, and prints how far they are apart.
 
-A process of its own, since the processor is split into devices before TensorFlow is in use.
+A process of its own, since the processor is split into devices before TensorFlow is in use. With
+`--workers`, the several devices are those of so many further processes, each of which runs this
+program once more.
 """
 
 import argparse
 import contextlib
 import json
 import os
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
@@ -27,7 +34,9 @@ from cyclegan_keras import (
     SimGAN,
     TrainConfig,
 )
+from cyclegan_keras.cluster import Cluster, of_environment
 from cyclegan_keras.models.base import GAN
+from cyclegan_keras.training import strategies
 from cyclegan_keras.training.callbacks.checkpointing import variables_of
 from tests.tiny import Tiny
 
@@ -142,7 +151,10 @@ MODELS = {
 }
 
 
-def train(model: str, sizes: list[int], strategy: object = None) -> tuple[list, dict, dict, float]:
+Trained = tuple[list[dict[str, np.ndarray]], dict[str, np.ndarray], dict[str, np.ndarray], float]
+
+
+def train(model: str, sizes: list[int], strategy: object = None) -> Trained:
     """Takes a step of each batch size.
 
     Returns losses, all variables before and after, and how far some weight has moved.
@@ -175,32 +187,103 @@ def farthest(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> float:
     )
 
 
+def by_mirrors(replicas: int, model: str, sizes: list[int]) -> list[Trained]:
+    """Trains on several devices of this process."""
+    devices = [f"CPU:{number}" for number in range(replicas)]
+    return [train(model, sizes, tf.distribute.MirroredStrategy(devices))]
+
+
+def by_workers(count: int, model: str, more: list[str]) -> list[Trained]:
+    """Trains by several processes; returns what each of them has then."""
+    with contextlib.ExitStack() as stack:
+        doors = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for door in doors:
+            door.bind(("localhost", 0))
+        addresses = tuple(f"localhost:{door.getsockname()[1]}" for door in doors)
+    with tempfile.TemporaryDirectory() as folder:
+        words = [sys.executable, __file__, model, *more, "--into", folder]
+        workers = [
+            subprocess.Popen(words, env={**os.environ, **Cluster(addresses, index).environment()})
+            for index in range(count)
+        ]
+        try:
+            statuses = [worker.wait() for worker in workers]
+        finally:
+            for worker in workers:
+                worker.kill()
+        if any(statuses):
+            raise SystemExit(f"The workers have ended with {statuses}.")
+        return [unpacked(pathlib.Path(folder, f"{index}.npz")) for index in range(count)]
+
+
+def work(model: str, sizes: list[int], folder: str) -> None:
+    """Is one of the workers, and leaves what it has then in a folder."""
+    cluster = of_environment(os.environ)
+    assert cluster is not None
+    strategy = strategies.make("multi_worker", cluster, 60.0)
+    losses, before, after, moved = train(model, sizes, strategy)
+    parts = {f"{step}": each for step, each in enumerate(losses)}
+    parts |= {"before": before, "after": after, "moved": {"": np.asarray(moved)}}
+    np.savez(
+        pathlib.Path(folder, f"{cluster.index}.npz"),
+        **{
+            f"{part} {name}": array
+            for part, arrays in parts.items()
+            for name, array in arrays.items()
+        },
+    )
+
+
+def unpacked(path: pathlib.Path) -> Trained:
+    parts: dict[str, dict[str, np.ndarray]] = {}
+    with np.load(path) as arrays:
+        for key in arrays:
+            part, _, name = key.partition(" ")
+            parts.setdefault(part, {})[name] = arrays[key]
+    before, after, moved = (parts.pop(part) for part in ("before", "after", "moved"))
+    return [parts[str(step)] for step in range(len(parts))], before, after, float(moved[""])
+
+
 def main() -> None:
     """Compares, as the arguments say."""
     parser = argparse.ArgumentParser()
     # One in a process: in a second one, TensorFlow takes what devices exchange for another's.
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("--replicas", type=int, default=2)
+    parser.add_argument("--workers", type=int, help="in so many processes instead")
     parser.add_argument("--sizes", type=int, nargs="+", default=[4, 4, 3])
     parser.add_argument("--eager", action="store_true")
+    parser.add_argument("--float32", action="store_true")
+    parser.add_argument("--into", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    processor = tf.config.list_physical_devices("CPU")[0]
-    parts = [tf.config.LogicalDeviceConfiguration()] * arguments.replicas
-    tf.config.set_logical_device_configuration(processor, parts)
+    model, sizes = arguments.model, arguments.sizes
+    replicas = arguments.workers or arguments.replicas
+    if not arguments.workers:
+        processor = tf.config.list_physical_devices("CPU")[0]
+        parts = [tf.config.LogicalDeviceConfiguration()] * replicas
+        tf.config.set_logical_device_configuration(processor, parts)
     tf.config.run_functions_eagerly(arguments.eager)
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    losses, before, after, moved = train(arguments.model, arguments.sizes)
-    replicas = arguments.replicas
-    devices = [f"CPU:{number}" for number in range(replicas)]
-    strategy = tf.distribute.MirroredStrategy(devices)
-    theirs, before_theirs, after_theirs, _ = train(arguments.model, arguments.sizes, strategy)
+    if not arguments.float32:
+        keras.config.set_floatx("float64")
+        keras.config.set_dtype_policy("float64")
+    if arguments.into:
+        work(model, sizes, arguments.into)
+        return
+    losses, before, after, moved = train(model, sizes)
+    if arguments.workers:
+        more = ["--workers", str(arguments.workers), "--sizes", *map(str, sizes)]
+        more += [f"--{name}" for name in ("eager", "float32") if getattr(arguments, name)]
+        found = by_workers(arguments.workers, model, more)
+    else:
+        found = by_mirrors(replicas, model, sizes)
+    theirs, before_theirs, after_theirs, _ = found[0]
     apart = {
-        "model": arguments.model,
+        "model": model,
         "replicas": replicas,
         "at_first": farthest(before, before_theirs),
         "losses": max(farthest(x, y) for x, y in zip(losses, theirs, strict=True)),
         "variables": farthest(after, after_theirs),
+        "among_workers": max(farthest(after_theirs, each[2]) for each in found),
         "moved": moved,
     }
     print(json.dumps(apart), flush=True)

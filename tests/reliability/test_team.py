@@ -34,13 +34,17 @@ class Workers:
                 ports.append(door.getsockname()[1])
         self.run_dir = run_dir
         workers = ",".join(f"localhost:{port}" for port in ports[:count])
-        epochs = str(each.pop("epochs", support.EPOCHS))
+        words = support.command(run_dir, data, each.get("epochs", support.EPOCHS))
+        if "--minutes" in more:  # Which decides it.
+            place = words.index("--epochs")
+            del words[place : place + 2]
+        faults = each.get("faults", {})
         self.processes = [
             subprocess.Popen(
                 [
                     sys.executable,
-                    str(SCRIPT),
-                    *support.command(run_dir, data, epochs),
+                    str(each.get("script", SCRIPT)),
+                    *words,
                     *more,
                     *each.get(f"of_{index}", []),
                 ],
@@ -48,6 +52,7 @@ class Workers:
                     **support.environment(),
                     "CYCLEGAN_WORKERS": workers,
                     "CYCLEGAN_INDEX": str(index),
+                    "FAULT": faults.get(f"of_{index}", faults.get("of_all", "")),
                 },
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
