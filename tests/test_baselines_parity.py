@@ -97,10 +97,13 @@ def test_updates_of_feature_loss_and_gan(batches):
     np.testing.assert_array_equal(gan.phi.weights[0], kernel)
 
 
+SEED = 6  # With it, both pools give earlier pairs back.
+
+
 def test_updates_of_bigan(batches):
     from tests import torch_baselines
 
-    gan = BiGAN(**settings("bigan", **SMALL))
+    gan = BiGAN(**{**settings("bigan", **SMALL), "seed": SEED})
     other = torch_baselines.BiGAN(pool_size=2)
     networks = [(gan.g_AB, other.g), (gan.g_BA, other.e), (gan.d, other.d)]
     for mine, theirs in networks:
@@ -111,7 +114,8 @@ def test_updates_of_bigan(batches):
         assert_same_losses(gan.train_step((imgs_A, imgs_B)), losses, step)
         for mine, theirs in networks:
             assert_same_weights(mine, theirs, step)
-    assert {True, False} == {*other.pool_g.swaps, *other.pool_e.swaps}, "another seed is needed"
+    for pool in (other.pool_g, other.pool_e):
+        assert True in pool.swaps, "another seed is needed"
 
 
 def parts(network: keras.Model, other: Any) -> list[tuple[Any, Any]]:

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from cyclegan_keras.inference import arrays, inversion
 from cyclegan_keras.inference.inversion import TranslateByInversion, translator
@@ -49,6 +50,28 @@ def test_the_latent_that_is_found_gives_the_image_back(imgs, loss):
     np.testing.assert_allclose(translated, -imgs / SHARE, atol=0.02)
     # Both are of one latent variable.
     np.testing.assert_allclose(translated, -inverted / SHARE, atol=1e-6)
+
+
+def test_one_step_of_the_search_by_hand(imgs):
+    starts, rate = 3, inversion.RATE
+    layer = TranslateByInversion(generators(), num_steps=1, num_starts=starts, seed=7)
+    drawn = tf.random.stateless_uniform((inversion.CANDIDATES * starts, 4), (7, 0), -1.0, 1.0)
+    wanted = imgs.reshape(5, 1, 4)
+
+    def errors(latent):
+        return np.abs(SHARE * latent - wanted).mean(axis=-1)
+
+    candidates = np.broadcast_to(drawn, (5, *drawn.shape))
+    nearest = np.argsort(errors(candidates), axis=1)[:, :starts]
+    latent = np.take_along_axis(candidates, nearest[..., None], axis=1)
+    # The first step of Adam goes as far in each direction.
+    latent = np.clip(latent - rate * np.sign(SHARE * latent - wanted), -1, 1)
+    best = np.argmin(errors(latent), axis=1)
+    assert (best > 0).any(), "another seed is needed"
+    expected = latent[np.arange(5), best]
+    inverted, translated = layer.both(imgs)
+    np.testing.assert_allclose(np.reshape(inverted, (5, 4)), SHARE * expected, atol=1e-5)
+    np.testing.assert_allclose(np.reshape(translated, (5, 4)), -expected, atol=1e-5)
 
 
 def test_the_error_of_the_inversion_is_what_no_latent_can_make(imgs):
