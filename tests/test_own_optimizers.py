@@ -10,12 +10,15 @@ from cyclegan_keras.optimizers import own_copy
 SHAPE = (32, 32, 3)
 RATE = 0.05
 
+# Whatever the networks are: what is compared is who moves them.
+pytestmark = pytest.mark.usefixtures("tiny_networks")
+
 
 def small(kind, update, first=None):
-    settings = {"gf": 2, "df": 2, "seed": 0, "discriminator_update": update}
+    settings = {"seed": 0, "discriminator_update": update}
     if kind is CycleGAN:
-        return CycleGAN(SHAPE, update_first=first, discriminator="patch16", **settings)
-    return Pix2Pix(SHAPE, generator="unet", discriminator="patch16", dropout=0.0, **settings)
+        return CycleGAN(SHAPE, update_first=first, **settings)
+    return Pix2Pix(SHAPE, **settings)
 
 
 def compile_each(gan, optimizers, **settings):

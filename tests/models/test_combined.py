@@ -5,6 +5,7 @@ import pytest
 from cyclegan_keras import CycleGAN
 from cyclegan_keras.models.combined import OUTPUTS
 from cyclegan_keras.networks import build_unet_generator
+from tests.tiny import Tiny
 
 SHAPE = (32, 32, 3)
 LOSSES = ["mse", "mse", "mae", "mae", "mae", "mae"]
@@ -39,7 +40,7 @@ def test_every_weight_is_either_trained_or_not(tiny_gan):
     ],
 )
 def test_losses_may_be_given_in_every_way_that_keras_takes(loss, weights, random_images, untraced):
-    gan = CycleGAN(SHAPE, gf=2, df=2)
+    gan = Tiny(SHAPE)
     gan.combined.compile(loss=loss, loss_weights=weights, optimizer="sgd")
     imgs, targets = batch(gan, random_images)
     outputs = dict(zip(OUTPUTS, gan.combined(imgs), strict=True))
@@ -52,14 +53,14 @@ def test_losses_may_be_given_in_every_way_that_keras_takes(loss, weights, random
 
 
 def test_a_loss_that_is_left_out_is_named(random_images, untraced):
-    gan = CycleGAN(SHAPE, gf=2, df=2)
+    gan = Tiny(SHAPE)
     gan.combined.compile(loss={"valid_A": "mse"}, optimizer="sgd")
     with pytest.raises(ValueError, match=r"Missing: .*'img_A_id'"):
         gan.train_step(batch(gan, random_images)[0])
 
 
 def test_an_output_may_have_no_loss_or_no_weight(random_images):
-    gan = CycleGAN(SHAPE, gf=2, df=2)
+    gan = Tiny(SHAPE)
     imgs, targets = batch(gan, random_images)
     some = ["mse", None, "mae", None, None, None]
     outputs = dict(zip(OUTPUTS, gan.combined(imgs), strict=True))
@@ -86,7 +87,7 @@ def test_an_output_may_have_no_loss_or_no_weight(random_images):
 
 
 def test_losses_and_weights_stay_when_only_the_optimizer_is_another():
-    gan = CycleGAN(SHAPE, gf=2, df=2)  # As Keras has it.
+    gan = Tiny(SHAPE)  # As Keras has it.
     gan.combined.compile(optimizer="sgd")
     assert gan.combined.loss_weights == [1, 1, 10.0, 10.0, 9.0, 9.0]
     targets, outputs = ({name: np.full((1, 1), x) for name in OUTPUTS[:4:3]} for x in (0.0, 2.0))
@@ -95,7 +96,7 @@ def test_losses_and_weights_stay_when_only_the_optimizer_is_another():
 
 
 def test_a_list_of_another_length_is_told():
-    gan = CycleGAN(SHAPE, gf=2, df=2)
+    gan = Tiny(SHAPE)
     gan.combined.compile(loss=LOSSES, loss_weights=[1.0, 2.0], optimizer="sgd")
     with pytest.raises(ValueError, match=r"each of its 6 outputs, valid_A, .*\[1.0, 2.0\]"):
         gan.combined.wants("valid_A")

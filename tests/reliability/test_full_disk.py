@@ -136,7 +136,9 @@ sys.exit(status)
 """
 
 
+@pytest.mark.slow
 def test_on_a_disk_that_is_full_for_a_while(noise_dir, tmp_path):
+    """As `test_the_training_goes_on_without_room`, on a real disk."""
     alone = ["unshare", "--user", "--map-root-user", "--mount"]
     mount = tmp_path / "mount"
     mount.mkdir()

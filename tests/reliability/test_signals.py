@@ -91,7 +91,9 @@ def start_slow(noise_dir, tmp_path):
         process.communicate()
 
 
+@pytest.mark.slow
 def test_a_process_ends_with_the_status_of_the_signal(start_slow, tmp_path):
+    """As `test_stopped_and_resumed_is_uninterrupted`, in a process of its own."""
     process = start_slow()
     process.send_signal(signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):

@@ -3,6 +3,8 @@
 import signal
 import time
 
+import pytest
+
 from tests.reliability import support
 
 # A training with steps that take 50 ms and nothing to prepare.
@@ -34,6 +36,7 @@ def wait_for_steps(process, run_dir, count):
         time.sleep(0.01)
 
 
+@pytest.mark.slow  # As tests/runs/test_run_folder.py, test_one_process_at_a_time, while it trains.
 def test_the_second_is_sent_away_and_the_first_goes_on(train_here, noise_dir, tmp_path, capsys):
     run_dir, driver = tmp_path / "run", tmp_path / "driver.py"
     driver.write_text(DRIVER)

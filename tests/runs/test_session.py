@@ -89,6 +89,8 @@ def test_a_training_goes_on_as_if_there_had_been_no_break(whole, tmp_path):
     checkpoints = sorted((run.folder / "checkpoints").iterdir())
     # Before the first step, after each of two steps in three epochs, and at each epoch's end.
     assert len(checkpoints) == 1 + 3 * 3
+    if run.config.precision != "mixed_float16":  # Of the others, from within each epoch.
+        checkpoints = checkpoints[1::3]
     for path in checkpoints:
         later = Run(run.config, tmp_path / path.name, run.model)
         shutil.copytree(path, later.folder / "checkpoints" / path.name)

@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,14 +16,19 @@ from cyclegan_keras.cli import train
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.inference import saving
+from cyclegan_keras.models.base import GAN
 from cyclegan_keras.runs import run_data, trainer, warm_start
 from cyclegan_keras.runs.run_data import make_loader
 from cyclegan_keras.runs.session import Session
 from cyclegan_keras.runs.trainer import make_model
 from cyclegan_keras.training.callbacks.checkpointing import variables_of
 from cyclegan_keras.training.checkpoints import CheckpointStore
+from tests import tiny
 
-TINY = {"image_size": 32, "gf": 2, "df": 2, "num_blocks": 1, "batch_size": 4, "epochs": 1}
+TINY = {"image_size": 32, "batch_size": 4, "epochs": 1}
+
+# Whatever the networks are: what is taken over are weights by their names and shapes.
+pytestmark = pytest.mark.usefixtures("tiny_networks")
 
 
 def weights(network) -> list[np.ndarray]:
@@ -39,7 +45,9 @@ def trained(fruit_dir, tmp_path_factory):
     """A run of one epoch, and its model."""
     folder = tmp_path_factory.mktemp("trained")
     config = TrainConfig.make(**TINY, data_dir=str(fruit_dir), run_dir=str(folder))
-    model = make_model(config)
+    with pytest.MonkeyPatch.context() as patch:
+        tiny.use_in_all_models(patch.setattr)
+        model = make_model(config)
     tf.config.run_functions_eagerly(True)  # Tracing takes longer than the two steps.
     Session(model, make_loader(config), config, folder).train()
     tf.config.run_functions_eagerly(False)
@@ -76,10 +84,16 @@ def test_optimizers_that_do_not_fit_begin_anew(trained):
 
 
 def test_networks_that_do_not_fit_are_named_and_nothing_is_changed(trained):
+    def wider(gan):
+        img = keras.Input(gan.img_shape)
+        return keras.Model(img, tiny.convolution(2, 2, None, 0)(img))
+
     folder, _, config = trained
-    new = make_model(TrainConfig.make(config, df=3))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GAN, "build_discriminator", wider)
+        new = make_model(config)
     before = {name: v.numpy() for name, v in variables_of(new).items()}
-    with pytest.raises(ValueError, match=r"d_A of .*does not fit: .*\(4, 4, 3, 3\) here.* 2\) th"):
+    with pytest.raises(ValueError, match=r"d_A of .*does not fit: .*\(3, 3, 3, 2\) here.* 1\) th"):
         warm_start.start_from(new, folder)
     new_names = {name: v.numpy() for name, v in variables_of(new).items()}
     for name, array in before.items():
