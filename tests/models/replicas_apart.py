@@ -96,10 +96,8 @@ def augmented(latents: str, **settings: object) -> GAN:
 
 
 def cycada() -> GAN:
-    small = {"generator": "unet", "discriminator": "patch16", "gf": 2, "df": 2, "cf": 2}
-    return CyCADA(
-        SHAPE, ["one", "other", "third"], seed=0, pool_size=3, ema=0.9, feature_units=4, **small
-    )
+    small = {**SMALL, "cf": 2, "feature_units": 4, "feature_rate": 1e-3}
+    return CyCADA(SHAPE, ["one", "other", "third"], seed=0, pool_size=3, ema=0.9, **small)
 
 
 def in_stage(stage: object, gan: GAN) -> GAN:
