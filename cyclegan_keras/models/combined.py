@@ -8,6 +8,7 @@ from keras import layers, ops
 
 from cyclegan_keras._registration import PACKAGE
 from cyclegan_keras.losses import full_objective
+from cyclegan_keras.models.checks import is_functional
 
 OUTPUTS = ("valid_A", "valid_B", "reconstr_A", "reconstr_B", "img_A_id", "img_B_id")
 GENERATORS = ("g_AB", "g_BA")  # What is trained, where nothing else is said.
@@ -36,7 +37,9 @@ class Combined(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` makes it of."""
-        return {**super().get_config(), "trains": list(self._trains)}
+        config = {**super().get_config(), "trains": list(self._trains)}
+        _mark_shared_layers(self, config)
+        return config
 
     @classmethod
     def of(cls, inputs: Any, outputs: dict[str, Any], trains: Sequence[keras.Model]) -> "Combined":
@@ -213,6 +216,28 @@ class Combined(keras.Model):
                 )
             return dict(zip(names, setting, strict=True))
         return dict.fromkeys(names, setting)
+
+
+def _mark_shared_layers(model: Any, config: dict[str, Any]) -> None:
+    """Says which layers are in several of the networks, so that they are so again once loaded.
+
+    Keras 3.15 says it of all but the first place that a layer is in, and then makes two of it.
+    """
+    places: dict[int, list[dict[str, Any]]] = {}
+
+    def find(network: Any, config: dict[str, Any]) -> None:
+        by_name = {operation.name: operation for operation in network.operations}
+        for each in config["layers"]:
+            layer, inner = by_name[each["name"]], each["config"]
+            places.setdefault(id(layer), []).append(each)
+            if is_functional(layer) and "input_layers" in inner:
+                find(layer, inner)
+
+    find(model, config)
+    for number, found in places.items():
+        if len(found) > 1:
+            for each in found:
+                each["shared_object_id"] = number
 
 
 def _named(outputs: list[Any], names: tuple[str, ...]) -> list[Any]:

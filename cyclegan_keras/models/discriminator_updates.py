@@ -225,8 +225,8 @@ def _slopes(d: keras.Model, imgs: Any) -> Any:
         total = ops.sum(scores)
         # What replicas find together, such as a mean of the batch, has means of their gradients.
         if (taken := share()) is not None:
-            total = total / ops.cast(taken.excess, total.dtype)
+            total = total / tf.constant(taken.excess, total.dtype)
     slopes = tape.gradient(total, imgs)
     if taken is not None:
-        slopes = slopes * ops.cast(taken.excess, slopes.dtype)
+        slopes = slopes * tf.constant(taken.excess, slopes.dtype)
     return slopes / ops.cast(ops.size(scores) / ops.shape(scores)[0], slopes.dtype)

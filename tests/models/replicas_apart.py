@@ -55,7 +55,10 @@ ALL = {
 
 SMALL = {"generator": "unet", "discriminator": "patch16", "gf": 2, "df": 2}
 WITHOUT_VIEWS = {name: x for name, x in ALL.items() if not name.startswith("diffaugment")}
+WITHOUT_PENALTY = {**ALL, "objective": "least_squares"}
+# Those of discriminators that normalize vectors over the batch have no gradient penalty.
 WITHOUT_POOL = {name: x for name, x in WITHOUT_VIEWS.items() if name != "pool_size"}
+WITHOUT_POOL["objective"] = "least_squares"
 
 
 class TinyWithNorms(Tiny):
@@ -98,17 +101,15 @@ def pix2pixhd() -> GAN:
 
 def augmented(latents: str, **settings: object) -> GAN:
     small = {"gf": 2, "df": 2, "ef": 2, "zf": 4, "num_latents": 3, "latent_blocks": 1}
-    settings = {**ALL, "source_negatives": 0.5, **small, **settings}
+    settings = {**WITHOUT_PENALTY, "source_negatives": 0.5, **small, **settings}
     return AugmentedCycleGAN(
         SHAPE, seed=0, latents=latents, **{n: x for n, x in settings.items() if n != "pool_size"}
     )
 
 
 def cycada() -> GAN:
-    small = {"generator": "unet", "discriminator": "patch16", "gf": 2, "df": 2, "cf": 2}
-    return CyCADA(
-        SHAPE, ["one", "other", "third"], seed=0, pool_size=3, ema=0.9, feature_units=4, **small
-    )
+    small = {**SMALL, "cf": 2, "feature_units": 4, "feature_rate": 1e-3}
+    return CyCADA(SHAPE, ["one", "other", "third"], seed=0, pool_size=3, ema=0.9, **small)
 
 
 def in_stage(stage: object, gan: GAN) -> GAN:
@@ -143,7 +144,7 @@ MODELS = {
     "pix2pixhd_all": lambda: pix2pixhd(),
     "augmented": lambda: augmented("both"),
     # Gradients as they are at first are twice as long.
-    "augmented_clipped": lambda: augmented("B", clip=0.05, objective="least_squares"),
+    "augmented_clipped": lambda: augmented("B", clip=0.05),
     "cycada_source": lambda: in_stage("source", cycada()),
     "cycada_image": lambda: in_stage("image", cycada()),
     "cycada_task": lambda: in_stage("task", cycada()),

@@ -5,6 +5,7 @@ import pytest
 from cyclegan_keras import CycleGAN
 from cyclegan_keras.models.combined import OUTPUTS
 from cyclegan_keras.networks import build_unet_generator
+from tests.models.replicas_apart import MODELS
 from tests.tiny import Tiny
 
 SHAPE = (32, 32, 3)
@@ -119,6 +120,32 @@ def test_regularisation_of_the_generators_counts(random_images, untraced):
     ours = logs["g_loss"] - logs["valid_A_loss"] - logs["valid_B_loss"]
     keras_own = expected["loss"] - expected["valid_A_loss"] - expected["valid_B_loss"]
     assert ours == pytest.approx(keras_own, rel=1e-5)
+
+
+SLOW = "tiny pix2pix simgan feature_gan bigan cogan pix2pixhd_all augmented cycada_image".split()
+
+
+# CUT's has layers that are in two of its networks.
+@pytest.mark.parametrize(
+    "model", ["cut", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+)
+def test_it_is_saved_and_loaded_whole(model, tmp_path):
+    combined = MODELS[model]().combined
+    combined.save(tmp_path / "combined.keras")
+    again = keras.models.load_model(tmp_path / "combined.keras")
+    rng = np.random.default_rng(0)
+    inputs = [
+        rng.uniform(-1, 1, (2, *each.shape[1:])).astype("float32") for each in combined.inputs
+    ]
+    assert again.output_names == combined.output_names
+    assert again.trained_networks.keys() == combined.trained_networks.keys()
+    if len(inputs) == 1:
+        (inputs,) = inputs
+    if len(inputs) == 1:
+        (inputs,) = inputs
+    # Called once each: places that are compared are drawn.
+    for one, other in zip(again(inputs), combined(inputs), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 def test_it_goes_on_training_after_saving_and_loading(tmp_path, random_images, untraced):
