@@ -10,7 +10,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cyclegan_keras import _extras
@@ -66,6 +66,7 @@ def launch(config: TrainConfig, num_workers: int) -> None:
         from cyclegan_keras.training.faults import Interrupted, StopOnSignal
 
     with _running(ray, num_workers), _storage(folder), StopOnSignal() as stop:
+        has_gpus = _look_for_room(ray.cluster_resources(), num_workers)
         board = ray.remote(num_cpus=0)(Board).remote()
         trainer = ray.train.tensorflow.TensorflowTrainer(
             train_loop_per_worker=_train,
@@ -74,10 +75,7 @@ def launch(config: TrainConfig, num_workers: int) -> None:
                 "folder": os.getcwd(),
                 "board": board,
             },
-            scaling_config=ray.train.ScalingConfig(
-                num_workers=num_workers,
-                use_gpu=ray.cluster_resources().get("GPU", 0) >= num_workers,
-            ),
+            scaling_config=ray.train.ScalingConfig(num_workers=num_workers, use_gpu=has_gpus),
             run_config=ray.train.RunConfig(
                 name=STORAGE,
                 storage_path=str(folder),
@@ -114,6 +112,16 @@ def _running(ray: Any, num_workers: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _look_for_room(has: Mapping[str, float], num_workers: int) -> bool:
+    """Warns if workers will be waited for, and tells whether there is a GPU for each."""
+    if (cores := has.get("CPU", 0)) < num_workers:
+        _log.warning(
+            f"Ray has {cores:g} processor cores for {num_workers} workers, each of which takes "
+            "one. It waits until there are more; or give fewer --workers."
+        )
+    return has.get("GPU", 0) >= num_workers
 
 
 @contextlib.contextmanager

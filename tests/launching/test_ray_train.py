@@ -123,3 +123,12 @@ def test_nothing_of_ray_stays_in_the_folder_of_the_run(is_new, tmp_path):
         (folder / ray_train.STORAGE).mkdir(parents=True)
         (folder / "config.json").touch()
     assert [path.name for path in folder.iterdir()] == ["config.json"]
+
+
+def test_that_workers_are_waited_for_is_told(caplog):
+    assert not ray_train._look_for_room({"CPU": 3.0}, 4)
+    assert "3 processor cores for 4 workers" in caplog.text
+    caplog.clear()
+    assert ray_train._look_for_room({"CPU": 4.0, "GPU": 4.0}, 4)
+    assert not ray_train._look_for_room({"CPU": 4.0, "GPU": 3.0}, 4)
+    assert caplog.text == ""
