@@ -14,7 +14,7 @@ HUE_STD = 12.0
 DARKEST, BRIGHTEST = 0.12, 0.88  # Of the three colours of a bead, in [0, 1].
 # Levels of dark cloth; those of light cloth are as far from white. Cloth has no grain: no generator
 # draws noise, and discriminators would look at nothing else.
-CLOTH = (0.0, 0.35)
+CLOTH = (0.0, 0.5)
 
 Cloth = Literal["dark", "light"]
 
