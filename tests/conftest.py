@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # process that a test starts in order to send it one.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# Likewise `nohup make test`.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 SIZE = 32
 REAL_IMAGES = pathlib.Path(__file__).parents[2] / "shared" / "data"

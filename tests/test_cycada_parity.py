@@ -54,16 +54,13 @@ def test_steps_of_the_image_stage_are_the_papers(random_images):
         pool_size=2,
         lambda_semantic=0.5,
         lambda_semantic_B=2.0,
-        seed=19,
+        seed=7,
     ).replace(classes=CLASSES)
     gan = CyCADA(**config.model_settings())
     other = torch_cycada.ImageStage(4, 4, 1, 2, 2, len(CLASSES))
     networks = {name: getattr(other, name) for name in ("g_AB", "g_BA", "d_A", "d_B")}
     for name, network in networks.items():
         paper.copy_weights(getattr(gan, name), network)
-    # Scores that are far apart, so that images have different labels.
-    scores = gan.c_source.get_layer("scores")
-    scores.kernel.assign(100 * scores.kernel)
     copy_lenet(gan.c_source, other.c_source)
     before = gan.c_source.get_weights()
 
@@ -71,7 +68,7 @@ def test_steps_of_the_image_stage_are_the_papers(random_images):
     for step in range(2):
         imgs_A, imgs_B = random_images(2, 2, *SHAPE, seed=step, dtype="float64")
         draws = [paper.next_draws(pool, 2) for pool in (gan.pool_A, gan.pool_B)]
-        imgs_B = imgs_B + 0.3
+        imgs_B = imgs_B + 0.7
         images = [paper.channels_first(imgs) for imgs in (imgs_A, imgs_B)]
         labels = [other.c_source(imgs).argmax(1).tolist() for imgs in images]
         assert labels[0] != labels[1], "other images are needed"
