@@ -65,8 +65,9 @@ def test_recipes_are_the_same_on_two_and_three_workers(model, workers):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["--replicas", "--workers"])
-@pytest.mark.parametrize("model", RECIPES)
+@pytest.mark.parametrize("model", ["joint", "book", "pix2pix"])
 def test_recipes_are_nearly_the_same_in_float32(model, how):
+    """The others are farther apart after ten steps, as docs/distributed.md says."""
     words = [how, "2", "--sizes", *TEN_STEPS, "--eager", "--float32"]
     assert_close(apart(model, *words), CLOSE_IN_FLOAT32)
 
