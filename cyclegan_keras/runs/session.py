@@ -144,7 +144,8 @@ class Session:
     def _decided(self, config: TrainConfig) -> None:
         self.config = config
         self._decay.decay_epochs = config.decay_epochs or 0
-        run_folder.write_settings(self._run_dir, config)
+        with tolerated("the settings"):
+            run_folder.write_settings(self._run_dir, config)
 
     def _lead(self, progress: Progress) -> None:
         """Gives the other processes the state of this one, and lets them train from there."""

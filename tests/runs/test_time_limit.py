@@ -1,6 +1,7 @@
 """Runs that take as long as they were given, and are the same if they are resumed."""
 
 import csv
+import errno
 import json
 import signal
 import time
@@ -139,6 +140,21 @@ def test_a_correction_changes_nothing_but_the_length(train, fruit_dir, tmp_path)
     # The rate had not begun to decay when the number was corrected.
     assert before == after
     assert_same_state(tmp_path / "r", tmp_path / "steps")
+
+
+def test_a_full_disk_does_not_end_a_run_that_is_corrected(train, monkeypatch, caplog):
+    real, written = run_folder.write_settings, []
+
+    def write_settings(folder, config):
+        written.append(config.steps)
+        if len(written) == 2:  # The first one is of the start.
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(folder, config)
+
+    monkeypatch.setattr(run_folder, "write_settings", write_settings)
+    assert train(5.0)[0] == 115.0
+    assert written == [11, 23, 23]
+    assert "No space left on device" in caplog.text
 
 
 def test_only_the_last_stage_is_corrected(monkeypatch, fruit_dir, tmp_path):
