@@ -132,7 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Not always the data set in config.json, since --data-dir may name another.
     results.metrics["data_set"] = loader.directory.name
     results.metrics["translators"] = [
-        file.path.name for name, file in files.items() if not name.startswith("c_")
+        file.path.name for file in files.values() if not file.is_classifier
     ]
     results.metrics["weights"] = weights
     evaluated = pictures.Evaluated(generators, loader, evaluator, results)

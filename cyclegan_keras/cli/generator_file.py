@@ -52,6 +52,11 @@ class GeneratorFile:
         """
         return value_range.of_translator(self.path)
 
+    @property
+    def is_classifier(self) -> bool:
+        """Whether it labels images, by its name."""
+        return _is_classifier(self.path.name)
+
     def load(self) -> Any:
         """Loads the generator, or a network beside it, for images of the run's shape.
 
@@ -66,7 +71,7 @@ class GeneratorFile:
         from cyclegan_keras.inference import latents
         from cyclegan_keras.inference.safe_loading import model_files
 
-        if self.path.name.startswith("c_") and self.config is not None:
+        if self.is_classifier and self.config is not None:
             return _load_classifier(self.path, self.config)
         if self.path.name.startswith("e_"):
             network = model_files.load_encoder(self.path)
@@ -81,6 +86,10 @@ class GeneratorFile:
                 f"own file there. Received: input shape {taken}"
             )
         return network
+
+
+def _is_classifier(name: str) -> bool:
+    return name.startswith("c_")
 
 
 def _load_classifier(path: pathlib.Path, config: TrainConfig) -> Any:
@@ -179,7 +188,7 @@ def networks_of_run(run_dir: str | pathlib.Path, best: bool = False) -> dict[str
     folder = pathlib.Path(run_dir)
     config = settings_of(folder)
     names = [*(f"g_{way}" for way in config.ways), *config.info.companions_of(config)]
-    files = _saved(folder, [name for name in names if not name.startswith("c_")], best)
+    files = _saved(folder, [name for name in names if not _is_classifier(name)], best)
     labelling = {name: folder / f"{name}.keras" for name in names if name not in files}
     files |= {name: path for name, path in labelling.items() if path.is_file()}
     return {name: GeneratorFile(path, config) for name, path in files.items()}
