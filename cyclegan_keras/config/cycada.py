@@ -188,7 +188,7 @@ SMALL = Recipe(
         stages=StagesConfig(source_epochs=8, task_epochs=8, feature_epochs=4, classifier_rate=1e-3),
     ),
     data=DataConfig(dataset="beads", image_size=32, flip=False),
-    run=RunConfig(batch_size=16, epochs=40),
+    run=RunConfig(batch_size=16, epochs=70),
 )
 PAPER = Recipe(
     model=CyCADAConfig(stages=StagesConfig(source_epochs=20, task_epochs=20, feature_epochs=10)),

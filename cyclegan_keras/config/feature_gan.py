@@ -6,6 +6,7 @@ of a trained network in place of pixels.
 
 import dataclasses
 
+from cyclegan_keras.config.cyclegan import FAST
 from cyclegan_keras.config.fields import setting
 from cyclegan_keras.config.gans import AdversarialLossConfig
 from cyclegan_keras.config.one_way import OneWayConfig, recipes
@@ -59,7 +60,9 @@ class FeatureGANConfig(OneWayConfig):
 
 
 # With 0.5 and more, generators copied the drawn fruit and were not moved by the discriminator.
-RECIPES = recipes(FeatureGANConfig(), FeatureGANLossConfig(lambda_features=0.05, r1=10.0))
+RECIPES = recipes(
+    FeatureGANConfig(), FeatureGANLossConfig(lambda_features=0.05, r1=FAST.model.loss.r1)
+)
 INFO = ModelInfo(
     FeatureGANConfig(),
     "feature loss + GAN",

@@ -203,6 +203,8 @@ class PatchGANConfig(DiscriminatorConfig):
         norm: "instance" as in the papers, "pixel" over the channels of each pixel, or "none".
         affine: Whether the norms have factors and offsets and, for that, no biases before them,
             which is what pix2pix's batch norm is at batch size 1. CycleGAN's have not.
+        detail: How far the detail of an image is amplified that it sees beside the image (see
+            `layers.AddDetail`); with 0, as in the papers, it sees the image alone.
 
     Reference:
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), appendix 6.1.2.
@@ -219,6 +221,14 @@ class PatchGANConfig(DiscriminatorConfig):
         "give the norms of a PatchGAN factors and offsets",
         name="d_affine",
         flag="",
+    )
+    detail: float = setting(
+        "networks",
+        0.0,
+        "how far the detail of an image is amplified that a PatchGAN sees beside the image; 0 "
+        "leaves it out",
+        name="d_detail",
+        least=0,
     )
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ al., 2017](https://arxiv.org/abs/1703.10593), section 5.1.
 
 import dataclasses
 
+from cyclegan_keras.config.cyclegan import FAST
 from cyclegan_keras.config.fields import setting
 from cyclegan_keras.config.gans import AdversarialLossConfig
 from cyclegan_keras.config.one_way import OneWayConfig, recipes
@@ -47,7 +48,7 @@ class SimGANConfig(OneWayConfig):
     loss: SimGANLossConfig = SimGANLossConfig()
 
 
-RECIPES = recipes(SimGANConfig(), SimGANLossConfig(lambda_self=1.5, r1=10.0))
+RECIPES = recipes(SimGANConfig(), SimGANLossConfig(lambda_self=1.5, r1=FAST.model.loss.r1))
 INFO = ModelInfo(
     SimGANConfig(),
     "SimGAN",

@@ -4,6 +4,7 @@ from cyclegan_keras.layers.blended_output import BlendImages
 from cyclegan_keras.layers.conditional_norm import ConditionalInstanceNormalization
 from cyclegan_keras.layers.contrib_norm import ContribNormalization
 from cyclegan_keras.layers.convolution import LeanConv2D, TransposedConv2D
+from cyclegan_keras.layers.detail import AddDetail
 from cyclegan_keras.layers.halving import HalveImages
 from cyclegan_keras.layers.instance_norm import InstanceNormalization
 from cyclegan_keras.layers.label_maps import LabelBoundaries, OneHotLabels
@@ -13,6 +14,7 @@ from cyclegan_keras.layers.residual_output import ChangeImage
 from cyclegan_keras.layers.upsampling import UpsampleConv2D
 
 __all__ = [
+    "AddDetail",
     "BlendImages",
     "ChangeImage",
     "ConditionalInstanceNormalization",

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from cyclegan_keras.config.networks import BookDiscriminatorConfig, PatchGANConfig
-from cyclegan_keras.layers import LeanConv2D
+from cyclegan_keras.layers import AddDetail, LeanConv2D
 from cyclegan_keras.networks.common import (
     ImgShape,
     book_norm,
@@ -122,6 +122,8 @@ def patch_gan(
     check_img_shape(img_shape, factor=1, least=config.least, reason=reason, any_size=True)
     img = keras.Input(img_shape, name="img")
     kernels, x = normal_initializers(seed), img
+    if config.detail:
+        x = AddDetail(config.detail)(x)
     size = 1 if config.receptive_field == 1 else 4
     for index, (multiple, strides) in enumerate(_STAGES[config.receptive_field]):
         is_normalized = index > 0 and config.norm != "none"

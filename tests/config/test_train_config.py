@@ -156,9 +156,9 @@ OF_GOLDEN = {
     "book": {**SMALL, "recipe": "book", "gf": 8, "df": 8, "batch_size": 2},
     "paper": {**SMALL, "recipe": "paper", "gf": 8, "df": 8, "num_blocks": 2}
     | {"epoch_length": "shorter"},
-    # The recipe had larger patches, no penalty, and a residual output then.
+    # The recipe had larger patches, no penalty, no detail, and a residual output then.
     "fast": {**SMALL, "recipe": "fast", "discriminator": "patch70", "r1": 0}
-    | {"residual_output": True},
+    | {"residual_output": True, "d_detail": 0},
     "pix2pix": {"model": "pix2pix", "gf": 8, "df": 8, "batch_size": 8}
     | {"epochs": 1, "sample_interval": 20},
 }
@@ -176,6 +176,7 @@ def test_files_of_before_settings_were_nested(name, settings, tmp_path):
     assert later.pop("d_affine", False) == (name == "pix2pix")
     for new in ("blended_output", "exact_convolutions", "jit"):
         assert later.pop(new) is False
+    assert later.pop("d_detail", 0) == 0
     assert later.pop("fit") == "stretch"
     assert later.pop("decode") == "auto"
     assert later.pop("classes") is None
@@ -342,9 +343,9 @@ def test_the_fast_recipe_is_small():
     doublings = (9 * 32 * 16 + 16) + (9 * 32 * 8 + 8)
     norms = (8 + 16 + 32) + 4 * 2 * 32 + (16 + 8)
     assert gan.g_AB.count_params() == ends + halvings + blocks + doublings + norms == 92_958
-    kernels = sum(16 * i * o + o for i, o in ((3, 24), (24, 48), (48, 1)))
-    assert gan.d_A.count_params() == kernels + 48 == 20_473
-    assert gan.r1 == 10.0
+    kernels = sum(16 * i * o + o for i, o in ((6, 24), (24, 48), (48, 1)))
+    assert gan.d_A.count_params() == kernels + 48 == 21_625
+    assert gan.r1 == 1.0
     assert gan.view is not None
     assert (config.image_size, config.epochs, config.decay_epochs) == (64, 8, 0)
 
