@@ -216,7 +216,9 @@ def test_the_defaults_translate_the_fruit(tmp_path):
     assert figures["truth_BA"] <= 0.5 * figures["truth_untranslated"]
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision", [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"]
+)
 def test_translators_trained_in_mixed_precision_compute_in_full(
     precision, fruit_dir, tmp_path, tiny_networks
 ):
