@@ -549,7 +549,7 @@ def test_without_ground_truth_it_monitors_kid(fruit_dir, eye, tmp_path, capsys, 
     assert "Step 3: A → B KID (kernel distance) " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("model", ["cyclegan", "pix2pix"])
+@pytest.mark.parametrize("model", [pytest.param("cyclegan", marks=pytest.mark.slow), "pix2pix"])
 def test_gray_rectangles_go_all_the_way(model, tmp_path, monkeypatch, capsys, tiny_networks):
     rng = np.random.default_rng(0)
     for folder in ("trainA", "trainB", "testA", "testB"):

@@ -80,7 +80,9 @@ def test_every_network_takes_another_size_with_the_same_weights(
         assert anysize(x).shape == x.shape
 
 
-@pytest.mark.parametrize("size", [(1, 1), (7, 500), (65, 67), (200, 130)])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (7, 500), pytest.param((65, 67), marks=pytest.mark.slow), (200, 130)]
+)
 def test_tiles_change_no_bit(size, local, random_images):
     (x,) = random_images(1, *size, 3)
     one_pass = AnySize(local)(x)
