@@ -172,7 +172,7 @@ def grid_of(
     Returns:
         A picture, uint8, `(height, width, 3)`.
     """
-    if any(latent_size(each) for name, each in generators.items() if name.startswith("g_")):
+    if any(latent_size(generators[name]) for name in ("g_AB", "g_BA") if name in generators):
         return latent_grid(generators, imgs_A, imgs_B, are_pairs)
     if {"g_AB", "g_BA"} <= generators.keys():
         grid = truth_grid if are_pairs else cycle_grid

@@ -137,7 +137,7 @@ def _train(part: Part) -> dict[str, dict[str, Any]]:
     titles, found = ablate_settings.titles(part), {}
     for name, config in part.configs.items():
         print(f"\n{titles[name]}, {part.title}", flush=True)
-        found[name] = trainer.train_run(config)
+        found[name] = trainer.train_run(config, advises=False)
         _check_length(config, found[name])
         _forget_models()
     return found
@@ -215,7 +215,7 @@ def _sheets(part: Part, titles: dict[str, str]) -> list[Any]:
         }
         for config in part.configs.values()
     ]
-    loader = run_data.make_loader(next(iter(part.configs.values())))
+    loader = run_data.make_judging_loader(next(iter(part.configs.values())))
     ways = [way for way in WAYS if any(f"g_{way}" in known for known in generators)]
     return [comparison_page.sheet(list(titles.values()), generators, loader, way) for way in ways]
 

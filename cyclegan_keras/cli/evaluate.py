@@ -124,7 +124,8 @@ def run(arguments: argparse.Namespace) -> int:
     loader = _data(config, arguments.data_dir, labels, arguments.segmentation)
     # Before the rest is computed, since it may be that nothing can be scored.
     planned = segmenter.plans(loader, config.ways, labels) if arguments.segmentation else []
-    evaluator = Evaluator(loader, _extractor(arguments.extractor, config.info.judge), labels)
+    extractor = _extractor(arguments.extractor, config.info.judge)
+    evaluator = Evaluator(loader, extractor, labels, config.classifiers)
     results = evaluator.evaluate_thoroughly(generators)
     how = segmenter.Settings(**({} if steps is None else {"steps": steps}))
     beside = run_dir.resolve().parent

@@ -29,7 +29,7 @@ class GeneratorFile:
     @property
     def way(self) -> str | None:
         """The way that it translates, such as "AB", by its name; `None` if that says none."""
-        prefix, _, way = self.path.name.split(".")[0].partition("_")
+        prefix, _, way = self._network.partition("_")
         known = WAYS if self.config is None else self.config.ways
         return way if prefix == "g" and way in known else None
 
@@ -54,8 +54,13 @@ class GeneratorFile:
 
     @property
     def is_classifier(self) -> bool:
-        """Whether it labels images, by its name."""
-        return _is_classifier(self.path.name)
+        """Whether it is a network of the run that labels images."""
+        return self.config is not None and self._network in self.config.classifiers
+
+    @property
+    def _network(self) -> str:
+        """What a run calls it, such as "g_AB", by the file's name."""
+        return self.path.name.split(".")[0]
 
     def load(self) -> Any:
         """Loads the generator, or a network beside it, for images of the run's shape.
@@ -86,10 +91,6 @@ class GeneratorFile:
                 f"own file there. Received: input shape {taken}"
             )
         return network
-
-
-def _is_classifier(name: str) -> bool:
-    return name.startswith("c_")
 
 
 def _load_classifier(path: pathlib.Path, config: TrainConfig) -> Any:
@@ -188,8 +189,8 @@ def networks_of_run(run_dir: str | pathlib.Path, best: bool = False) -> dict[str
     folder = pathlib.Path(run_dir)
     config = settings_of(folder)
     names = [*(f"g_{way}" for way in config.ways), *config.info.companions_of(config)]
-    files = _saved(folder, [name for name in names if not _is_classifier(name)], best)
-    labelling = {name: folder / f"{name}.keras" for name in names if name not in files}
+    labelling = {name: folder / f"{name}.keras" for name in config.classifiers}
+    files = _saved(folder, names, best)
     files |= {name: path for name, path in labelling.items() if path.is_file()}
     return {name: GeneratorFile(path, config) for name, path in files.items()}
 

@@ -201,7 +201,7 @@ INFO = ModelInfo(
     "CyCADA",
     "cyclegan_keras.models.cycada:CyCADA",
     labels=True,
-    companions=("c_source", "c_image", "c_feature", "c_both", "c_target"),
+    classifiers=("c_source", "c_image", "c_feature", "c_both", "c_target"),
     recipes=RECIPES,
     ablations={
         "all": Variant("semantic consistency both ways"),

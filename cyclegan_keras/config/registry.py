@@ -77,10 +77,12 @@ class ModelInfo:
             depends on the settings, a function from these.
         discriminators: Their names, as in the columns `<name>_loss` and `<name>_acc` of the
             history, those of images only; likewise.
-        companions: The names of further networks that are saved beside the generators: `e_B` finds
-            the latent with which `g_AB` makes an image of B, and is needed with it; those that
-            begin with `c_` label images, and are saved and measured once they are trained.
-            Likewise.
+        companions: The names of further networks that are saved beside the generators and are
+            needed with them: `e_B` finds the latent with which `g_AB` makes an image of B;
+            likewise.
+        classifiers: The names of networks that label images, as in the columns `<name>_loss` and
+            `<name>_acc` of the history. They are saved and measured, too, once they are trained;
+            likewise.
         judge: The extractor that `extractor="auto"` stands for; "auto" means what is installed. A
             model that is trained with features of one is judged by those of another.
         recipes: By name; `None` is what holds where no recipe is named.
@@ -99,6 +101,7 @@ class ModelInfo:
     ways: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = WAYS
     discriminators: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ("d_A", "d_B")
     companions: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ()
+    classifiers: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ()
     judge: str = "auto"
     recipes: Mapping[str | None, Recipe] = dataclasses.field(default_factory=dict)
     ablations: Mapping[str, Variant] = dataclasses.field(default_factory=dict)
@@ -125,8 +128,12 @@ class ModelInfo:
         return self.discriminators(config) if callable(self.discriminators) else self.discriminators
 
     def companions_of(self, config: Any) -> tuple[str, ...]:
-        """Names what it can save beside its generators with these settings."""
+        """Names what it saves with its generators, and needs for them, with these settings."""
         return self.companions(config) if callable(self.companions) else self.companions
+
+    def classifiers_of(self, config: Any) -> tuple[str, ...]:
+        """Names the networks that label images with these settings."""
+        return self.classifiers(config) if callable(self.classifiers) else self.classifiers
 
     def has(self, setting: Setting) -> bool:
         """Whether a setting of the data or of the run is one of this model."""

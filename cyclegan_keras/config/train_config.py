@@ -164,6 +164,11 @@ class TrainConfig:
         return self.info.discriminators_of(self)
 
     @property
+    def classifiers(self) -> tuple[str, ...]:
+        """The names of the model's networks that label images."""
+        return self.info.classifiers_of(self)
+
+    @property
     def img_res(self) -> tuple[int, int]:
         """Height and width that are trained at, in pixels."""
         return self.data.img_res

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,8 @@ class Evaluator:
             features.
         palettes: For each domain, `"A"` or `"B"`, whose images are label maps, the color of each
             class; `None` takes those of the data set.
+        classifiers: The names of networks that label images, if the loader is a
+            `LabelledDataLoader`. They are measured as far as `evaluate` gets them.
 
     Attributes:
         extractor: As given.
@@ -79,10 +81,12 @@ class Evaluator:
         loader: DataLoader,
         extractor: Extractor | None = None,
         palettes: Mapping[str, segmentation.Palette] | None = None,
+        classifiers: Collection[str] = (),
     ) -> None:
         paired.check_pairs(loader)
         self.extractor = extractor
         self._loader = loader
+        self._classifiers = tuple(classifiers)
         self._palettes = loader.palettes if palettes is None else palettes
         self.pixels = {
             domain: round_trip.spread(loader.evaluation_pixels(domain)) for domain in "AB"
@@ -114,8 +118,7 @@ class Evaluator:
 
         Args:
             generators: By name, `g_AB`, `g_BA` or both; their encoders, `e_A` and `e_B`, if they
-                have latents; and networks that label images, whose names begin with `c_`, if the
-                loader is a `LabelledDataLoader`.
+                have latents; and the classifiers.
 
         Returns:
             The metrics, and the values of single images behind them. The metrics of the direction
@@ -172,7 +175,7 @@ class Evaluator:
             if vectors is not None:
                 features[way] = vectors
                 metrics |= {f"{key}_{way}": x for key, x in self.real.compare(way, vectors).items()}
-        classifiers = {name: c for name, c in generators.items() if name.startswith("c_")}
+        classifiers = {name: generators[name] for name in self._classifiers if name in generators}
         if classifiers:
             metrics |= label_accuracy.label_metrics(
                 generators, classifiers, self.pixels, self._labels()

@@ -33,9 +33,10 @@ def make_evaluator(config: TrainConfig, loader: DataLoader) -> Evaluator:
         ValueError: If the metric to monitor cannot be computed, or there are too few images.
     """
     if not config.evaluate_every:
-        return Evaluator(loader)
+        return Evaluator(loader, classifiers=config.classifiers)
     monitor = choose_monitor(config, loader)
-    evaluator = Evaluator(loader, _extractor(config, loader, monitor))
+    extractor = _extractor(config, loader, monitor)
+    evaluator = Evaluator(loader, extractor, classifiers=config.classifiers)
     name = None
     if evaluator.extractor is not None:
         name = evaluator.extractor.name

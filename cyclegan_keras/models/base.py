@@ -185,7 +185,10 @@ class GAN(Stepping):
 
     @property
     def companions(self) -> dict[str, keras.Model]:
-        """What is saved beside the generators, as far as it is trained, by name; mostly nothing."""
+        """What is saved beside the generators, as far as it is trained, by name; mostly nothing.
+
+        These are the `companions` and the `classifiers` of the model's entry.
+        """
         return {}
 
     @property

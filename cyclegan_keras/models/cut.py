@@ -216,8 +216,7 @@ class CUT(GAN):
 
     def _contrast(self, queries: Any, keys: Any, call: Any) -> Any:
         """The contrastive loss of each image, the mean over the layers, `(batch,)`."""
-        queries, keys = _listed(queries), [ops.stop_gradient(x) for x in _listed(keys)]
-        sampled = self.sampler(queries, keys)
+        sampled = self.sampler(_listed(queries), _listed(keys))
         projected = [_listed(call(self.heads, patches)) for patches in sampled]
         losses = [
             patch_nce(of_query, of_key, self.temperature)

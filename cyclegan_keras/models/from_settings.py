@@ -26,7 +26,7 @@ def make_model(config: TrainConfig) -> Any:
     _check_names("generators", model.generators, [f"g_{way}" for way in config.ways], config)
     _check_names("discriminators", model.discriminators, config.discriminators, config)
     # Some of these may be there only once they have been trained.
-    possible = config.info.companions_of(config)
+    possible = [*config.info.companions_of(config), *config.classifiers]
     _check_names("companions", {**dict.fromkeys(possible), **model.companions}, possible, config)
     return model
 

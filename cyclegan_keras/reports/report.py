@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import pathlib
 import shlex
+from collections.abc import Collection
 from typing import Any
 
 import markupsafe
@@ -93,7 +94,7 @@ def write(
             for way in (ways if evaluated.evaluator.extractor is not None else ())
         ],
         max_train=evaluator.MAX_TRAIN_IMAGES,
-        losses=loss_drawings(history),
+        losses=loss_drawings(history, config.classifiers),
         progress=metric_drawings(history),
         settings=settings(config),
         recipe=config.recipe,
@@ -138,11 +139,12 @@ def problems(metrics: evaluator.Metrics, history: Curves, config: TrainConfig) -
     return found + of_discriminators
 
 
-def loss_drawings(history: Curves) -> list[markupsafe.Markup]:
+def loss_drawings(history: Curves, classifiers: Collection[str] = ()) -> list[markupsafe.Markup]:
     """Draws the losses, the accuracies of the discriminators, and the learning rate.
 
     Args:
         history: From `curves.read`.
+        classifiers: The names of networks that label images.
 
     Returns:
         A chart for each of these that has columns in the history.
@@ -150,14 +152,16 @@ def loss_drawings(history: Curves) -> list[markupsafe.Markup]:
     curves = history.plain
     losses = {name: curve for name, curve in curves.items() if name.endswith("_loss")}
     shares = {name: curve for name, curve in curves.items() if name.endswith("_acc")}
+    labelling = {f"{name}{what}" for name in classifiers for what in ("_loss", "_acc")}
+    judging = {n for n in curves if n.startswith("d_")} - labelling
     panels = {
-        "losses of the discriminators": {n: c for n, c in losses.items() if n.startswith("d_")},
+        "losses of the discriminators": {n: c for n, c in losses.items() if n in judging},
         "losses of the generators": {
-            n: c for n, c in losses.items() if not n.startswith(("d_", "c_"))
+            n: c for n, c in losses.items() if n not in judging | labelling
         },
-        "losses of the classifiers": {n: c for n, c in losses.items() if n.startswith("c_")},
-        "accuracy of the discriminators": {n: c for n, c in shares.items() if n.startswith("d_")},
-        "accuracy of the classifiers": {n: c for n, c in shares.items() if n.startswith("c_")},
+        "losses of the classifiers": {n: c for n, c in losses.items() if n in labelling},
+        "accuracy of the discriminators": {n: c for n, c in shares.items() if n in judging},
+        "accuracy of the classifiers": {n: c for n, c in shares.items() if n in labelling},
         RATE.replace("_", " "): {n: c for n, c in curves.items() if n == RATE},
     }
     return [

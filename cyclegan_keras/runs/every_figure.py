@@ -20,12 +20,12 @@ from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.inference.safe_loading import model_files
 from cyclegan_keras.metrics import features, round_trip, segmentation, segmenter
 from cyclegan_keras.metrics.backbones import efficientnet
-from cyclegan_keras.metrics.evaluator import Evaluator
+from cyclegan_keras.metrics.evaluator import MAX_TRAIN_IMAGES, Evaluator
 from cyclegan_keras.metrics.features import Extractor, Features
 from cyclegan_keras.runs import record, run_data
 
 FILE = "figures.json"
-VERSION = 1
+VERSION = 2  # Of how it is measured.
 
 _log = logging.getLogger(__name__)
 
@@ -105,6 +105,7 @@ class EveryFigure:
             domain: round_trip.spread(loader.evaluation_pixels(domain)) for domain in "AB"
         }
         self._digest = round_trip.digest(round_trip.files(loader))
+        self._trained_on = _trained_on(loader) if extractors else None
         self._segmenters = {
             plan.way: segmenter.Segmenter(loader, plan, settings, folder)
             for plan in _planned(loader, ways, self._palettes)
@@ -146,6 +147,7 @@ class EveryFigure:
                     "weights": record.weights_of(files.values()),
                     "images": self._digest,
                     "extractors": list(self._evaluators),
+                    "trained_on": self._trained_on,
                     "palettes": self._palettes,
                     "segmentation": {way: each.name for way, each in self._segmenters.items()},
                 }
@@ -203,7 +205,7 @@ class Judges:
         for config in configs:
             if _data_of(config) in self._keys:
                 continue
-            loader = run_data.make_loader(config)
+            loader = run_data.make_judging_loader(config)
             _check(loader, extractors, palettes)
             for domain in "AB":
                 loader.evaluation_pixels(domain)  # Bad images are skipped only when they are read.
@@ -225,7 +227,7 @@ class Judges:
 
 
 def _data_of(config: TrainConfig) -> tuple[Any, ...]:
-    return (config.data, config.info.data)
+    return (config.replace(enlarge=1.0).data, config.info.data)
 
 
 def _shape_of(config: TrainConfig) -> tuple[Any, ...]:
@@ -240,6 +242,14 @@ def _check(loader: DataLoader, extractors: Sequence[Extractor], palettes: Any) -
         f"{why}, so that trainings are compared by true translations: testA and testB must be "
         'pairs, images of equal names, and "test_pairs": true in dataset.json. '
         f"Received: {str(loader.directory)!r}"
+    )
+
+
+def _trained_on(loader: DataLoader) -> str:
+    """A digest of the training images, which the domain classifier learns from."""
+    found = {domain: loader.paths(domain) for domain in "AB"}
+    return round_trip.digest(
+        {d: [*round_trip.spread(np.array(paths), MAX_TRAIN_IMAGES)] for d, paths in found.items()}
     )
 
 

@@ -72,6 +72,21 @@ def make_loader(config: TrainConfig) -> Any:
     )
 
 
+def make_judging_loader(config: TrainConfig) -> Any:
+    """Makes the `DataLoader` of those who judge a run beside others: it gives whole images.
+
+    A training of enlarged images gets parts of them, which is its own affair; judges that learn
+    from training images are the same for all.
+
+    Args:
+        config: The settings.
+
+    Returns:
+        The loader.
+    """
+    return make_loader(config.replace(enlarge=1.0))
+
+
 def read(config: TrainConfig) -> Any:
     """Makes the loader of a run and reads its images, to report any error before the training.
 

@@ -24,7 +24,10 @@ _log = logging.getLogger(__name__)
 
 
 def train_run(
-    config: TrainConfig, asked: Callable[[], int | None] = lambda: None
+    config: TrainConfig,
+    asked: Callable[[], int | None] = lambda: None,
+    *,
+    advises: bool = True,
 ) -> dict[str, Any]:
     """Trains as the settings say; a run that exists in the folder is continued.
 
@@ -34,6 +37,7 @@ def train_run(
         config: The settings.
         asked: Called after each step; returns the number of a signal that another process got for
             this one, such as `signal.SIGTERM`, or `None`.
+        advises: Whether it says of a run that is finished already how it can be trained further.
 
     Returns:
         The final metrics, which are also in the run's `metrics.json`.
@@ -60,10 +64,8 @@ def train_run(
     if is_chief:  # Others do not write, and may not even see the folder.
         run_folder.check_folder(config)
     if (metrics := record.metrics_if_finished(config)) is not None:
-        _log.info(
-            f"{_finished(config, metrics)} To train it further, give --epochs a number above "
-            f"{metrics['epochs']}."
-        )
+        further = f" To train it further, give --epochs a number above {metrics['epochs']}."
+        _log.info(_finished(config, metrics) + further * advises)
         return metrics
     if is_chief:
         goes_on = config.run_dir is not None and run_folder.has_checkpoints(config.run_dir)

@@ -19,8 +19,13 @@ def copy_weights(network, other) -> None:
         parameter.data.copy_(torch.from_numpy(np.ascontiguousarray(value)))
 
 
-# PyTorch's kernels for one image are others than for two.
-@pytest.mark.parametrize("batch_size", [1, 2])
+# PyTorch's kernels for one image are others than for two; `make bench` times one.
+each_batch_size = pytest.mark.parametrize(
+    "batch_size", [1, pytest.param(2, marks=pytest.mark.slow)]
+)
+
+
+@each_batch_size
 def test_the_same_losses_from_the_same_weights(batch_size, random_images, untraced):
     from benchmarks.torch_step import TorchCycleGAN
 
@@ -34,7 +39,7 @@ def test_the_same_losses_from_the_same_weights(batch_size, random_images, untrac
         assert other.step(imgs_A, imgs_B) == pytest.approx(expected, rel=2e-3), step
 
 
-@pytest.mark.parametrize("batch_size", [1, 2])
+@each_batch_size
 def test_the_same_losses_of_the_papers_step(batch_size, random_images, untraced):
     from benchmarks.torch_paper_step import TorchPaperCycleGAN
 

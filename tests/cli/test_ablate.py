@@ -246,7 +246,7 @@ def pretended(monkeypatch):
     """Trainings and measurements that take no time; the settings that were trained."""
     trained = []
 
-    def train_run(config):
+    def train_run(config, advises):
         pathlib.Path(config.run_dir).mkdir(parents=True, exist_ok=True)
         (pathlib.Path(config.run_dir) / "config.json").write_text(config.to_json())
         trained.append(config)
@@ -309,8 +309,8 @@ def test_a_run_of_another_length_is_told(fruit_dir, tmp_path, monkeypatch, capsy
     command = ["ablate", "--data-dir", str(fruit_dir), "--image-size", "32", "--settings", "all"]
     real = trainer.train_run
 
-    def finished(config):
-        metrics = real(config)
+    def finished(config, advises):
+        metrics = real(config, advises)
         (pathlib.Path(config.run_dir) / "config.json").write_text(config.replace(steps=3).to_json())
         return metrics
 
@@ -352,7 +352,7 @@ def test_wrong_flags_are_told_before_anything_is_trained(
 def test_an_interrupted_ablation_ends_as_an_interrupted_run(fruit_dir, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    def interrupted(config):
+    def interrupted(config, advises):
         raise Interrupted(signal.SIGTERM)
 
     monkeypatch.setattr(trainer, "train_run", interrupted)
@@ -386,7 +386,10 @@ def test_a_real_one(fruit_dir, tmp_path, monkeypatch, capsys, tiny_networks):
     # The same command again trains nothing that is done.
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     assert main(command) == 0
-    assert row in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert row in printed
+    assert "is finished." in printed
+    assert "--epochs" not in printed  # Another length would be another comparison.
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
     assert main([*command, "--seed", "1"]) == 2
     assert "begun with other settings. Received: seed=1 where it was 0" in capsys.readouterr().err

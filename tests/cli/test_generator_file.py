@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -8,6 +9,7 @@ from PIL import Image
 
 from cyclegan_keras.cli import generator_file
 from cyclegan_keras.cli.main import main
+from cyclegan_keras.config import models
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.config.value_range import ValueRange
 
@@ -98,3 +100,21 @@ def test_generators_of_a_run_are_for_its_images(run_folder):
         generator_file.of_run(run_folder)["AB"].load()
     with pytest.raises(ValueError, match=r"translates AB and BA only.*AC"):
         generator_file.of_run(run_folder, ["AC"])
+
+
+def test_the_entry_says_which_networks_are_classifiers(run_folder, monkeypatch):
+    entry = dataclasses.replace(
+        models.MODELS["cyclegan"], companions=("c_half",), classifiers=("digits",)
+    )
+    monkeypatch.setitem(models.MODELS, "cyclegan", entry)
+    with pytest.raises(FileNotFoundError, match=r"c_half\.keras is missing"):
+        generator_file.networks_of_run(run_folder)
+    shutil.copy(run_folder / "g_BA.keras", run_folder / "c_half.keras")
+    networks = generator_file.networks_of_run(run_folder)
+    assert [*networks] == ["g_AB", "g_BA", "c_half"]  # A classifier may come later.
+    shutil.copy(run_folder / "g_BA.keras", run_folder / "digits.keras")
+    networks = generator_file.networks_of_run(run_folder)
+    assert {name: each.is_classifier for name, each in networks.items()} == {
+        **dict.fromkeys(["g_AB", "g_BA", "c_half"], False),
+        "digits": True,
+    }

@@ -216,7 +216,9 @@ def test_the_defaults_translate_the_fruit(tmp_path):
     assert figures["truth_BA"] <= 0.5 * figures["truth_untranslated"]
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision", [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"]
+)
 def test_translators_trained_in_mixed_precision_compute_in_full(
     precision, fruit_dir, tmp_path, tiny_networks
 ):
@@ -547,7 +549,7 @@ def test_without_ground_truth_it_monitors_kid(fruit_dir, eye, tmp_path, capsys, 
     assert "Step 3: A → B KID (kernel distance) " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("model", ["cyclegan", "pix2pix"])
+@pytest.mark.parametrize("model", [pytest.param("cyclegan", marks=pytest.mark.slow), "pix2pix"])
 def test_gray_rectangles_go_all_the_way(model, tmp_path, monkeypatch, capsys, tiny_networks):
     rng = np.random.default_rng(0)
     for folder in ("trainA", "trainB", "testA", "testB"):

@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+from tests import forked
+
 FUZZ = pathlib.Path(__file__).parents[2] / "fuzz"
 
 # What a bad loader does, one thing after the other. The sixth does nothing bad.
@@ -63,9 +65,10 @@ def rows_of():
 
 
 def test_nothing_but_clear_errors_comes_of_damaged_and_hostile_files(rows_of):
-    done = run(str(FUZZ / "models.py"), "--count", "19", "--seed", "0")
-    assert done.returncode == 0, done.stdout + done.stderr
-    rows = rows_of(done.stdout)
+    words = [str(FUZZ / "models.py"), "--count", "19", "--seed", "0"]
+    status, output, errors = forked.run(words)
+    assert status == 0, output + errors
+    rows = rows_of(output)
     assert rows.pop("none") == {"files": 1, "accepted": 1}
     total = rows.pop("all")
     assert total["files"] == total["accepted"] + total["refused"] == 19

@@ -1,8 +1,5 @@
 """Generators in Keras's own layers: the same function, in files that need no other package."""
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -25,6 +22,7 @@ from cyclegan_keras.networks import (
     build_resnet_generator,
     build_unet_generator,
 )
+from tests import forked
 
 NETWORKS = {
     "unet": lambda: build_unet_generator((32, 32, 3), 2, dropout=0.5, seed=0),
@@ -44,6 +42,7 @@ NETWORKS = {
 # in float64: the book's U-Net in float32 is 1e-5 from them, whichever way it is computed.
 PLAIN = """
 import pathlib, sys
+assert not [name for name in sys.modules if name.startswith("cyclegan_keras")]
 sys.modules["cyclegan_keras"] = None
 import keras, numpy as np
 def wide(op):
@@ -116,8 +115,9 @@ def test_keras_alone_loads_what_is_saved(names, tmp_path, random_images, request
         exact = np.asarray(exact(inputs[name].astype("float64")))
         np.savez(tmp_path / f"{name}.npz", x=inputs[name], y=outputs[name], exact=exact)
 
-    command = [sys.executable, "-c", PLAIN, str(tmp_path)]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    status, output, errors = forked.run(["-c", PLAIN, str(tmp_path)])
+    assert status == 0, errors
+    lines = output.splitlines()
     in_float32 = {name: float(value) for name, value in map(str.split, lines[::2])}
     in_float64 = {name: float(value) for name, value in map(str.split, lines[1::2])}
     assert in_float32.keys() == in_float64.keys() == models.keys()

@@ -36,7 +36,13 @@ def local():
             False,
         ),
         (lambda *size: build_resnet_generator((*size, 3), **PIXEL), 4, True),
-        (lambda *size: build_unet_generator((*size, 1), gf=2, norm="contrib"), 16, False),
+        # As those of unknown size, which are translated below.
+        pytest.param(
+            lambda *size: build_unet_generator((*size, 1), gf=2, norm="contrib"),
+            16,
+            False,
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             lambda *size: build_unet_generator((*size, 3), gf=2, seed=0),
             16,
@@ -74,7 +80,9 @@ def test_every_network_takes_another_size_with_the_same_weights(
         assert anysize(x).shape == x.shape
 
 
-@pytest.mark.parametrize("size", [(1, 1), (7, 500), (65, 67), (200, 130)])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (7, 500), pytest.param((65, 67), marks=pytest.mark.slow), (200, 130)]
+)
 def test_tiles_change_no_bit(size, local, random_images):
     (x,) = random_images(1, *size, 3)
     one_pass = AnySize(local)(x)
@@ -87,7 +95,10 @@ def test_tiles_change_no_bit(size, local, random_images):
     "build",
     [
         lambda: build_unet_generator((32, 32, 3), gf=2, seed=0),
-        lambda: build_unet_generator((None, None, 3), gf=2, norm="contrib", seed=0),
+        pytest.param(
+            lambda: build_unet_generator((None, None, 3), gf=2, norm="contrib", seed=0),
+            marks=pytest.mark.slow,  # For these statistics, see tests/inference/test_frozen.py.
+        ),
         lambda: build_resnet_generator((32, 32, 3), gf=2, num_blocks=2, seed=0),
     ],
 )

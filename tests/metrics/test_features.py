@@ -163,8 +163,25 @@ def test_code_in_a_file_does_not_run(tmp_path, monkeypatch):
     assert not (tmp_path / "canary").exists()
 
 
-def test_a_usual_extractor_loads(tmp_path):
-    model = keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, include_top=False, weights=None)
+def small_extractor():
+    """Of the kinds of layers that such networks have."""
+    img = keras.Input((32, 32, 3))
+    x = layers.Conv2D(8, 3, strides=16, use_bias=False)(layers.ZeroPadding2D()(img))
+    x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
+    y = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
+    x = layers.Add()([x, layers.Conv2D(8, 1)(layers.BatchNormalization()(y))])
+    return keras.Model(img, layers.Conv2D(1280, 2)(x))
+
+
+def mobile_net():
+    return keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, include_top=False, weights=None)
+
+
+@pytest.mark.parametrize(
+    "make", [small_extractor, pytest.param(mobile_net, marks=pytest.mark.slow)]
+)
+def test_a_usual_extractor_loads(make, tmp_path):
+    model = make()
     model.save(tmp_path / "mobile.keras")
     extractor = from_file(tmp_path / "mobile.keras")
     imgs = random_pixels(2, 32, 32, 3)
@@ -296,7 +313,11 @@ def test_every_weight_finds_its_place(lite0, networks):
 
 
 @pytest.mark.parametrize(
-    ("name", "halving"), [("efficientnet", (1, 3, 5, 11)), ("efficientnet-lite1", (1, 4, 7, 15))]
+    ("name", "halving"),
+    [
+        pytest.param("efficientnet", (1, 3, 5, 11), marks=pytest.mark.slow),
+        ("efficientnet-lite1", (1, 4, 7, 15)),
+    ],
 )
 def test_efficientnets_against_pytorch(name, halving, dtype_policy):
     torch = pytest.importorskip("torch", reason="needs PyTorch (benchmarks/requirements.txt)")

@@ -168,7 +168,7 @@ def config(run_dir, data_dir, **changes):
         run_dir=str(run_dir),
         batch_size=2,
         epochs=1,
-        sample_interval=1,
+        sample_interval=2,
         ema=0.5,
         evaluate_every=2,
         extractor="none",
@@ -185,6 +185,7 @@ def run(data_dir, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow  # As below, in a whole run; see tests/models/test_third_model.py for those.
 def test_it_resumes_bit_for_bit(run, data_dir, monkeypatch):
     steps = []
     real = AugmentedCycleGAN.train_step
@@ -208,6 +209,25 @@ def test_it_resumes_bit_for_bit(run, data_dir, monkeypatch):
         np.testing.assert_array_equal(mine, theirs)
     for name in ("translations.png", "best.json"):
         assert (run / name).read_bytes() == (resumed / name).read_bytes()
+
+
+def test_saved_weights_hold_all_that_a_step_depends_on(random_images, tmp_path):
+    settings = {**TINY, "latents": "both", "ema": 0.5, "source_negatives": 0.5}
+    settings |= {"diffaugment_color": 1.0}
+    one, other = (AugmentedCycleGAN(SHAPE, seed=seed, **settings) for seed in (0, 1))
+    batches = [random_images(2, 2, *SHAPE, seed=step) for step in range(2)]
+    one.train_step(tuple(batches[0]))
+    one.save_weights(tmp_path / "gan.weights.h5")
+    other.load_weights(tmp_path / "gan.weights.h5")
+    logs = [gan.train_step(tuple(batches[1])) for gan in (one, other)]
+    mine, theirs = ({name: float(x) for name, x in each.items()} for each in logs)
+    assert mine == theirs
+    networks = ({**gan.networks, **gan.saved_networks} for gan in (one, other))
+    mine, theirs = ({n: each.get_weights() for n, each in known.items()} for known in networks)
+    assert mine.keys() == theirs.keys()
+    for name, weights in mine.items():
+        for weight, same in zip(weights, theirs[name], strict=True):
+            np.testing.assert_array_equal(weight, same, err_msg=name)
 
 
 def test_a_run_has_its_encoder_beside_its_generators(run, data_dir):

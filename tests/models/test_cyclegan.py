@@ -30,6 +30,8 @@ class Book:
     def __init__(self):
         self.d_A, self.d_B = (build_patch_discriminator(SHAPE, df=2, seed=seed) for seed in (1, 2))
         self.g_AB, self.g_BA = (build_unet_generator(SHAPE, gf=GF, seed=seed) for seed in (3, 4))
+        for g in (self.g_AB, self.g_BA):
+            g.run_eagerly = True  # Tracing takes far longer than the two steps.
         self.disc_patch = (2, 2, 1)
         for d in (self.d_A, self.d_B):
             d.compile(
@@ -135,6 +137,8 @@ class Bare(Tiny):
 def test_the_three_models_are_traced_with_what_each_of_them_trains(float64, random_images):
     # Keras 3 reads which weights are trained when it traces, and not when it compiles.
     by_hand, gan = (Bare(SHAPE, seed=0) for _ in range(2))
+    for g in by_hand.generators.values():
+        g.run_eagerly = True  # `predict` trains nothing.
     for imgs_A, imgs_B in batches(random_images, 3):
         logs = {name: float(value) for name, value in gan.train_step((imgs_A, imgs_B)).items()}
         assert book_step(by_hand, imgs_A, imgs_B) == pytest.approx(logs, rel=1e-9)
@@ -282,7 +286,10 @@ def test_saving_the_whole_says_what_to_save_instead(tiny_gan, tmp_path):
         tiny_gan.save(tmp_path / "gan.keras")
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+# In float16, see tests/models/test_base.py and the tests below.
+@pytest.mark.parametrize(
+    "policy", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
+)
 def test_mixed_precision_trains_all_four_networks(policy, dtype_policy, random_images, untraced):
     dtype_policy(policy)
     gan = CycleGAN(SHAPE, gf=2, df=2, seed=0, learning_rate=1e-3)

@@ -4,7 +4,7 @@ import pytest
 
 from cyclegan_keras import DataLoader, Pix2PixHD, Pix2PixHDConfig, TrainConfig
 from cyclegan_keras.metrics.backbones import efficientnet
-from cyclegan_keras.models import perceptual
+from cyclegan_keras.models import perceptual, pix2pixhd
 from cyclegan_keras.models.from_settings import found_in, make_model
 from cyclegan_keras.models.perceptual import PerceptualDistance
 from cyclegan_keras.models.pix2pixhd import ALL, ENHANCER, GLOBAL
@@ -264,3 +264,11 @@ def test_the_entry_names_what_the_model_has():
             **settings,
         )
         assert list(make_model(config).discriminators) == list(config.discriminators)
+
+
+@pytest.mark.parametrize(("differences", "distance"), [([1.0, 3.0], 8.0), ([1.0] * 4, 4.0)])
+def test_features_of_few_layers_weigh_as_much_as_those_of_four(differences, distance):
+    wanted = [np.ones((2, 4 - n // 2, 3, n + 1)) for n, _ in enumerate(differences)]
+    found = [each - by for each, by in zip(wanted, differences, strict=True)]
+    distances = pix2pixhd._feature_distance(found, wanted)
+    np.testing.assert_allclose(distances, [distance, distance], rtol=1e-6)

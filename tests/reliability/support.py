@@ -15,8 +15,10 @@ from PIL import Image
 
 from cyclegan_keras.inference.translate import load_generator
 from cyclegan_keras.training.checkpoints import Checkpoint, load
+from tests import forked
 
 ROOT = pathlib.Path(__file__).parents[2]
+Process = subprocess.Popen[str] | forked.Program
 PATIENCE = 600  # seconds for a process to get anywhere
 NUM_IMAGES, STEPS, EPOCHS = 18, 5, 2  # batches of 4, and a last one of 2
 # Pools, averages, dropout, cuts, the mixing of the penalty and Adam: what has a state.

@@ -2,19 +2,21 @@
 
 import pathlib
 import signal
-import subprocess
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from tests import forked
 from tests.reliability import support
 
+Start = Callable[[list[str]], support.Process]  # Starts a training, by the words of its command.
 # Nine steps of four images an epoch.
 STEPS = 9
 
 
-def kill_after(process: subprocess.Popen[str], run_dir: pathlib.Path, step: int, delay: float):
+def kill_after(process: support.Process, run_dir: pathlib.Path, step: int, delay: float):
     """Kills a training a moment after `history.csv` shows that it has done so many steps.
 
     On the way, the file may still show the steps of the life before: it is written anew once the
@@ -39,9 +41,9 @@ def kill_after(process: subprocess.Popen[str], run_dir: pathlib.Path, step: int,
 
 
 def live_through(
-    num_kills: int, epochs: int, script: pathlib.Path, run_dir: pathlib.Path, data: pathlib.Path
+    num_kills: int, epochs: int, start: Start, run_dir: pathlib.Path, data: pathlib.Path
 ) -> tuple[int, list[int]]:
-    """Trains by a script to the end through so many kills, spread over the run.
+    """Trains to the end through so many kills, spread over the run.
 
     Returns how many of them found a checkpoint half written, and how many steps each has cost.
     """
@@ -52,14 +54,14 @@ def live_through(
     for life in range(num_kills):
         # At first the run is begun; then either way must do to go on with it.
         resumes = life > 0 and rng.random() < 0.5
-        process = support.start(resume if resumes else begin, script)
+        process = start(resume if resumes else begin)
         step = max(1, round(share * (life + rng.random())))
         kill_after(process, run_dir, step, rng.uniform(0, 0.1))
         num_half += any((run_dir / "checkpoints").glob(".checkpoint-*.partial"))
         costs.append(
             support.steps_shown(run_dir) - support.steps_in(support.newest(run_dir), STEPS)
         )
-    process = support.start(resume, script)
+    process = start(resume)
     out, err = process.communicate()
     assert process.returncode == 0, err
     assert "Resumed " in out
@@ -70,14 +72,14 @@ def live_through(
 
 
 def kill_many(
-    num_kills: int, epochs: int, num_images: int, script: pathlib.Path, folder: pathlib.Path
+    num_kills: int, epochs: int, num_images: int, start: Start, folder: pathlib.Path
 ) -> int:
     """Holds a run that was killed again and again against one that was not."""
     data = support.write_noise(folder / "noise", num_images)
     begin = support.command(folder / "whole", data, epochs)
-    with support.start(begin, script) as undisturbed:
+    with start(begin) as undisturbed:
         try:
-            num_half, costs = live_through(num_kills, epochs, script, folder / "run", data)
+            num_half, costs = live_through(num_kills, epochs, start, folder / "run", data)
             _, err = undisturbed.communicate()
         finally:
             undisturbed.kill()
@@ -90,10 +92,11 @@ def kill_many(
 
 
 def test_a_kill_leaves_no_trace(tmp_path):
-    kill_many(1, 2, 36, support.ROOT / "tests" / "reliability" / "tiny_train.py", tmp_path)
+    program = support.ROOT / "tests" / "reliability" / "tiny_train.py"
+    kill_many(1, 2, 36, lambda words: forked.Program([str(program), *words]), tmp_path)
 
 
 @pytest.mark.slow
 def test_fifty_kills_leave_no_trace(tmp_path):
     # The last step of an epoch has two images only, and takes a tracing of its own.
-    assert kill_many(50, 17, 34, support.ROOT / "train.py", tmp_path) >= 1
+    assert kill_many(50, 17, 34, support.start, tmp_path) >= 1

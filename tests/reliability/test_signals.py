@@ -1,6 +1,7 @@
 """SIGTERM and Ctrl-C: the step is finished, all is saved, and the run goes on as if nothing was."""
 
 import os
+import pathlib
 import shlex
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import time
 
 import pytest
 
+from tests import forked
 from tests.reliability import support
 
 # A training whose steps cost nothing to prepare; the third of them lasts until a file is there.
@@ -67,16 +69,24 @@ def test_stopped_and_resumed_is_uninterrupted(
     support.assert_same_run(run_dir, uninterrupted_here)
 
 
+def start_forked(words: list[str], program: pathlib.Path) -> forked.Program:
+    return forked.Program([str(program), *words])
+
+
 @pytest.fixture
 def start_slow(noise_dir, tmp_path):
-    """Starts a training whose third step does not end, and waits for that step."""
+    """Starts a training whose third step does not end, and waits for that step.
+
+    In a process that is forked off another one; `whole` starts Python for it.
+    """
     driver, begun, processes = tmp_path / "driver.py", tmp_path / "begun", []
     driver.write_text(SLOW_STEP)
 
-    def start_slow() -> subprocess.Popen[str]:
+    def start_slow(whole: bool = False) -> support.Process:
         files = [str(begun), str(tmp_path / "end")]
         words = [*files, *support.command(tmp_path / "run", noise_dir, 2)]
-        process = support.start(words, driver)
+        start = support.start if whole else start_forked
+        process = start(words, driver)
         processes.append(process)
         deadline = time.monotonic() + support.PATIENCE
         while not (begun.exists() and support.checkpoints(tmp_path / "run")):
@@ -94,7 +104,7 @@ def start_slow(noise_dir, tmp_path):
 @pytest.mark.slow
 def test_a_process_ends_with_the_status_of_the_signal(start_slow, tmp_path):
     """As `test_stopped_and_resumed_is_uninterrupted`, in a process of its own."""
-    process = start_slow()
+    process = start_slow(whole=True)
     process.send_signal(signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(timeout=0.5)  # The step goes on.

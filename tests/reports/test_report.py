@@ -244,6 +244,22 @@ def test_kid_and_classification_rate_are_drawn_first_and_side_by_side():
     assert names == [["d", "d_A"], ["g", "reconstr_A"], ["d_A"]]
 
 
+def test_the_entry_says_which_losses_are_those_of_classifiers():
+    plain = {name: ([1, 2], [0.5, 0.25]) for name in ("c_up_loss", "digits_loss", "digits_acc")}
+
+    def drawn(*classifiers):
+        drawings = report.loss_drawings(Curves(plain), classifiers)
+        return [re.findall(r">(losses [\w ]+|accuracy [\w ]+|c_up|digits)<", d) for d in drawings]
+
+    assert drawn("digits") == [
+        ["losses of the generators", "c_up"],
+        ["losses of the classifiers", "digits"],
+        ["accuracy of the classifiers", "digits"],
+    ]
+    # What begins with `c_` need not be one.
+    assert drawn() == [["losses of the generators", "c_up", "digits"]]
+
+
 def test_the_learning_rate_is_a_curve():
     plain = {**HISTORY.plain, "learning_rate": ([100, 200], [0.0002, 0.0001])}
     *others, drawing = report.loss_drawings(Curves(plain))

@@ -1,6 +1,8 @@
 import json
+import shutil
 
 import keras
+import numpy as np
 import pytest
 
 from cyclegan_keras import DataLoader, TrainConfig
@@ -130,6 +132,40 @@ def test_runs_on_the_same_test_images_have_the_same_judge(loader, tmp_path):
     # That of A to B is not measured again, but with B to A missing, it is another run.
     judges.of(other)
     assert extractor.seen == seen + 6 + 6 + 6
+
+
+@pytest.mark.parametrize("enlarge", [(1.0, 2.0), (2.0, 1.0)])
+def test_judges_see_whole_images_however_the_first_run_enlarged_them(enlarge, loader, tmp_path):
+    first, second = (
+        write_run(tmp_path / name).replace(
+            data_dir=str(loader.directory), image_size=SIZE, enlarge=times
+        )
+        for name, times in zip(("one", "other"), enlarge, strict=True)
+    )
+    extractor = MeanColours()
+    judges = every_figure.Judges([first, second], [extractor], settings=QUICK)
+    assert extractor.seen == 2 * (6 + 6)  # There is one judge.
+    (judge,) = judges._known.values()
+    (real,) = (each.real for each in judge._evaluators.values())
+    expected = Evaluator(loader, MeanColours()).real
+    for domain in "AB":
+        np.testing.assert_array_equal(real.train[domain].values, expected.train[domain].values)
+    plan = segmenter.plans(loader, ["BA"])[0]
+    (found,) = judge._segmenters.values()
+    assert found.name == segmenter.Segmenter(loader, plan, QUICK).name  # It tells the images.
+
+
+def test_other_training_images_are_another_judge(loader, tmp_path):
+    config = write_run(tmp_path / "run")
+    first = EveryFigure(loader, [MeanColours()], {}).of(config)
+    shutil.copytree(loader.directory, tmp_path / "pairs")
+    for old, new in (("trainA", "other"), ("trainB", "trainA"), ("other", "trainB")):
+        (tmp_path / "pairs" / old).rename(tmp_path / "pairs" / new)
+    other = EveryFigure(DataLoader("pairs", (SIZE, SIZE), tmp_path), [MeanColours()], {})
+    assert other._digest == EveryFigure(loader, [], {})._digest  # Of the same test images.
+    found = other.of(config)
+    for name, by_one in found.features.items():
+        assert by_one["accuracy_A"] == 1 - first.features[name]["accuracy_A"] == 0
 
 
 @pytest.mark.parametrize(("extractors", "palettes"), [([], None), ([MeanColours()], {"B": COLORS})])

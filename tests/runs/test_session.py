@@ -100,6 +100,7 @@ def test_a_training_goes_on_as_if_there_had_been_no_break(whole, tmp_path):
         assert_same(later, *expected[:2], samples)
 
 
+@pytest.mark.slow  # As tests/reliability/test_kill.py, by another process.
 @pytest.mark.parametrize("whole", ["much"], indirect=True)
 def test_a_model_made_anew_goes_on_alike(whole, tmp_path, tiny_networks):
     """As above, but nothing can have survived in the model itself."""

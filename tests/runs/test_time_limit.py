@@ -44,7 +44,7 @@ def assert_same_run(one, other):
     assert (one / "translations.png").read_bytes() == (other / "translations.png").read_bytes()
 
 
-def test_a_run_of_a_minute_is_one_of_as_many_steps(five_steps, fruit_dir, tmp_path):
+def test_a_run_of_a_minute_is_one_of_as_many_steps(five_steps, fruit_dir, tmp_path, untraced):
     metrics = train_run(config(tmp_path / "minute", fruit_dir, minutes=1))
     # Six images of each domain are three steps an epoch; the last one ends after its second.
     written = json.loads((tmp_path / "minute" / "config.json").read_text())["run"]
@@ -65,7 +65,7 @@ def test_a_run_of_a_minute_is_one_of_as_many_steps(five_steps, fruit_dir, tmp_pa
 
 
 def test_a_run_that_is_broken_off_keeps_what_was_decided(
-    five_steps, fruit_dir, tmp_path, monkeypatch
+    five_steps, fruit_dir, tmp_path, monkeypatch, untraced
 ):
     train_run(config(tmp_path / "whole", fruit_dir, minutes=1))
     real, taken = GAN.train_step, []
@@ -88,7 +88,7 @@ def test_a_run_that_is_broken_off_keeps_what_was_decided(
     assert len(taken) == 5
 
 
-def test_a_run_of_a_minute_is_trained_further_by_epochs(five_steps, fruit_dir, tmp_path):
+def test_a_run_of_a_minute_is_trained_further_by_epochs(five_steps, fruit_dir, tmp_path, untraced):
     train_run(config(tmp_path / "r", fruit_dir, minutes=1))
     with pytest.raises(ValueError, match=r"begun with minutes=1\.0.*--epochs.*minutes=2\.0"):
         train_run(config(tmp_path / "r", fruit_dir, minutes=2))

@@ -9,6 +9,7 @@ from cyclegan_keras._files import write_text
 from cyclegan_keras._text import counted
 from cyclegan_keras.inference import saving
 from cyclegan_keras.metrics.monitors import MONITORS, Monitor
+from cyclegan_keras.metrics.round_trip import ways_of
 from cyclegan_keras.training.faults import tolerated
 
 FILE = "best.json"
@@ -52,7 +53,7 @@ class BestGenerators:
             not saved, and the next ones are compared with the one that was saved before.
         """
         sentences: list[str] = []
-        for name in (name for name in generators if name.startswith("g_")):
+        for name in (f"g_{way}" for way in ways_of(generators)):
             value, before = self._monitor.value(name, metrics), self._best.get(name)
             is_best = before is None or value < before["value"]
             self._waited[name] = 0 if is_best else self._waited.get(name, 0) + 1

@@ -13,6 +13,7 @@ from cyclegan_keras._files import PathLike, free_name
 from cyclegan_keras.data.images import write_image
 from cyclegan_keras.data.loader import DataLoader
 from cyclegan_keras.inference.saving import networks_to_save
+from cyclegan_keras.metrics.round_trip import ways_of
 from cyclegan_keras.training.faults import NotFinite, tolerated
 from cyclegan_keras.training.intervals import EveryFewSteps
 
@@ -62,7 +63,7 @@ class SampleGrid(EveryFewSteps):
 def _grid(model: Any, imgs_A: np.ndarray, imgs_B: np.ndarray, are_pairs: bool) -> np.ndarray:
     """Shows cycles; for one direction alone, the ground truth if it is known."""
     networks = networks_to_save(model)
-    is_one_way = sum(name.startswith("g_") for name in networks) == 1
+    is_one_way = len(ways_of(networks)) == 1
     return plotting.grid_of(networks, imgs_A, imgs_B, are_pairs and is_one_way)
 
 
