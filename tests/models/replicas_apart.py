@@ -55,10 +55,7 @@ ALL = {
 
 SMALL = {"generator": "unet", "discriminator": "patch16", "gf": 2, "df": 2}
 WITHOUT_VIEWS = {name: x for name, x in ALL.items() if not name.startswith("diffaugment")}
-WITHOUT_PENALTY = {**ALL, "objective": "least_squares"}
-# Those of discriminators that normalize vectors over the batch have no gradient penalty.
 WITHOUT_POOL = {name: x for name, x in WITHOUT_VIEWS.items() if name != "pool_size"}
-WITHOUT_POOL["objective"] = "least_squares"
 
 
 class TinyWithNorms(Tiny):
@@ -101,7 +98,7 @@ def pix2pixhd() -> GAN:
 
 def augmented(latents: str, **settings: object) -> GAN:
     small = {"gf": 2, "df": 2, "ef": 2, "zf": 4, "num_latents": 3, "latent_blocks": 1}
-    settings = {**WITHOUT_PENALTY, "source_negatives": 0.5, **small, **settings}
+    settings = {**ALL, "source_negatives": 0.5, **small, **settings}
     return AugmentedCycleGAN(
         SHAPE, seed=0, latents=latents, **{n: x for n, x in settings.items() if n != "pool_size"}
     )

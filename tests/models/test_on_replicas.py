@@ -6,8 +6,6 @@ import sys
 
 import pytest
 
-from cyclegan_keras import AugmentedCycleGAN
-from cyclegan_keras.models.on_replicas import check_for_replicas
 from tests.reliability.support import ROOT, environment
 
 # Of weights near 0.02 and losses near 1, within ten steps.
@@ -70,19 +68,6 @@ def test_recipes_are_nearly_the_same_in_float32(model, how):
     """The others are farther apart after ten steps, as docs/distributed.md says."""
     words = [how, "2", "--sizes", *TEN_STEPS, "--eager", "--float32"]
     assert_close(apart(model, *words), CLOSE_IN_FLOAT32)
-
-
-def test_a_penalty_of_normalized_vectors_is_refused():
-    class Two:
-        num_replicas_in_sync = 2
-
-    small = {"gf": 1, "df": 1, "ef": 1, "zf": 1, "latent_blocks": 0}
-    for settings in ({"objective": "wasserstein"}, {"latent_norm": "batch"}):
-        gan = AugmentedCycleGAN((32, 32, 3), **{"latent_norm": "none", **small, **settings})
-        check_for_replicas(Two, gan)
-    gan = AugmentedCycleGAN((32, 32, 3), objective="wasserstein", **small)
-    with pytest.raises(ValueError, match="objective='wasserstein'"):
-        check_for_replicas(Two, gan)
 
 
 @pytest.mark.slow
