@@ -80,11 +80,11 @@ def taking(taken: Share) -> Iterator[None]:
     Yields:
         Nothing.
     """
-    _of_thread.share = taken
+    _of_thread.share, _of_thread.met = taken, None
     try:
         yield
     finally:
-        del _of_thread.share
+        del _of_thread.share, _of_thread.met
 
 
 @contextlib.contextmanager
@@ -183,7 +183,8 @@ def mean_over_all(values: Sequence[Any]) -> list[Any]:
         values: Tensors, each a mean over this replica's rows, or the gradient of one; or `None`.
 
     Returns:
-        As many tensors, the same on all replicas; `None` where there was none.
+        As many tensors, the same on all replicas; `None` where there was none. What a loss does not
+        depend on may have a gradient of zeros by it, not `None`.
     """
     taken = share()
     given = [value for value in values if value is not None]
@@ -192,17 +193,41 @@ def mean_over_all(values: Sequence[Any]) -> list[Any]:
     weight = taken.weight
 
     @tf.custom_gradient
-    def means(*values: Any) -> Any:
+    def means(met_before: Any, *values: Any) -> Any:
         weighted = [value * tf.constant(weight, value.dtype) for value in values]
         context = tf.distribute.get_replica_context()
         # TensorFlow's gradient is a sum, which takes all replicas to have equal shares.
-        return context.all_reduce(tf.distribute.ReduceOp.SUM, weighted), means_of_gradients
+        reduced = context.all_reduce(tf.distribute.ReduceOp.SUM, weighted)
+        return (tf.identity(met_before), *reduced), means_of_gradients
 
-    def means_of_gradients(*gradients: Any) -> list[Any]:
-        return mean_over_all(gradients)
+    def means_of_gradients(met_later: Any, *gradients: Any) -> list[Any]:
+        return [met_later, *mean_over_all(gradients)]
 
-    found = iter(tf.nest.flatten(means(*given)))
-    return [None if value is None else next(found) for value in values]
+    # Who takes what the one before gives is differentiated before it. So replicas meet in the same
+    # order there, too, whatever operations a tape has in between: those of one row are others than
+    # those of two. Without it, one replica's mean would be added to another's variance.
+    before = tf.zeros(()) if _of_thread.met is None else _of_thread.met
+    _of_thread.met, *found = means(before, *given)
+    remaining = iter(found)
+    return [None if value is None else next(remaining) for value in values]
+
+
+@contextlib.contextmanager
+def unrecorded(tape: tf.GradientTape) -> Iterator[None]:
+    """Lets a tape record nothing inside, as `tape.stop_recording` does.
+
+    Args:
+        tape: It records what comes before and after.
+
+    Yields:
+        Nothing. What is inside may be differentiated by tapes of its own.
+    """
+    before = getattr(_of_thread, "met", None)
+    with tape.stop_recording():
+        yield
+    if share() is not None:
+        # The tape knows nothing of where replicas have met inside.
+        _of_thread.met = before
 
 
 @contextlib.contextmanager
@@ -268,7 +293,8 @@ def layers_see_the_whole_batch(models: Iterable[keras.Model]) -> Iterator[None]:
     """Lets layers treat the rows of a replica as they would treat them in the whole batch.
 
     Layers such as `Dropout` draw for the whole batch, of which each replica takes its rows.
-    `BatchNormalization` takes mean and variance of the whole batch.
+    `BatchNormalization` takes mean and variance of the whole batch, and its gradients may be
+    differentiated again, on one device as well.
 
     Args:
         models: Models with such layers in them, or without.
@@ -283,14 +309,18 @@ def layers_see_the_whole_batch(models: Iterable[keras.Model]) -> Iterator[None]:
             changed.append((layer, "call", _on_whole_batch(layer.call)))
         if isinstance(layer, keras.layers.BatchNormalization):
             changed.append((layer, "_moments", _of_whole_batch(layer)))
+    before = [vars(layer).get(name) for layer, name, _ in changed]
     for layer, name, method in changed:
         # Not by `setattr`: Keras would track it.
         object.__setattr__(layer, name, method)
     try:
         yield
     finally:
-        for layer, name, _ in changed:
-            object.__delattr__(layer, name)
+        for (layer, name, _), method in zip(changed, before, strict=True):
+            if method is None:
+                object.__delattr__(layer, name)
+            else:
+                object.__setattr__(layer, name, method)
 
 
 _SeedGenerator = keras.random.SeedGenerator
@@ -319,15 +349,16 @@ def _of_whole_batch(norm: keras.layers.BatchNormalization) -> Callable[..., tupl
     moments = norm._moments
 
     def moments_of_whole_batch(inputs: Any, mask: Any) -> tuple[Any, Any]:
-        if share() is None:
-            return moments(inputs, mask)
         if mask is not None:
+            if share() is None:
+                return moments(inputs, mask)
             raise NotImplementedError("Masks are not known on several devices.")
         axes = norm._reduction_axes
         (mean,) = mean_over_all([ops.mean(inputs, axis=axes)])
         places = [1 if axis in axes else -1 for axis in range(len(inputs.shape))]
-        # As on one device: to first order, the variance does not depend on the mean.
-        distances = inputs - ops.stop_gradient(ops.reshape(mean, places))
+        # TensorFlow's moments take the mean for a constant here. That is right for a gradient, and
+        # wrong for the gradient of one, as of a penalty on slopes.
+        distances = inputs - ops.reshape(mean, places)
         (variance,) = mean_over_all([ops.mean(ops.square(distances), axis=axes)])
         return mean, variance
 

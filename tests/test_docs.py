@@ -137,14 +137,15 @@ def test_commands_are_understood(page, monkeypatch):
 
 @pytest.fixture(scope="module")
 def known_flags():
-    """All flags that the command line shows, and those of benchmarks and fuzzers."""
+    """All flags that the command line shows, and those of benchmarks, fuzzers and measurements."""
     found = set(OTHERS)
     actions = [["data", "list"], ["data", "fetch"], ["study", "make"], ["study", "score"]]
     for words in [[verb] for verb in cli.VERBS] + actions:
         with contextlib.redirect_stdout(io.StringIO()) as page, pytest.raises(SystemExit):
             cli.main([*words, "--help"])
         found |= set(FLAG.findall(page.getvalue()))
-    for path in [*ROOT.glob("benchmarks/*.py"), *ROOT.glob("fuzz/*.py")]:
+    programs = ["benchmarks/*.py", "fuzz/*.py", "tests/models/replicas_apart.py"]
+    for path in [path for program in programs for path in ROOT.glob(program)]:
         found |= set(re.findall(r"add_argument\(\s*\"(--[\w-]+)\"", path.read_text("utf-8")))
     return found
 

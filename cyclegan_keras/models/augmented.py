@@ -22,7 +22,7 @@ from cyclegan_keras.models.combined import Combined
 from cyclegan_keras.models.diffaugment import RandomView
 from cyclegan_keras.networks import latent as networks
 from cyclegan_keras.optimizers import apply_means
-from cyclegan_keras.replicas import mean_over_all
+from cyclegan_keras.replicas import mean_over_all, unrecorded
 
 
 class AugmentedCycleGAN(GAN):
@@ -267,7 +267,7 @@ class AugmentedCycleGAN(GAN):
         }
         with tf.GradientTape() as tape, kernels_prepared_once(self.g_AB, self.g_BA):
             found = self._outputs(calls, imgs_A, imgs_B, drawn.get("A"), drawn.get("B"))
-            with tape.stop_recording():
+            with unrecorded(tape):
                 d_logs = self._update_discriminators(imgs_A, imgs_B, drawn, found)
             seen = {name: self._seen(found[name]) for name in ("fake_A", "fake_B")}
             outputs = {**found, **self._judged(calls, {**found, **seen})}

@@ -16,6 +16,7 @@ from cyclegan_keras.models.calls import Calls
 from cyclegan_keras.models.combined import Combined
 from cyclegan_keras.models.discriminator_updates import FAKE, REAL
 from cyclegan_keras.models.image_pool import ImagePool
+from cyclegan_keras.replicas import unrecorded
 
 
 class BiGAN(GAN):
@@ -121,7 +122,7 @@ class BiGAN(GAN):
         with tf.GradientTape() as tape, kernels_prepared_once(self.g_AB, self.g_BA):
             pair_AB = ops.concatenate([imgs_A, calls(self.g_AB, imgs_A)], axis=-1)
             pair_BA = ops.concatenate([calls(self.g_BA, imgs_B), imgs_B], axis=-1)
-            with tape.stop_recording():
+            with unrecorded(tape):
                 d_logs = self._update_discriminator(pair_AB, pair_BA)
             valid_AB, valid_BA = calls.on_each(self.d, pair_AB, pair_BA)
             targets = {

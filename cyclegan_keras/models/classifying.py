@@ -7,7 +7,13 @@ import tensorflow as tf
 from keras import ops
 
 from cyclegan_keras.optimizers import FusedAdam
-from cyclegan_keras.replicas import mean_over_all, rows_in_all, undivided, undone_unless
+from cyclegan_keras.replicas import (
+    mean_over_all,
+    rows_in_all,
+    undivided,
+    undone_unless,
+    unrecorded,
+)
 
 FROM_TARGET, FROM_SOURCE = 0, 1  # What a discriminator of scores tells apart.
 
@@ -68,7 +74,7 @@ def adapt(
     """
     with tf.GradientTape() as tape:
         scores = classifier(imgs, training=True)
-        with tape.stop_recording():
+        with unrecorded(tape):
             both = ops.concatenate([source_scores, scores])
             domains = ops.concatenate(
                 [

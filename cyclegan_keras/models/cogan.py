@@ -16,6 +16,7 @@ from cyclegan_keras.models.base import GAN
 from cyclegan_keras.models.calls import Calls
 from cyclegan_keras.models.checks import named
 from cyclegan_keras.models.combined import Combined
+from cyclegan_keras.replicas import unrecorded
 
 
 class CoGAN(GAN):
@@ -120,7 +121,7 @@ class CoGAN(GAN):
         calls = Calls()
         with tf.GradientTape() as tape:
             fake = ops.concatenate(calls(self.g, latent), axis=-1)
-            with tape.stop_recording():
+            with unrecorded(tape):
                 real = ops.concatenate([imgs_A, imgs_B], axis=-1)
                 d_logs = self.update_discriminator(self.d, real, fake)
             outputs = {"valid": calls(self.d, fake)}

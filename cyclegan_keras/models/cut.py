@@ -21,7 +21,7 @@ from cyclegan_keras.models.on_replicas import only_if
 from cyclegan_keras.models.patch_sampler import PatchSampler
 from cyclegan_keras.networks.encoder import encoder_outputs
 from cyclegan_keras.networks.projection import build_projection_heads
-from cyclegan_keras.replicas import whole_batch
+from cyclegan_keras.replicas import unrecorded, whole_batch
 
 CONTRASTS = ("nce", "nce_id")
 
@@ -187,7 +187,7 @@ class CUT(GAN):
             )
             fakes = [fake for fake, *_ in translated]
             if self.update_first == "discriminators":  # on the very same fake
-                with tape.stop_recording():
+                with unrecorded(tape):
                     d_logs = self._update_discriminator(source, target, fakes[0])
 
             outputs = {"valid": calls(self.d, self._seen(fakes[0]))}

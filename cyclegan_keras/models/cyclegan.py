@@ -16,6 +16,7 @@ from cyclegan_keras.models.calls import Calls
 from cyclegan_keras.models.combined import OUTPUTS, Combined
 from cyclegan_keras.models.diffaugment import RandomView
 from cyclegan_keras.models.image_pool import ImagePool
+from cyclegan_keras.replicas import unrecorded
 
 
 class CycleGAN(GAN):
@@ -170,7 +171,7 @@ class CycleGAN(GAN):
                     calls(g_BA, imgs_A), calls(g_AB, imgs_B)
 
             if self.update_first == "discriminators":  # on the very same fakes
-                with tape.stop_recording():
+                with unrecorded(tape):
                     d_logs = self._update_discriminators(imgs_A, imgs_B, fake_A, fake_B)
 
             # Equation 3: discriminators should take translations for real, cycles should end where
@@ -188,7 +189,7 @@ class CycleGAN(GAN):
             }
             if combined.wants(*combined.output_names[len(OUTPUTS) :]):
                 outputs |= self._further_outputs(fake_A, fake_B)
-                with tape.stop_recording():
+                with unrecorded(tape):
                     targets |= self._further_targets(imgs_A, imgs_B)
             g_loss, losses = combined.full_objective(targets, outputs, calls.losses)
             scaled_loss = combined.optimizer.scale_loss(g_loss)

@@ -9,7 +9,7 @@ from keras import ops
 from cyclegan_keras.losses import penalty, zero_centred_penalty
 from cyclegan_keras.models.calls import call_on_each
 from cyclegan_keras.models.on_replicas import only_if
-from cyclegan_keras.replicas import share, undivided
+from cyclegan_keras.replicas import layers_see_the_whole_batch, share, undivided
 
 REAL, FAKE = 1.0, 0.0
 
@@ -220,7 +220,9 @@ def _slopes(d: keras.Model, imgs: Any) -> Any:
     """The gradient of each image's mean score by the image."""
     with tf.GradientTape() as tape:
         tape.watch(imgs)
-        scores = d(imgs, training=True)
+        # On several devices, the whole step is taken in it.
+        with layers_see_the_whole_batch([d] if share() is None else []):
+            scores = d(imgs, training=True)
         # Of the sum, since 16-bit gradients of a mean would vanish; then of each image's mean.
         total = ops.sum(scores)
         # What replicas find together, such as a mean of the batch, has means of their gradients.

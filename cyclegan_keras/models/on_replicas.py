@@ -5,9 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 from keras import ops
-from keras.layers import BatchNormalization
 
-from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.networks import treats_images_alone
 from cyclegan_keras.replicas import (
     layers_see_the_whole_batch,
@@ -38,8 +36,7 @@ def check_for_replicas(strategy: Any, model: Any) -> None:
         model: The model, made in its scope.
 
     Raises:
-        ValueError: If XLA should compile the step, or a gradient penalty is taken of a
-            discriminator that normalizes vectors over the batch.
+        ValueError: If XLA should compile the step.
     """
     if strategy.num_replicas_in_sync == 1:
         return
@@ -48,21 +45,6 @@ def check_for_replicas(strategy: Any, model: Any) -> None:
             "XLA does not compile a step on several devices. Leave --jit out, or give --strategy "
             "one. Received: jit=True"
         )
-    discriminators = [each for each in model.compiled_models if each is not model.combined]
-    if OBJECTIVES[model.objective].has_penalty and any(map(_normalizes_vectors, discriminators)):
-        raise ValueError(
-            "On several devices, a gradient penalty of a discriminator that normalizes vectors "
-            "over the batch is not right where one has a single image and another has two. Take "
-            "another objective or no batch normalization, or give --strategy one. Received: "
-            f"objective={model.objective!r}"
-        )
-
-
-def _normalizes_vectors(network: Any) -> bool:
-    return any(
-        isinstance(layer, BatchNormalization) and len(layer._reduction_axes or ()) == 1
-        for layer in network._flatten_layers()
-    )
 
 
 def only_if(

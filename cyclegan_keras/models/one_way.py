@@ -17,6 +17,7 @@ from cyclegan_keras.models.calls import Calls
 from cyclegan_keras.models.combined import Combined
 from cyclegan_keras.models.diffaugment import RandomView
 from cyclegan_keras.models.image_pool import ImagePool
+from cyclegan_keras.replicas import unrecorded
 
 
 class OneWayGAN(GAN):
@@ -129,12 +130,12 @@ class OneWayGAN(GAN):
         with tf.GradientTape() as tape, kernels_prepared_once(self.g):
             fake = calls(self.g, source)
             if self.update_first == "discriminators":
-                with tape.stop_recording():
+                with unrecorded(tape):
                     d_logs = self._update_discriminator(source, target, fake)
             outputs = {"valid": calls(self.d, self._seen(fake))}
             targets = {"valid": ops.ones_like(outputs["valid"])}
             if combined.wants("content"):
-                with tape.stop_recording():
+                with unrecorded(tape):
                     targets["content"] = self.content_of(source)
                 outputs["content"] = self.content_of(fake)
             g_loss, losses = combined.full_objective(targets, outputs, calls.losses)

@@ -14,6 +14,7 @@ from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.models.base import GAN
 from cyclegan_keras.models.calls import Calls
 from cyclegan_keras.models.combined import Combined
+from cyclegan_keras.replicas import unrecorded
 
 
 class Pix2Pix(GAN):
@@ -118,7 +119,7 @@ class Pix2Pix(GAN):
         with tf.GradientTape() as tape, kernels_prepared_once(self.g):
             fake = calls(self.g, source)
             pair = ops.concatenate([source, fake], axis=-1)
-            with tape.stop_recording():
+            with unrecorded(tape):
                 real_pair = ops.concatenate([source, target], axis=-1)
                 d_logs = self.update_discriminator(self.d, real_pair, pair)
 

@@ -55,10 +55,7 @@ ALL = {
 
 SMALL = {"generator": "unet", "discriminator": "patch16", "gf": 2, "df": 2}
 WITHOUT_VIEWS = {name: x for name, x in ALL.items() if not name.startswith("diffaugment")}
-WITHOUT_PENALTY = {**ALL, "objective": "least_squares"}
-# Those of discriminators that normalize vectors over the batch have no gradient penalty.
 WITHOUT_POOL = {name: x for name, x in WITHOUT_VIEWS.items() if name != "pool_size"}
-WITHOUT_POOL["objective"] = "least_squares"
 
 
 class TinyWithNorms(Tiny):
@@ -101,7 +98,7 @@ def pix2pixhd() -> GAN:
 
 def augmented(latents: str, **settings: object) -> GAN:
     small = {"gf": 2, "df": 2, "ef": 2, "zf": 4, "num_latents": 3, "latent_blocks": 1}
-    settings = {**WITHOUT_PENALTY, "source_negatives": 0.5, **small, **settings}
+    settings = {**ALL, "source_negatives": 0.5, **small, **settings}
     return AugmentedCycleGAN(
         SHAPE, seed=0, latents=latents, **{n: x for n, x in settings.items() if n != "pool_size"}
     )
@@ -155,15 +152,30 @@ MODELS = {
 Trained = tuple[list[dict[str, np.ndarray]], dict[str, np.ndarray], dict[str, np.ndarray], float]
 
 
-def train(model: str, sizes: list[int], strategy: object = None) -> Trained:
+# What Adam adds to the root by which it divides; `None` for what the recipe has.
+epsilon: float | None = None
+
+
+def train(
+    model: str, sizes: list[int], strategy: object = None, noise: int | None = None
+) -> Trained:
     """Takes a step of each batch size.
 
-    Returns losses, all variables before and after, and how far some weight has moved.
+    Returns losses, all variables before and after, and how far some weight has moved. With noise, a
+    random half of the first weights is the next larger number.
     """
     with strategy.scope() if strategy else contextlib.nullcontext():
         gan = MODELS[model]()
+    if noise is not None:
+        rng = np.random.default_rng(noise)
+        for weight in gan.trainable_variables:
+            x = weight.numpy()
+            weight.assign(np.where(rng.random(x.shape) < 0.5, np.nextafter(x, x.dtype.type(9)), x))
+    if epsilon is not None:
+        for network in gan.compiled_models:
+            network.optimizer.epsilon = epsilon
     before, losses = values(gan), []
-    weights = [x.numpy() for x in gan.trainable_variables]
+    first = [x.numpy() for x in gan.trainable_variables]
     for step, size in enumerate(sizes):
         rng = np.random.default_rng(step)
         batch = tuple(rng.uniform(-1, 1, (2, size, *SHAPE)))
@@ -171,13 +183,16 @@ def train(model: str, sizes: list[int], strategy: object = None) -> Trained:
             batch = tuple((imgs, rng.integers(0, len(gan.classes), size)) for imgs in batch)
         losses.append({name: np.asarray(x) for name, x in gan.train_step(batch).items()})
     moved = max(
-        np.abs(x - y.numpy()).max() for x, y in zip(weights, gan.trainable_variables, strict=True)
+        np.abs(x - y.numpy()).max() for x, y in zip(first, gan.trainable_variables, strict=True)
     )
     return losses, before, values(gan), float(moved)
 
 
 def values(gan: GAN) -> dict[str, np.ndarray]:
-    return {name: np.asarray(x.numpy(), float) for name, x in variables_of(gan).items()}
+    return {
+        f"{'weight' if x.trainable else 'state'} {name}": np.asarray(x.numpy(), float)
+        for name, x in variables_of(gan).items()
+    }
 
 
 def farthest(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> float:
@@ -186,6 +201,11 @@ def farthest(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> float:
     return float(
         max((np.abs(one[name] - x) / np.maximum(1.0, np.abs(x))).max() for name, x in other.items())
     )
+
+
+def weights(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Without states, such as an optimizer's means of large gradients."""
+    return {name: x for name, x in values.items() if name.startswith("weight ")}
 
 
 def by_mirrors(replicas: int, model: str, sizes: list[int]) -> list[Trained]:
@@ -255,16 +275,25 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[4, 4, 3])
     parser.add_argument("--eager", action="store_true")
     parser.add_argument("--float32", action="store_true")
+    parser.add_argument("--mixed", action="store_true", help="mixed_float16")
+    parser.add_argument("--epsilon", type=float, help="of Adam")
+    parser.add_argument(
+        "--noise", type=int, metavar="SEED", help="and one device after a rounding of the weights"
+    )
     parser.add_argument("--into", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     model, sizes = arguments.model, arguments.sizes
+    global epsilon
+    epsilon = arguments.epsilon
     replicas = arguments.workers or arguments.replicas
     if not arguments.workers:
         processor = tf.config.list_physical_devices("CPU")[0]
         parts = [tf.config.LogicalDeviceConfiguration()] * replicas
         tf.config.set_logical_device_configuration(processor, parts)
     tf.config.run_functions_eagerly(arguments.eager)
-    if not arguments.float32:
+    if arguments.mixed:
+        keras.config.set_dtype_policy("mixed_float16")
+    elif not arguments.float32:
         keras.config.set_floatx("float64")
         keras.config.set_dtype_policy("float64")
     if arguments.into:
@@ -273,7 +302,8 @@ def main() -> None:
     losses, before, after, moved = train(model, sizes)
     if arguments.workers:
         more = ["--workers", str(arguments.workers), "--sizes", *map(str, sizes)]
-        more += [f"--{name}" for name in ("eager", "float32") if getattr(arguments, name)]
+        more += [f"--{x}" for x in ("eager", "float32", "mixed") if getattr(arguments, x)]
+        more += [] if epsilon is None else ["--epsilon", str(epsilon)]
         found = by_workers(arguments.workers, model, more)
     else:
         found = by_mirrors(replicas, model, sizes)
@@ -284,9 +314,16 @@ def main() -> None:
         "at_first": farthest(before, before_theirs),
         "losses": max(farthest(x, y) for x, y in zip(losses, theirs, strict=True)),
         "variables": farthest(after, after_theirs),
+        "weights": farthest(weights(after), weights(after_theirs)),
         "among_workers": max(farthest(after_theirs, each[2]) for each in found),
         "moved": moved,
     }
+    if arguments.noise is not None:
+        losses_noisy, _, after_noisy, _ = train(model, sizes, noise=arguments.noise)
+        apart["losses_by_noise"] = max(
+            farthest(x, y) for x, y in zip(losses, losses_noisy, strict=True)
+        )
+        apart["weights_by_noise"] = farthest(weights(after), weights(after_noisy))
     print(json.dumps(apart), flush=True)
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 from cyclegan_keras.losses import OBJECTIVES
 from cyclegan_keras.models.discriminator_updates import (
     gradient_penalty,
+    squared_slope,
     update_jointly,
     update_separately,
 )
@@ -42,6 +43,44 @@ def step(weight, bias, terms):
     slope_w = sum(factor * 2 * (3 * weight * c + bias - t) * c for factor, c, t in terms)
     slope_b = sum(factor * 2 * (3 * weight * c + bias - t) for factor, c, t in terms)
     return weight - RATE * slope_w, bias - RATE * slope_b
+
+
+def with_norms():
+    """A discriminator in float64, in which images affect each other by two batch norms."""
+    kernel = keras.initializers.GlorotUniform
+    img = keras.Input(SHAPE, dtype="float64")
+    x = keras.layers.Conv2D(2, 3, dtype="float64", kernel_initializer=kernel(1))(img)
+    x = keras.layers.BatchNormalization(dtype="float64")(x)
+    x = keras.layers.Flatten(dtype="float64")(keras.ops.tanh(x))
+    x = keras.layers.Dense(3, dtype="float64", kernel_initializer=kernel(2))(x)
+    x = keras.ops.tanh(keras.layers.BatchNormalization(dtype="float64")(x))
+    x = keras.layers.Dense(1, dtype="float64", kernel_initializer=kernel(3))(x)
+    return keras.Model(img, x)
+
+
+@pytest.mark.parametrize(
+    "penalty", [lambda d, x: gradient_penalty(d, x, -x, 0.7), squared_slope], ids=["slope 1", "R1"]
+)
+def test_the_gradient_of_a_penalty_is_right_through_batch_norms(penalty):
+    """TensorFlow's own moments take the mean for a constant, which only one derivative survives."""
+    d, imgs = with_norms(), tf.constant(np.random.default_rng(0).normal(size=(3, *SHAPE)))
+    weights = d.trainable_variables
+    with tf.GradientTape() as tape:
+        value = penalty(d, imgs)
+    gradients = tape.gradient(value, weights)
+
+    # Along a random direction, by differences.
+    rng = np.random.default_rng(1)
+    for variable, gradient in zip(weights, gradients, strict=True):
+        before, direction = variable.numpy(), rng.normal(size=variable.shape)
+        found = []
+        for distance in (1e-5, -1e-5):
+            variable.assign(before + distance * direction)
+            found.append(float(penalty(d, imgs)))
+        variable.assign(before)
+        measured = 0.0 if gradient is None else np.sum(gradient * direction)
+        assert measured == pytest.approx((found[0] - found[1]) / 2e-5, rel=1e-6, abs=1e-8)
+    assert sum(gradient is not None for gradient in gradients) > 8
 
 
 def test_separately_is_two_steps_and_jointly_is_one_on_half_the_sum():
