@@ -154,7 +154,7 @@ def test_it_is_the_same_each_time_and_by_the_launcher(undisturbed, noise_dir, tm
 
 def test_killed_workers_end_all_and_the_same_command_goes_on(noise_dir, tmp_path):
     """Ten times, either of them, at any moment: the bits are those of a run that was not."""
-    undisturbed, run_dir, epochs = tmp_path / "undisturbed", tmp_path / "run", 60
+    undisturbed, run_dir, epochs = tmp_path / "undisturbed", tmp_path / "run", 36
     workers = Workers(undisturbed, noise_dir, epochs=epochs)
     assert workers.wait() == [0, 0], workers.err
     rng = np.random.default_rng(0)
@@ -167,7 +167,7 @@ def test_killed_workers_end_all_and_the_same_command_goes_on(noise_dir, tmp_path
             time.sleep(rng.uniform(0, 8))
         else:
             workers.wait_for_step(begun + int(rng.integers(1, 12)))
-            time.sleep(rng.uniform(0, 0.3))
+            time.sleep(rng.uniform(0, 0.1))
         workers.processes[victim].kill()
         killed = time.monotonic()
         statuses = workers.wait()
