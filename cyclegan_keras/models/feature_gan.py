@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from cyclegan_keras.config.feature_gan import FeatureGANConfig
 from cyclegan_keras.data.loader import DataLoader
@@ -78,5 +79,5 @@ class FeatureGAN(OneWayGAN):
         self.phi.trainable = False  # Batch normalization then takes the statistics of ImageNet.
 
     def content_of(self, imgs: Any) -> Any:
-        """The features of the images."""
-        return self.phi(imgs)
+        """The features of the images, in the precision of losses."""
+        return ops.cast(self.phi(imgs), keras.config.dtype_policy().variable_dtype)

@@ -82,8 +82,10 @@ def test_what_drives_others_apart_in_float32_is_rounding_that_adam_divides_by_it
     for name in ("losses", "weights"):
         assert 0 < one[name] < 10 * one[f"{name}_by_noise"], one
     (undivided,) = apart(model, *words, "--epsilon", "1")
-    assert undivided["weights"] < min(CLOSE_IN_FLOAT32, one["weights"] / 10), (one, undivided)
-    assert undivided["moved"] > 2 * CLOSE_IN_FLOAT32, undivided
+    assert undivided["weights"] < CLOSE_IN_FLOAT32, undivided
+    # Steps without the division are smaller, so it is the share of the way that counts.
+    shares = [each["weights"] / each["moved"] for each in (one, undivided)]
+    assert shares[1] < min(0.05, shares[0] / 10), (one, undivided)
 
 
 @pytest.mark.slow

@@ -89,9 +89,8 @@ class Workers:
         return [process.returncode for process in self.processes]
 
     def errors(self, index: int) -> list[str]:
-        """The errors that are told, apart from the log of TensorFlow, with its code and time."""
-        lines = self.err[index].splitlines()
-        return [x for x in lines if "error: " in x and not re.search(r"E\d{4} \d\d:\d\d", x)]
+        """The errors that are told, apart from the log of TensorFlow, whose lines may be several."""
+        return re.findall(r"^[\w.-]+(?: \w+)?: error: .*", self.err[index], re.MULTILINE)
 
 
 def assert_whole(run_dir: pathlib.Path) -> None:
