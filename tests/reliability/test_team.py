@@ -89,7 +89,7 @@ class Workers:
         return [process.returncode for process in self.processes]
 
     def errors(self, index: int) -> list[str]:
-        """The errors that are told, apart from the log of TensorFlow, whose lines may be several."""
+        """The errors that are told, apart from the log of TensorFlow, of lines of any kind."""
         return re.findall(r"^[\w.-]+(?: \w+)?: error: .*", self.err[index], re.MULTILINE)
 
 
