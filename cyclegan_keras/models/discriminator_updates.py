@@ -189,6 +189,7 @@ def gradient_penalty(d: keras.Model, real: Any, fake: Any, shares: Any) -> Any:
     Reference:
         [Gulrajani et al., 2017](https://arxiv.org/abs/1704.00028), algorithm 1.
     """
+    real, fake = _not_half(d, real), _not_half(d, fake)
     shares = ops.cast(shares, real.dtype)
     return penalty(_slopes(d, shares * real + (1 - shares) * fake))
 
@@ -206,6 +207,7 @@ def squared_slope(d: keras.Model, imgs: Any, step: Any = 0, every: int = 1) -> A
     Returns:
         A scalar.
     """
+    imgs = _not_half(d, imgs)
     if every == 1:
         return zero_centred_penalty(_slopes(d, imgs))
     return only_if(
@@ -214,6 +216,11 @@ def squared_slope(d: keras.Model, imgs: Any, step: Any = 0, every: int = 1) -> A
         lambda: tf.zeros((), imgs.dtype),
         d,
     )
+
+
+def _not_half(d: keras.Model, imgs: Any) -> Any:
+    """Images in the precision of variables at least: pyramids of them may be in a half of it."""
+    return ops.cast(imgs, keras.backend.result_type(imgs.dtype, d.variable_dtype))
 
 
 def _slopes(d: keras.Model, imgs: Any) -> Any:
