@@ -64,10 +64,10 @@ class ImagePool(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Returns as many images as came in, some of them earlier ones."""
         # On several replicas, each has the same pool, and so must take in the whole batch.
-        imgs = gathered(inputs)
+        imgs = tf.cast(gathered(inputs), self.images.dtype)
         with whole_batch():
             results = self._exchange_all(imgs)
-        return own_rows(results)
+        return tf.cast(own_rows(results), inputs.dtype)
 
     def _exchange_all(self, inputs: Any) -> Any:
         batch_size = tf.shape(inputs)[0]

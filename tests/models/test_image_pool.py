@@ -104,6 +104,16 @@ def test_images_are_kept_as_they_are_in_mixed_precision(dtype_policy, random_ima
     np.testing.assert_array_equal(np.asarray(pool.images), images)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+def test_images_of_any_precision_come_out_as_they_went_in(dtype, random_images):
+    """A generator of one's own may end in half precision."""
+    pool, imgs = ImagePool(3, seed=0), random_images(8, *SHAPE).astype(dtype)
+    found = np.concatenate([np.asarray(pool(imgs)), np.asarray(pool(imgs))])
+    assert found.dtype == dtype
+    for img in found:
+        assert np.min(np.abs(imgs - img).max(axis=(1, 2, 3))) < 1e-7
+
+
 def test_it_must_hold_an_image():
     with pytest.raises(ValueError, match="`size` must be at least 1 image"):
         ImagePool(0)
