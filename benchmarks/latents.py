@@ -101,7 +101,7 @@ class Judge:
             normalize(loader.pixels(domain, is_testing=True)) for domain in "AB"
         )
         self.fruit = np.abs(self.imgs_A - self.imgs_B).max(axis=-1) > DIFFERENT
-        self.hues, self.spreads = hues_of(self.imgs_B, self.fruit)
+        self.hues = hues_of(self.imgs_B, self.fruit)[0]
         self.extractor = extractor
         self.variety = self._diversity(self.imgs_B)
 
