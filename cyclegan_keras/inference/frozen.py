@@ -262,7 +262,7 @@ def norm_of(op: Any) -> Norm | None:
 def _moments(x: Any, norm: Norm) -> tuple[Any, Any]:
     """The mean and the square of the divisor of each channel, `(1, channels)` each."""
     channels = x.shape[-1]
-    x = ops.cast(x, "float32")
+    x = ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
     # Row by row: a single sum over millions of pixels would lose digits.
     mean = _of_groups(ops.mean(ops.mean(x, axis=2), axis=1), norm.groups)
     squares = ops.square(x - ops.reshape(mean, (-1, 1, 1, channels)))

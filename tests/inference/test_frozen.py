@@ -85,7 +85,7 @@ def test_with_its_own_statistics_an_image_becomes_the_same(make):
 
 
 @pytest.mark.parametrize("build", [build_resnet_generator, build_unet_generator])
-def test_a_network_from_a_file_can_be_measured(build, tmp_path):
+def test_a_network_from_a_file_can_be_measured(build, tmp_path, float64):
     # Its operations have names such as "add", which those that measure must not have, too.
     settings = {"num_blocks": 2} if build is build_resnet_generator else {}
     save_generator(
@@ -95,7 +95,7 @@ def test_a_network_from_a_file_can_be_measured(build, tmp_path):
     network, img = load_generator(tmp_path / "g.keras"), images()
     copy = frozen.frozen(network)
     frozen.set_statistics(copy, frozen.measuring(network)(img))
-    np.testing.assert_allclose(copy(img[None]), network(img[None]), atol=2e-5)
+    np.testing.assert_allclose(copy(img[None]), network(img[None]), rtol=0, atol=1e-12)
 
 
 def test_networks_inside_may_use_the_same_names():
