@@ -28,14 +28,14 @@ class FusedAdam(keras.optimizers.Adam):
     """
 
     # What is the same for all variables in a step, by type; a step has a hundred of them.
-    _powers: dict[str, tuple[Any, Any]] | None = None
+    _shared: dict[str, dict[str, Any]] | None = None
 
     def _backend_update_step(self, *args: Any) -> None:
-        self._powers = {}
+        self._shared = {}
         try:
             super()._backend_update_step(*args)
         finally:
-            self._powers = None
+            self._shared = None
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Moves one variable by one step."""
@@ -43,24 +43,28 @@ class FusedAdam(keras.optimizers.Adam):
             super().update_step(gradient, variable, learning_rate)
             return
         dtype = variable.dtype
-        powers = {} if self._powers is None else self._powers
-        if dtype not in powers:
-            step = ops.cast(self.iterations + 1, dtype)
-            betas = self.beta_1, self.beta_2
-            powers[dtype] = tuple(ops.power(ops.cast(beta, dtype), step) for beta in betas)
+        shared = {} if self._shared is None else self._shared
+        if dtype not in shared:
+            shared[dtype] = self._numbers(learning_rate, dtype)
         index = self._get_variable_index(variable)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].handle,
             v=self._velocities[index].handle,
-            beta1_power=powers[dtype][0],
-            beta2_power=powers[dtype][1],
-            lr=ops.cast(learning_rate, dtype),
-            beta1=tf.constant(self.beta_1, dtype),
-            beta2=tf.constant(self.beta_2, dtype),
-            epsilon=tf.constant(self.epsilon, dtype),
             grad=ops.cast(gradient, dtype),
+            **shared[dtype],
         )
+
+    def _numbers(self, learning_rate: Any, dtype: str) -> dict[str, Any]:
+        step = ops.cast(self.iterations + 1, dtype)
+        return {
+            "beta1_power": ops.power(ops.cast(self.beta_1, dtype), step),
+            "beta2_power": ops.power(ops.cast(self.beta_2, dtype), step),
+            "lr": ops.cast(learning_rate, dtype),
+            "beta1": tf.constant(self.beta_1, dtype),
+            "beta2": tf.constant(self.beta_2, dtype),
+            "epsilon": tf.constant(self.epsilon, dtype),
+        }
 
     def _update_model_variables_moving_average(self, trainable_variables: Any) -> None:
         """As Keras does, with the momentum computed once."""

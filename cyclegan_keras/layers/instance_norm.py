@@ -67,10 +67,9 @@ class InstanceNormalization(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Returns the normalised images in the layer's compute dtype."""
         x = ops.cast(inputs, keras.backend.result_type(self.variable_dtype, "float32"))
-        channels = x.shape[-1]
-        ones, zeros = tf.ones(channels, x.dtype), tf.zeros(channels, x.dtype)
-        gamma = ones if self.gamma is None else tf.convert_to_tensor(self.gamma)
-        beta = zeros if self.beta is None else tf.convert_to_tensor(self.beta)
+        gamma, beta = (
+            None if each is None else tf.convert_to_tensor(each) for each in (self.gamma, self.beta)
+        )
         return ops.cast(normalize(x, gamma, beta, self.epsilon), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

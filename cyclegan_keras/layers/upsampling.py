@@ -10,6 +10,7 @@ from cyclegan_keras.layers import forms
 from cyclegan_keras.layers._fast_convolution import (
     DoublingKernel,
     double_and_convolve,
+    doubled,
     regroup,
 )
 from cyclegan_keras.layers.convolution import convolve
@@ -80,8 +81,7 @@ class UpsampleConv2D(keras.layers.Layer):
         """Returns the doubled and convolved images."""
         form = self._form(inputs)
         if form == forms.PLAIN:
-            doubled = ops.repeat(ops.repeat(inputs, 2, axis=1), 2, axis=2)
-            y = convolve(doubled, ops.cast(self.kernel, self.compute_dtype), 1, "same")
+            y = convolve(doubled(inputs), ops.cast(self.kernel, self.compute_dtype), 1, "same")
         else:
             y = double_and_convolve(inputs, self._prepared or self._regrouped(form))
         return self.activation(y + self.bias)
