@@ -205,6 +205,7 @@ class PatchGANConfig(DiscriminatorConfig):
             which is what pix2pix's batch norm is at batch size 1. CycleGAN's have not.
         detail: How far the detail of an image is amplified that it sees beside the image (see
             `layers.AddDetail`); with 0, as in the papers, it sees the image alone.
+        detail_size: Height and width, in pixels, of the surroundings that detail differs from, odd.
 
     Reference:
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), appendix 6.1.2.
@@ -230,6 +231,15 @@ class PatchGANConfig(DiscriminatorConfig):
         name="d_detail",
         least=0,
     )
+    detail_size: int = setting(
+        "networks",
+        3,
+        "height and width, in pixels, of the surroundings that detail differs from; an odd number",
+        name="d_detail_size",
+        least=3,
+        needs=Needs("d_detail"),
+        off=(None, 3),
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -238,6 +248,18 @@ class PatchGANConfig(DiscriminatorConfig):
                 f"`receptive_field` must be one of {', '.join(map(str, fields))} pixels, or None "
                 "for the book's discriminator. "
                 f"Received: receptive_field={self.receptive_field!r}"
+            )
+
+        if self.detail_size % 2 == 0:
+            raise ValueError(
+                "`d_detail_size` must be odd, since a pixel is in the middle of its surroundings. "
+                f"Received: d_detail_size={self.detail_size}"
+            )
+        if self.detail and self.detail_size // 2 >= self.least:
+            raise ValueError(
+                f"`d_detail_size` must be less than {2 * self.least}, twice the size of the smallest "
+                f"images that such a discriminator takes. Received: "
+                f"d_detail_size={self.detail_size}"
             )
 
     @property

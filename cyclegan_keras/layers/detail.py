@@ -12,30 +12,32 @@ from cyclegan_keras._registration import PACKAGE
 class AddDetail(keras.layers.Layer):
     """Adds channels with the detail of an image: what differs from its surroundings, amplified.
 
-    The detail is `gain * (x - mean of the 3×3 pixels around x)`, with mirrored borders. Colors of
-    two domains differ by a hundred 8-bit levels, pores, grain and fabric by a few. A discriminator
-    that sees the image alone learns to tell colors, and not the rest for long: a small change must
-    make a large difference, and a gradient penalty holds it back from that.
+    The detail is `gain * (x - mean of the size × size pixels around x)`, with mirrored borders.
+    Colors of two domains differ by a hundred 8-bit levels, pores, grain and fabric by a few. A
+    discriminator that sees the image alone learns to tell colors, and not the rest for long: a small
+    change must make a large difference, and a gradient penalty holds it back from that.
 
     Args:
         gain: By how much detail is amplified.
+        size: Height and width of the surroundings, in pixels, odd. What is much wider is no detail.
         **kwargs: Of `keras.layers.Layer`.
 
     Input shape:
-        `(batch, height, width, channels)`, at least 2 pixels high and wide.
+        `(batch, height, width, channels)`, at least `size / 2` pixels high and wide.
 
     Output shape:
         `(batch, height, width, 2 * channels)`: the image, then its detail.
     """
 
-    def __init__(self, gain: float = 8.0, **kwargs: Any) -> None:
+    def __init__(self, gain: float = 8.0, size: int = 3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.gain = gain
+        self.gain, self.size = gain, size
 
     def call(self, inputs: Any) -> Any:
         """Returns images and their detail."""
-        padded = ops.pad(inputs, [(0, 0), (1, 1), (1, 1), (0, 0)], mode="reflect")
-        around = ops.average_pool(padded, 3, 1, "valid")
+        sides = (self.size // 2,) * 2
+        padded = ops.pad(inputs, [(0, 0), sides, sides, (0, 0)], mode="reflect")
+        around = ops.average_pool(padded, self.size, 1, "valid")
         return ops.concatenate([inputs, self.gain * (inputs - around)], axis=-1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -45,4 +47,4 @@ class AddDetail(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the configuration, from which `from_config` makes the layer."""
-        return {**super().get_config(), "gain": self.gain}
+        return {**super().get_config(), "gain": self.gain, "size": self.size}

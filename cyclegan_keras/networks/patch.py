@@ -123,7 +123,7 @@ def patch_gan(
     img = keras.Input(img_shape, name="img")
     kernels, x = normal_initializers(seed), img
     if config.detail:
-        x = AddDetail(config.detail)(x)
+        x = AddDetail(config.detail, config.detail_size)(x)
     size = 1 if config.receptive_field == 1 else 4
     for index, (multiple, strides) in enumerate(_STAGES[config.receptive_field]):
         is_normalized = index > 0 and config.norm != "none"
