@@ -255,12 +255,6 @@ class PatchGANConfig(DiscriminatorConfig):
                 "`d_detail_size` must be odd, since a pixel is in the middle of its surroundings. "
                 f"Received: d_detail_size={self.detail_size}"
             )
-        if self.detail and self.detail_size // 2 >= self.least:
-            raise ValueError(
-                f"`d_detail_size` must be less than {2 * self.least}, twice the size of the smallest "
-                f"images that such a discriminator takes. Received: "
-                f"d_detail_size={self.detail_size}"
-            )
 
     @property
     def kind(self) -> str:  # type: ignore[override]
@@ -272,7 +266,9 @@ class PatchGANConfig(DiscriminatorConfig):
         """The shorter side of the smallest images, in pixels."""
         # Three rows are left after the halvings, two of them to be normalised, and one score. A
         # field of one pixel leaves all that there are, and one alone cannot be normalised.
-        return {1: 2, 16: 6, 70: 24, 286: 96}[self.receptive_field]
+        least = {1: 2, 16: 6, 70: 24, 286: 96}[self.receptive_field]
+        # The surroundings of a pixel at the border are mirrored.
+        return max(least, self.detail_size // 2 + 1) if self.detail else least
 
 
 GENERATORS: dict[str, GeneratorConfig] = {

@@ -14,8 +14,8 @@ class AddDetail(keras.layers.Layer):
 
     The detail is `gain * (x - mean of the size × size pixels around x)`, with mirrored borders.
     Colors of two domains differ by a hundred 8-bit levels, pores, grain and fabric by a few. A
-    discriminator that sees the image alone learns to tell colors, and not the rest for long: a small
-    change must make a large difference, and a gradient penalty holds it back from that.
+    discriminator that sees the image alone learns to tell colors, and not the rest for long: a
+    small change must make a large difference, and a gradient penalty holds it back from that.
 
     Args:
         gain: By how much detail is amplified.
@@ -23,7 +23,7 @@ class AddDetail(keras.layers.Layer):
         **kwargs: Of `keras.layers.Layer`.
 
     Input shape:
-        `(batch, height, width, channels)`, at least `size / 2` pixels high and wide.
+        `(batch, height, width, channels)`, more than `size / 2` pixels high and wide.
 
     Output shape:
         `(batch, height, width, 2 * channels)`: the image, then its detail.

@@ -8,11 +8,14 @@ from cyclegan_keras import PatchGANConfig
 from cyclegan_keras.layers import AddDetail
 
 
-def test_detail_is_what_differs_from_the_3x3_pixels_around_it():
+@pytest.mark.parametrize("size", [3, 5])
+def test_detail_is_what_differs_from_the_pixels_around_it(size):
     imgs = np.random.default_rng(0).uniform(-1, 1, (2, 5, 4, 3))
-    found = np.asarray(AddDetail(4.0, dtype="float64")(imgs))
-    mirrored = np.pad(imgs, [(0, 0), (1, 1), (1, 1), (0, 0)], mode="reflect")
-    around = sum(mirrored[:, i : i + 5, j : j + 4] for i in range(3) for j in range(3)) / 9
+    found = np.asarray(AddDetail(4.0, size, dtype="float64")(imgs))
+    sides = (size // 2,) * 2
+    mirrored = np.pad(imgs, [(0, 0), sides, sides, (0, 0)], mode="reflect")
+    places = range(size)
+    around = sum(mirrored[:, i : i + 5, j : j + 4] for i in places for j in places) / size**2
     np.testing.assert_array_equal(found[..., :3], imgs)
     np.testing.assert_allclose(found[..., 3:], 4 * (imgs - around), atol=1e-14)
 
@@ -40,6 +43,16 @@ def test_a_discriminator_with_detail_has_twice_the_channels_in_its_first_layer()
 def test_a_negative_gain_is_refused():
     with pytest.raises(ValueError, match="detail=-1"):
         PatchGANConfig(detail=-1.0)
+
+
+def test_a_pixel_is_in_the_middle_of_its_surroundings():
+    with pytest.raises(ValueError, match=r"`d_detail_size` must be odd.*d_detail_size=4"):
+        PatchGANConfig(detail=8.0, detail_size=4)
+    wide = PatchGANConfig(df=2, receptive_field=16, detail=8.0, detail_size=15)
+    assert wide.build((8, 8, 3), 1).output_shape == (None, 2, 2, 1)
+    with pytest.raises(ValueError, match="8"):
+        wide.build((7, 7, 3), 1)
+    assert PatchGANConfig(receptive_field=16, detail_size=15).least == 6  # Detail is left out.
 
 
 def _seen(detail: float) -> float:
