@@ -65,7 +65,7 @@ RECIPES = recipes_of(
     BiGANConfig(
         generator=FAST.model.generator,
         discriminator=FAST.model.discriminator,
-        loss=AdversarialLossConfig(r1=FAST.model.loss.r1),
+        loss=AdversarialLossConfig(r1=FAST.model.loss.r1, r1_every=FAST.model.loss.r1_every),
         step=BiGANStepConfig(discriminator_update="joint", ema=0.998),
     ),
 )

@@ -137,7 +137,11 @@ FAST = Recipe(
     model=CUTConfig(
         generator=CYCLEGAN_FAST.model.generator,
         discriminator=CYCLEGAN_FAST.model.discriminator,
-        loss=CUTLossConfig(r1=CYCLEGAN_FAST.model.loss.r1, projection_dim=64),
+        loss=CUTLossConfig(
+            r1=CYCLEGAN_FAST.model.loss.r1,
+            r1_every=CYCLEGAN_FAST.model.loss.r1_every,
+            projection_dim=64,
+        ),
         step=CUTStepConfig(discriminator_update="joint", source_negatives=0.5, ema=0.998),
         diffaugment=CYCLEGAN_FAST.model.diffaugment,
     ),

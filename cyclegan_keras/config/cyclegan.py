@@ -76,8 +76,10 @@ FAST = Recipe(
             skips=True,
             blend=True,
         ),
-        discriminator=PatchGANConfig(df=24, receptive_field=16, norm="pixel", detail=16.0),
-        loss=CycleGANLossConfig(lambda_cycle=1.5, lambda_id=0.0, r1=1.0),
+        discriminator=PatchGANConfig(
+            df=24, receptive_field=16, norm="pixel", detail=16.0, detail_size=7
+        ),
+        loss=CycleGANLossConfig(lambda_cycle=1.5, lambda_id=0.0, r1=0.3, r1_every=4),
         step=CycleGANStepConfig(
             update_first="generators",
             discriminator_update="joint",

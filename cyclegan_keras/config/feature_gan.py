@@ -61,7 +61,10 @@ class FeatureGANConfig(OneWayConfig):
 
 # With 0.5 and more, generators copied the drawn fruit and were not moved by the discriminator.
 RECIPES = recipes(
-    FeatureGANConfig(), FeatureGANLossConfig(lambda_features=0.05, r1=FAST.model.loss.r1)
+    FeatureGANConfig(),
+    FeatureGANLossConfig(
+        lambda_features=0.05, r1=FAST.model.loss.r1, r1_every=FAST.model.loss.r1_every
+    ),
 )
 INFO = ModelInfo(
     FeatureGANConfig(),

@@ -48,7 +48,10 @@ class SimGANConfig(OneWayConfig):
     loss: SimGANLossConfig = SimGANLossConfig()
 
 
-RECIPES = recipes(SimGANConfig(), SimGANLossConfig(lambda_self=1.5, r1=FAST.model.loss.r1))
+RECIPES = recipes(
+    SimGANConfig(),
+    SimGANLossConfig(lambda_self=1.5, r1=FAST.model.loss.r1, r1_every=FAST.model.loss.r1_every),
+)
 INFO = ModelInfo(
     SimGANConfig(),
     "SimGAN",

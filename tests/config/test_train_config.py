@@ -158,7 +158,7 @@ OF_GOLDEN = {
     | {"epoch_length": "shorter"},
     # The recipe had larger patches, no penalty, no detail, and a residual output then.
     "fast": {**SMALL, "recipe": "fast", "discriminator": "patch70", "r1": 0}
-    | {"residual_output": True, "d_detail": 0},
+    | {"residual_output": True, "d_detail": 0, "d_detail_size": 3, "r1_every": 1},
     "pix2pix": {"model": "pix2pix", "gf": 8, "df": 8, "batch_size": 8}
     | {"epochs": 1, "sample_interval": 20},
 }
@@ -346,7 +346,7 @@ def test_the_fast_recipe_is_small():
     assert gan.g_AB.count_params() == ends + halvings + blocks + doublings + norms == 92_958
     kernels = sum(16 * i * o + o for i, o in ((6, 24), (24, 48), (48, 1)))
     assert gan.d_A.count_params() == kernels + 48 == 21_625
-    assert gan.r1 == 1.0
+    assert (gan.r1, config.r1_every, config.d_detail, config.d_detail_size) == (0.3, 4, 16.0, 7)
     assert gan.view is not None
     assert (config.image_size, config.epochs, config.decay_epochs) == (64, 8, 0)
 
