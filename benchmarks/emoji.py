@@ -24,21 +24,21 @@ CATEGORIES = ("Animals & Nature", "Food & Drink", "Activities", "Travel & Places
 NUM_TEST = 50
 
 
-def names_of(package: pathlib.Path) -> set[str]:
-    """Lists the pictures of the categories in an unpacked package."""
+def pictures_of(package: pathlib.Path) -> dict[str, pathlib.Path]:
+    """Finds the pictures of the categories in an unpacked package, by name."""
     known = json.loads((package / "emoji.json").read_text(encoding="utf-8"))
-    return {each["image"] for each in known if each["category"] in CATEGORIES}
+    names = {each["image"] for each in known if each["category"] in CATEGORIES}
+    return {path.name: path for path in package.glob("img/*/64/*.png") if path.name in names}
 
 
-def write(package: pathlib.Path, names: Sequence[str], folder: pathlib.Path) -> None:
-    """Writes pictures of a package on white."""
+def write(pictures: Sequence[pathlib.Path], folder: pathlib.Path) -> None:
+    """Writes pictures on white."""
     folder.mkdir(parents=True)
-    (pictures,) = package.glob("img/*/64")
-    for name in names:
-        with Image.open(pictures / name) as picture:
+    for path in pictures:
+        with Image.open(path) as picture:
             picture = picture.convert("RGBA")
             white = Image.new("RGBA", picture.size, "white")
-            Image.alpha_composite(white, picture).convert("RGB").save(folder / name)
+            Image.alpha_composite(white, picture).convert("RGB").save(folder / path.name)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,17 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("package_B", type=pathlib.Path)
     parser.add_argument("directory", type=pathlib.Path)
     known = parser.parse_args(arguments)
-    packages = {"A": known.package_A, "B": known.package_B}
-    names = sorted(names_of(known.package_A) & names_of(known.package_B))
-    for package in packages.values():
-        (pictures,) = package.glob("img/*/64")
-        names = [name for name in names if (pictures / name).is_file()]
+    found = {"A": pictures_of(known.package_A), "B": pictures_of(known.package_B)}
+    names = sorted(found["A"].keys() & found["B"].keys())
     names = [names[i] for i in np.random.default_rng(0).permutation(len(names))]
     tests, train = names[:NUM_TEST], names[NUM_TEST:]
     parts = {"A": train[: len(train) // 2], "B": train[len(train) // 2 :]}
-    for domain, package in packages.items():
-        write(package, parts[domain], known.directory / f"train{domain}")
-        write(package, tests, known.directory / f"test{domain}")
+    for domain, pictures in found.items():
+        write([pictures[name] for name in parts[domain]], known.directory / f"train{domain}")
+        write([pictures[name] for name in tests], known.directory / f"test{domain}")
     print(f"{len(parts['A'])} and {len(parts['B'])} training images, {NUM_TEST} test pairs")
     return 0
 
