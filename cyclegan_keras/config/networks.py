@@ -249,7 +249,6 @@ class PatchGANConfig(DiscriminatorConfig):
                 "for the book's discriminator. "
                 f"Received: receptive_field={self.receptive_field!r}"
             )
-
         if self.detail_size % 2 == 0:
             raise ValueError(
                 "`d_detail_size` must be odd, since a pixel is in the middle of its surroundings. "
@@ -266,9 +265,18 @@ class PatchGANConfig(DiscriminatorConfig):
         """The shorter side of the smallest images, in pixels."""
         # Three rows are left after the halvings, two of them to be normalised, and one score. A
         # field of one pixel leaves all that there are, and one alone cannot be normalised.
-        least = {1: 2, 16: 6, 70: 24, 286: 96}[self.receptive_field]
-        # The surroundings of a pixel at the border are mirrored.
-        return max(least, self.detail_size // 2 + 1) if self.detail else least
+        return max({1: 2, 16: 6, 70: 24, 286: 96}[self.receptive_field], self._least_of_detail)
+
+    @property
+    def least_because(self) -> str:  # type: ignore[override]
+        """What takes no smaller images."""
+        if self._least_of_detail == self.least:
+            return f"d_detail_size={self.detail_size} mirrors half as many pixels at each border"
+        return f"discriminator={self.kind} leaves nothing to score of smaller images"
+
+    @property
+    def _least_of_detail(self) -> int:
+        return self.detail_size // 2 + 1 if self.detail else 1
 
 
 GENERATORS: dict[str, GeneratorConfig] = {

@@ -261,3 +261,5 @@ class NetworkConfig(Part):
         return 1, ""
 
     least: ClassVar[int] = 1  # The shorter side, in pixels.
+    # What takes no smaller ones, for an error.
+    least_because: ClassVar[str] = "the network takes no smaller images"

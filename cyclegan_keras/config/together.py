@@ -68,8 +68,7 @@ def _check_image_size(config: Any) -> None:
     for network in networks:
         if network.least > shorter:
             raise ValueError(
-                f"`image_size` must be at least {network.least}, because "
-                f"discriminator={network.kind} leaves nothing to score of smaller images. "
+                f"`image_size` must be at least {network.least}, because {network.least_because}. "
                 f"Received: image_size={size}"
             )
     factor, halvings = max((n.factor(shorter) for n in networks), default=(1, ""))

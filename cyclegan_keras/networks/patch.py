@@ -118,8 +118,9 @@ def patch_gan(
     Returns:
         The model.
     """
-    reason = f"receptive_field={config.receptive_field} leaves nothing to score of smaller images"
-    check_img_shape(img_shape, factor=1, least=config.least, reason=reason, any_size=True)
+    check_img_shape(
+        img_shape, factor=1, least=config.least, reason=config.least_because, any_size=True
+    )
     img = keras.Input(img_shape, name="img")
     kernels, x = normal_initializers(seed), img
     if config.detail:

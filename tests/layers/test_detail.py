@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from cyclegan_keras import PatchGANConfig
+from cyclegan_keras import PatchGANConfig, TrainConfig
 from cyclegan_keras.layers import AddDetail
 
 
@@ -50,8 +50,10 @@ def test_a_pixel_is_in_the_middle_of_its_surroundings():
         PatchGANConfig(detail=8.0, detail_size=4)
     wide = PatchGANConfig(df=2, receptive_field=16, detail=8.0, detail_size=15)
     assert wide.build((8, 8, 3), 1).output_shape == (None, 2, 2, 1)
-    with pytest.raises(ValueError, match="8"):
+    with pytest.raises(ValueError, match=r"8.*d_detail_size=15"):
         wide.build((7, 7, 3), 1)
+    with pytest.raises(ValueError, match="at least 101, because d_detail_size=201"):
+        TrainConfig(image_size=64, d_detail_size=201)
     assert PatchGANConfig(receptive_field=16, detail_size=15).least == 6  # Detail is left out.
 
 
