@@ -111,7 +111,11 @@ def doubling(graph: Builder, layer: Any, x: Value) -> str:
     height, width, channels, *_ = kernel.shape
     kernel = kernel.transpose(3, 4, 5, 2, 0, 1).reshape(-1, channels, height, width)
     bias = np.tile(_array(layer.bias), 4)
-    name = graph.add("Conv", x, kernel, bias, pads=[before, before, after, after])
+    pads, padded = [before, before, after, after], x.name
+    if layer.padding == "reflect":
+        sides = graph.integers(0, 0, *pads[:2], 0, 0, *pads[2:])
+        pads, padded = [0, 0, 0, 0], graph.add("Pad", x, sides, mode="reflect")
+    name = graph.add("Conv", padded, kernel, bias, pads=pads)
     name = graph.add("DepthToSpace", name, blocksize=2, mode="DCR")
     return activated(graph, layer.activation, Value(name, x.shape), layer.name)
 

@@ -53,9 +53,12 @@ class _Doubling(UpsampleConv2D):
             kernel, before, after = regrouped(ops.convert_to_numpy(self.kernel))
         height, width, channels, *_ = kernel.shape
         kernel = kernel.reshape(height, width, channels, -1)
-        if before != (height - 1) // 2:  # "same" would pad otherwise.
+        mirrors = self.padding == "reflect"
+        if mirrors or before != (height - 1) // 2:  # "same" would pad otherwise.
             sides = (before, after)
-            y = tf.nn.conv2d(tf.pad(inputs, [(0, 0), sides, sides, (0, 0)]), kernel, 1, "VALID")
+            mode = "REFLECT" if mirrors else "CONSTANT"
+            padded = tf.pad(inputs, [(0, 0), sides, sides, (0, 0)], mode)
+            y = tf.nn.conv2d(padded, kernel, 1, "VALID")
         else:
             y = tf.nn.conv2d(inputs, kernel, 1, "SAME")
         y = tf.nn.bias_add(y, tf.tile(ops.convert_to_tensor(self.bias), [4]))

@@ -98,7 +98,11 @@ def _double_and_convolve(op: Any) -> Call:
     last = {"data_format": "channels_last"}
     double = layers.UpSampling2D(2, name=f"{op.name}_double", dtype=settings["dtype"], **last)
     convolve = layers.Conv2D.from_config({**settings, "padding": "same", **last})
-    return lambda x: convolve(double(x))
+    if op.padding == "zeros":
+        return lambda x: convolve(double(x))
+    pad = _pad(ReflectionPadding2D(1))
+    crop = layers.Cropping2D(2, name=f"{op.name}_crop", dtype=settings["dtype"], **last)
+    return lambda x: crop(convolve(double(pad(x))))
 
 
 def _transposed(op: Any) -> Call:
@@ -154,7 +158,11 @@ def _fast_form(op: Any) -> Call | None:
     if type(op) is layers.UpSampling2D:
         return None if _convolution_behind(op) is None else stock_contrib.handed_on
     if type(op) is layers.Cropping2D:
-        return None if _transposed_before(op) is None else stock_contrib.handed_on
+        is_last = _transposed_before(op) is not None or _is_mirrored(_only(_previous(op)))
+        return stock_contrib.handed_on if is_last else None
+    if _mirrors(op):
+        convolution = _convolution_behind(_only(_next(op)))
+        return stock_contrib.handed_on if _is_mirrored(convolution) else None
     if type(op) is layers.Conv2DTranspose:
         behind = _only(_next(op))
         is_ours = type(behind) is layers.Cropping2D and _transposed_before(behind) is op
@@ -163,10 +171,9 @@ def _fast_form(op: Any) -> Call | None:
         before = _only(_previous(op))
         if type(before) is layers.UpSampling2D and _convolution_behind(before) is op:
             names = ("filters", "kernel_size", "activation", "kernel_initializer", "name", "dtype")
-            config = op.get_config()
-            return UpsampleConv2D.from_config(
-                {**{name: config[name] for name in names}, "kernel_size": op.kernel_size[0]}
-            )
+            config = {name: value for name, value in op.get_config().items() if name in names}
+            config |= {"padding": "reflect" if _is_mirrored(op) else "zeros"}
+            return UpsampleConv2D.from_config({**config, "kernel_size": op.kernel_size[0]})
         is_3x3 = (*op.kernel_size, *op.strides) == (3, 3, 1, 1)
         is_lean = (op.padding == "same" or is_3x3) and op.data_format == "channels_last"
         return LeanConv2D.from_config(op.get_config()) if is_lean else None
@@ -185,6 +192,8 @@ def _instance_norm(op: Any) -> Call | None:
 
 def _convolution_behind(op: Any) -> Any:
     """Finds the convolution after an `UpSampling2D`, if nothing else uses its output."""
+    if type(op) is not layers.UpSampling2D:
+        return None
     behind = _only(_next(op))
     if type(behind) is not layers.Conv2D or _only(_previous(behind)) is not op:
         return None
@@ -198,6 +207,27 @@ def _convolution_behind(op: Any) -> Any:
         and _has_no_penalties(behind)
     )
     return behind if doubles and is_plain else None
+
+
+def _is_mirrored(convolve: Any) -> bool:
+    """Whether a convolution of doubled images is cut to what mirrored pixels are neighbours of."""
+    double = None if convolve is None else _only(_previous(convolve))
+    if double is None or _convolution_behind(double) is not convolve:
+        return False
+    pad, crop = _only(_previous(double)), _only(_next(convolve))
+    return (
+        _mirrors(pad)
+        and [*map(tuple, pad.pad_width)] == [(0, 0), (1, 1), (1, 1), (0, 0)]
+        and _only(_next(pad)) is double
+        and type(crop) is layers.Cropping2D
+        and (crop.cropping, crop.data_format) == (((2, 2), (2, 2)), "channels_last")
+        and convolve.kernel_size[0] in (3, 4, 5)
+    )
+
+
+def _mirrors(op: Any) -> bool:
+    is_kerass = type(op).__name__ == "Pad" and type(op).__module__.startswith("keras.")
+    return is_kerass and op.mode == "reflect"
 
 
 def _transposed_before(op: Any) -> Any:

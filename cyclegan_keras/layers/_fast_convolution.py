@@ -211,19 +211,21 @@ def _phases(size: int) -> list[range]:
     return [range((before - place + 1) % 2, size + 1, 2) for place in (0, 1)]
 
 
-def double_and_convolve(x: Any, kernel: DoublingKernel) -> Any:
+def double_and_convolve(x: Any, kernel: DoublingKernel, border: int = 0) -> Any:
     """Does what repeating each pixel 2×2 and then convolving with "same" padding does.
 
     Args:
         x: `(batch, height, width, channels)`.
         kernel: From `regroup`.
+        border: How many pixels on each side, at most 1, are there as neighbours only.
 
     Returns:
-        `(batch, 2 * height, 2 * width, filters)`.
+        `(batch, 2 * (height - 2 * border), 2 * (width - 2 * border), filters)`.
     """
     size = kernel.adjoint.shape[0] - 1
     after = (size - 1) // 2
-    paddings = [[0, 0], [size - 1 - after, after], [size - 1 - after, after], [0, 0]]
+    sides = [size - 1 - after + 2 * border, after + 2 * border]
+    paddings = [[0, 0], sides, sides, [0, 0]]
 
     @tf.custom_gradient
     def function(x: Any, adjoint: Any) -> Any:
@@ -239,28 +241,36 @@ def double_and_convolve(x: Any, kernel: DoublingKernel) -> Any:
             return tf.nn.conv2d(dy, adjoint, 2, "VALID"), dadjoint
 
         if kernel.phases:
-            return _interleaved(x, kernel.phases, size), gradient
+            return _interleaved(x, kernel.phases, size, border), gradient
         batch, height, width, _ = _shape(x)
-        shape = (batch, 2 * height, 2 * width, adjoint.shape[2])
+        sizes = [2 * (length - 2 * border) for length in (height, width)]
+        shape = (batch, *sizes, adjoint.shape[2])
         return tf.nn.conv2d_transpose(x, adjoint, shape, 2, paddings), gradient
 
     return function(x, kernel.adjoint)
 
 
-def _interleaved(x: Any, phases: tuple[Any, ...], size: int) -> Any:
+def _interleaved(x: Any, phases: tuple[Any, ...], size: int, border: int) -> Any:
     """Convolves with each of the four small kernels, and deals the results out to their places."""
     before = (size - 1) // 2
-    pads = []
+    pads, parts = [], []
     for place, taps in enumerate(_phases(size)):
         first = (taps[0] - 1 - before + place) // 2 if taps else 0  # distance of the first tap
-        pads.append((-first, len(taps) - 1 + first))
+        missing = (-first - border, len(taps) - 1 + first - border)
+        pads.append([max(0, number) for number in missing])
+        start, end = (max(0, -number) for number in missing)
+        parts.append(slice(start, -end or None))
     results = [
-        tf.nn.conv2d(x, phases[2 * row + column], 1, [[0, 0], pads[row], pads[column], [0, 0]])
+        tf.nn.conv2d(
+            x[:, parts[row], parts[column]],
+            phases[2 * row + column],
+            1,
+            [[0, 0], pads[row], pads[column], [0, 0]],
+        )
         for row in (0, 1)
         for column in (0, 1)
     ]
-    batch, height, width, _ = _shape(x)
-    filters = results[0].shape[-1]
+    batch, height, width, filters = _shape(results[0])
     y = tf.stack([tf.stack(results[:2], axis=3), tf.stack(results[2:], axis=3)], axis=2)
     return tf.reshape(y, (batch, 2 * height, 2 * width, filters))
 

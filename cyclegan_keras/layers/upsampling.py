@@ -1,6 +1,6 @@
 """Doubling by repeated pixels and a convolution."""
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import ops
@@ -31,6 +31,8 @@ class UpsampleConv2D(keras.layers.Layer):
         kernel_size: Height and width of the kernel, in pixels of the output.
         activation: Name or function, as for `keras.layers.Conv2D`.
         kernel_initializer: As for `keras.layers.Conv2D`.
+        padding: What lies beyond the borders: "zeros"; or, for kernels of 3 to 5 pixels, "reflect":
+            the mirror image of what comes in, before it is doubled.
         **kwargs: Of `keras.layers.Layer`.
 
     Input shape:
@@ -38,6 +40,9 @@ class UpsampleConv2D(keras.layers.Layer):
 
     Output shape:
         `(batch, 2 * height, 2 * width, filters)`.
+
+    Raises:
+        ValueError: If there is no such padding, or none for such a kernel.
 
     Reference:
         *GANs in Action*, listing 9.4 (`deconv2d`);
@@ -53,13 +58,21 @@ class UpsampleConv2D(keras.layers.Layer):
         kernel_size: int = 4,
         activation: Any = None,
         kernel_initializer: Any = "glorot_uniform",
+        padding: Literal["zeros", "reflect"] = "zeros",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if padding != "zeros" and (padding != "reflect" or kernel_size not in (3, 4, 5)):
+            raise ValueError(
+                '`padding` must be "zeros", or, for a `kernel_size` of 3 to 5, "reflect": a larger '
+                "kernel meets more than one mirrored pixel. "
+                f"Received: padding={padding!r}, kernel_size={kernel_size}"
+            )
         self.filters = filters
         self.kernel_size = kernel_size
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.padding = padding
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates `kernel` and `bias`, shaped as those of `keras.layers.Conv2D`."""
@@ -79,11 +92,14 @@ class UpsampleConv2D(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Returns the doubled and convolved images."""
-        form = self._form(inputs)
-        if form == forms.PLAIN:
-            y = convolve(doubled(inputs), ops.cast(self.kernel, self.compute_dtype), 1, "same")
+        form, border = self._form(inputs), int(self.padding == "reflect")
+        if border:
+            inputs = ops.pad(inputs, [(0, 0), (1, 1), (1, 1), (0, 0)], mode="reflect")
+        if form != forms.PLAIN:
+            y = double_and_convolve(inputs, self._prepared or self._regrouped(form), border)
         else:
-            y = double_and_convolve(inputs, self._prepared or self._regrouped(form))
+            y = convolve(doubled(inputs), ops.cast(self.kernel, self.compute_dtype), 1, "same")
+            y = y[:, 2:-2, 2:-2] if border else y
         return self.activation(y + self.bias)
 
     def _form(self, inputs: Any) -> str:
@@ -115,5 +131,6 @@ class UpsampleConv2D(keras.layers.Layer):
             "kernel_size": self.kernel_size,
             "activation": keras.activations.serialize(self.activation),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "padding": self.padding,
         }
         return {**super().get_config(), **config}

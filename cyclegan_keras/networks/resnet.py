@@ -165,11 +165,11 @@ class Parts:
         kernel = next(self.kernels)
         if self.config.upsampling == "transposed":
             x = TransposedConv2D(filters, kernel_initializer=kernel)(x)
-        elif self.config.padding == "paper":
-            x = UpsampleConv2D(filters, 3, kernel_initializer=kernel)(x)
         else:
-            # One mirrored pixel becomes two, of which the convolution wants one.
-            x = ReflectionPadding2D(1)(x)
-            x = UpsampleConv2D(filters, 3, kernel_initializer=kernel)(x)
-            x = layers.Cropping2D(2)(x)
+            x = UpsampleConv2D(
+                filters,
+                3,
+                kernel_initializer=kernel,
+                padding="reflect" if self.config.padding == "reflect" else "zeros",
+            )(x)
         return self.norm_and_relu(x)

@@ -44,6 +44,23 @@ def test_doubling_kernel(shape, size, filters, dtype, tolerance, random_images):
     assert bool(regroup(tf.constant(kernel), filters == 9).phases) == (filters == 9)
 
 
+def cut(y):
+    return y[:, 2:-2, 2:-2]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize("filters", [3, 9])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 7])
+def test_doubling_kernel_of_what_has_a_border(size, filters, dtype, tolerance, random_images):
+    for shape in ((2, 5, 7, 3), (1, 3, 4, 2)):
+        x = random_images(*shape, dtype=dtype)
+        kernel = random_images(size, size, shape[-1], filters, seed=1, dtype=dtype)
+        ours = results_of(
+            lambda x, k: double_and_convolve(x, regroup(k, filters == 9), 1), x, kernel
+        )
+        assert_equal(ours, results_of(lambda x, k: cut(doubled(x, k)), x, kernel), tolerance)
+
+
 def test_doubling_kernel_by_hand():
     # One pixel of value 1: "same" padding is one before and two after, so row 0 of the result meets
     # kernel rows 1 and 2, row 1 meets rows 0 and 1; columns alike.
@@ -101,6 +118,14 @@ WAYS = {
     ),
     "adjoint": (lambda x, k: double_and_convolve(x, regroup(k, with_phases=False)), doubled),
     "regrouped": (lambda x, k: double_and_convolve(x, regroup(k, with_phases=True)), doubled),
+    "adjoint of what has a border": (
+        lambda x, k: double_and_convolve(x, regroup(k, with_phases=False), 1),
+        lambda x, k: cut(doubled(x, k)),
+    ),
+    "regrouped with a border": (
+        lambda x, k: double_and_convolve(x, regroup(k, with_phases=True), 1),
+        lambda x, k: cut(doubled(x, k)),
+    ),
     "winograd": (
         lambda x, k: convolve_by_tiles(x, transformed(k[:3, :3]), "same"),
         lambda x, k: tf.nn.conv2d(x, k[:3, :3], 1, "SAME"),

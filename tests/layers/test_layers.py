@@ -169,19 +169,29 @@ def test_upsample_conv_by_hand():
 
 
 @pytest.mark.parametrize("shape", [(2, 4, 4, 3), (1, 5, 7, 2), (3, 1, 2, 4), (1, 21, 23, 2)])
-@pytest.mark.parametrize("activation", [None, "relu"])
-def test_upsample_conv_is_upsampling_then_convolution(shape, activation, random_images):
+@pytest.mark.parametrize(
+    ("activation", "size", "padding"),
+    [(None, 4, "zeros"), ("relu", 4, "zeros"), (None, 3, "reflect")],
+)
+def test_upsample_conv_is_upsampling_then_convolution(
+    shape, activation, size, padding, random_images
+):
+    mirrors = padding == "reflect"
+    if mirrors and shape[1] == 1:
+        pytest.skip("One row has no mirror image.")
     x = tf.constant(random_images(*shape))
-    layer = UpsampleConv2D(5, activation=activation)
+    layer = UpsampleConv2D(5, size, activation=activation, padding=padding)
     layer.build(shape)
-    layer.kernel.assign(random_images(4, 4, shape[-1], 5, seed=3))
+    layer.kernel.assign(random_images(size, size, shape[-1], 5, seed=3))
     layer.bias.assign(random_images(5, seed=1))
-    conv = keras.layers.Conv2D(5, 4, padding="same", activation=activation)
+    conv = keras.layers.Conv2D(5, size, padding="same", activation=activation)
     conv.build((shape[0], 2 * shape[1], 2 * shape[2], shape[3]))
     conv.set_weights(layer.get_weights())
     up = keras.layers.UpSampling2D(2, interpolation="nearest")
+    pad, crop = ReflectionPadding2D(1), keras.layers.Cropping2D(2)
+    plain = (lambda x: crop(conv(up(pad(x))))) if mirrors else (lambda x: conv(up(x)))
     results = []
-    for function, weights in ((layer, layer), (lambda x: conv(up(x)), conv)):
+    for function, weights in ((layer, layer), (plain, conv)):
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = function(x)
@@ -189,7 +199,14 @@ def test_upsample_conv_is_upsampling_then_convolution(shape, activation, random_
         gradients = tape.gradient(loss, [x, weights.kernel.value, weights.bias.value])
         results.append([y, *gradients])
     for ours, plain in zip(*results, strict=True):
-        np.testing.assert_allclose(as_numpy(ours), as_numpy(plain), rtol=1e-5, atol=1e-5)
+        scale = np.abs(as_numpy(plain)).max()
+        np.testing.assert_allclose(as_numpy(ours), as_numpy(plain), rtol=0, atol=2e-6 * scale)
+
+
+@pytest.mark.parametrize(("padding", "size"), [("reflect", 2), ("reflect", 6), ("same", 3)])
+def test_upsample_conv_refuses_what_it_cannot_pad(padding, size):
+    with pytest.raises(ValueError, match=r"`padding` must be .*Received: "):
+        UpsampleConv2D(1, size, padding=padding)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
@@ -206,6 +223,7 @@ def test_upsample_conv_computes_in_half_and_keeps_float32_weights(policy, random
         InstanceNormalization(epsilon=1e-5, center=False, name="norm"),
         ReflectionPadding2D(((1, 2), (3, 4)), name="pad"),
         UpsampleConv2D(6, 3, activation="tanh", kernel_initializer="he_normal", name="up"),
+        UpsampleConv2D(6, 3, padding="reflect", name="up"),
     ],
 )
 def test_layers_come_back_from_their_configuration(layer):

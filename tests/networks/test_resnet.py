@@ -154,7 +154,7 @@ def test_mirrored_everywhere_there_are_no_zeros():
     )
     kinds = [type(layer) for layer in network.layers]
     assert layers.ZeroPadding2D not in kinds
-    assert kinds.count(ReflectionPadding2D) == 2 + 2 + 2 + 2
+    assert kinds.count(ReflectionPadding2D) == 2 + 2 + 2  # Ends, halvings, and the block.
     # A uniform image stays uniform, which zeros at any border would spoil.
     weights = [np.abs(w) for w in network.get_weights()]
     network.set_weights(weights)
