@@ -193,13 +193,20 @@ class BookDiscriminatorConfig(DiscriminatorConfig):
         return 16, "four times"
 
 
+# Receptive fields of PatchGANs and, for each, the shorter side of the smallest images, in pixels:
+# three rows are left after the halvings, two of them to be normalised, and one score. A field of
+# one pixel leaves all that there are, and one alone cannot be normalised.
+_Field = Literal[1, 16, 34, 70, 142, 286]
+_FIELDS: dict[_Field, int] = {1: 2, 16: 6, 34: 12, 70: 24, 142: 48, 286: 96}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PatchGANConfig(DiscriminatorConfig):
     """A PatchGAN of the pix2pix paper; CycleGAN's has 70 pixels; see `networks.patch`.
 
     Args:
         receptive_field: Height and width of the patch that a score is given for, in pixels: 1, 16,
-            70 or 286.
+            34, 70, 142 or 286.
         norm: "instance" as in the papers, "pixel" over the channels of each pixel, or "none".
         affine: Whether the norms have factors and offsets and, for that, no biases before them,
             which is what pix2pix's batch norm is at batch size 1. CycleGAN's have not.
@@ -212,7 +219,7 @@ class PatchGANConfig(DiscriminatorConfig):
     """
 
     builder = "cyclegan_keras.networks.patch:patch_gan"
-    receptive_field: Literal[1, 16, 70, 286] = 70
+    receptive_field: _Field = 70
     norm: Literal["instance", "pixel", "none"] = setting(
         "networks", "instance", _D_NORM, name="d_norm"
     )
@@ -243,9 +250,9 @@ class PatchGANConfig(DiscriminatorConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.receptive_field not in (fields := (1, 16, 70, 286)):
+        if self.receptive_field not in _FIELDS:
             raise ValueError(
-                f"`receptive_field` must be one of {', '.join(map(str, fields))} pixels, or None "
+                f"`receptive_field` must be one of {', '.join(map(str, _FIELDS))} pixels, or None "
                 "for the book's discriminator. "
                 f"Received: receptive_field={self.receptive_field!r}"
             )
@@ -263,9 +270,7 @@ class PatchGANConfig(DiscriminatorConfig):
     @property
     def least(self) -> int:  # type: ignore[override]
         """The shorter side of the smallest images, in pixels."""
-        # Three rows are left after the halvings, two of them to be normalised, and one score. A
-        # field of one pixel leaves all that there are, and one alone cannot be normalised.
-        return max({1: 2, 16: 6, 70: 24, 286: 96}[self.receptive_field], self._least_of_detail)
+        return max(_FIELDS[self.receptive_field], self._least_of_detail)
 
     @property
     def least_because(self) -> str:  # type: ignore[override]
@@ -282,7 +287,7 @@ class PatchGANConfig(DiscriminatorConfig):
 GENERATORS: dict[str, GeneratorConfig] = {
     each.kind: each for each in (UNetConfig(), ResNetConfig(), DeepUNetConfig())
 }
-PATCHES = tuple(PatchGANConfig(receptive_field=pixels) for pixels in (1, 16, 70, 286))
+PATCHES = tuple(PatchGANConfig(receptive_field=pixels) for pixels in _FIELDS)
 DISCRIMINATORS: dict[str, DiscriminatorConfig] = {
     each.kind: each for each in (BookDiscriminatorConfig(), *PATCHES)
 }

@@ -47,7 +47,8 @@ def build_discriminator(
     Args:
         img_shape: `(height, width, channels)`.
         df: Filters of the first layer.
-        kind: "book", or by its receptive field, "patch1", "patch16", "patch70" or "patch286".
+        kind: "book", or by its receptive field in pixels, "patch1", "patch16", "patch34",
+            "patch70", "patch142" or "patch286".
         seed: Of the initial weights; `None` draws other ones each time.
         **settings: Others of `BookDiscriminatorConfig` or `PatchGANConfig`, by their names among
             all settings: `d_norm`.

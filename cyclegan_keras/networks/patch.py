@@ -22,7 +22,9 @@ from cyclegan_keras.networks.common import (
 _STAGES = {
     1: ((1, 1), (2, 1)),
     16: ((1, 2), (2, 1)),
+    34: ((1, 2), (2, 2), (4, 1)),
     70: ((1, 2), (2, 2), (4, 2), (8, 1)),
+    142: ((1, 2), (2, 2), (4, 2), (8, 2), (8, 1)),
     286: ((1, 2), (2, 2), (4, 2), (8, 2), (8, 2), (8, 1)),
 }
 
@@ -47,7 +49,7 @@ def build_patch_discriminator(
             receptive fields. Either may be `None`: any such size.
         df: Filters of the first layer.
         receptive_field: Height and width of the patch that a score is given for, in pixels: 1, 16,
-            70 or 286. `None` means the book's, whose patches have 94.
+            34, 70, 142 or 286. `None` means the book's, whose patches have 94.
         affine: Whether the paper's have factors and offsets in their norms and, for that, no biases
             before them, which is what pix2pix's batch norm is at batch size 1. CycleGAN's have not;
             the book's always have both.
@@ -61,8 +63,8 @@ def build_patch_discriminator(
         A `keras.Model` from `(batch, height, width, channels)`, float32 in [-1, 1], to a score for
         each patch, trained towards 1 for real and 0 for translated images:
         `(batch, height / 16, width / 16, 1)` for the book's. The paper's make `height` scores from
-        top to bottom for 1, `height / 2 - 2` for 16, `height / 8 - 2` for 70 (30 at 256 pixels),
-        `height / 32 - 2` for 286, divisions rounded down, and from left to right alike.
+        top to bottom for 1, `height / 2 - 2` for 16, `height / 4 - 2` for 34, `height / 8 - 2` for
+        70 (30 at 256 pixels), and so on, divisions rounded down, and from left to right alike.
 
     Raises:
         ValueError: If the images are too small or cannot be halved, or there is no such receptive

@@ -30,7 +30,15 @@ def test_what_is_asked_of_a_generator_is_in_it():
 
 @pytest.mark.parametrize(
     ("kind", "patches"),
-    [("book", 16), ("patch1", 256), ("patch16", 126), ("patch70", 30), ("patch286", 6)],
+    [
+        ("book", 16),
+        ("patch1", 256),
+        ("patch16", 126),
+        ("patch34", 62),
+        ("patch70", 30),
+        ("patch142", 14),
+        ("patch286", 6),
+    ],
 )
 def test_discriminators(kind, patches):
     assert build_discriminator((256, 256, 3), 2, kind).output_shape == (None, patches, patches, 1)

@@ -61,7 +61,14 @@ def test_the_books_images_need_not_be_square(random_images):
     [
         (1, 256, 3 * 64 + 64 * 128 + 128, 64 + 128 + 1),
         (16, 126, 16 * (3 * 64 + 64 * 128 + 128), 64 + 128 + 1),
+        (34, 62, 16 * (3 * 64 + 64 * 128 + 128 * 256 + 256), 448 + 1),
         (70, 30, 16 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512), 960 + 1),
+        (
+            142,
+            14,
+            16 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512 * 512 + 512),
+            960 + 512 + 1,
+        ),
         (
             286,
             6,
@@ -99,7 +106,8 @@ def without_norms(network):
 
 
 @pytest.mark.parametrize(
-    ("receptive_field", "pixels"), [(None, 94), (1, 1), (16, 16), (70, 70), (286, 286)]
+    ("receptive_field", "pixels"),
+    [(None, 94), *((size, size) for size in (1, 16, 34, 70, 142, 286))],
 )
 def test_a_score_sees_so_many_pixels(receptive_field, pixels):
     network = without_norms(
@@ -125,7 +133,9 @@ def torch_patches(receptive_field, df, leaky_relu):
     multiples, strides = {
         1: ((1, 2), (1, 1)),
         16: ((1, 2), (2, 1)),
+        34: ((1, 2, 4), (2, 2, 1)),
         70: ((1, 2, 4, 8), (2, 2, 2, 1)),
+        142: ((1, 2, 4, 8, 8), (2, 2, 2, 2, 1)),
         286: ((1, 2, 4, 8, 8, 8), (2, 2, 2, 2, 2, 1)),
     }[receptive_field]
     size, padding = (1, 0) if receptive_field == 1 else (4, 1)
@@ -140,7 +150,16 @@ def torch_patches(receptive_field, df, leaky_relu):
 
 @pytest.mark.parametrize(
     ("receptive_field", "height", "width"),
-    [(1, 5, 4), (16, 6, 9), (16, 8, 8), (70, 24, 40), (70, 45, 50), (286, 96, 130)],
+    [
+        (1, 5, 4),
+        (16, 6, 9),
+        (16, 8, 8),
+        (34, 12, 19),
+        (70, 24, 40),
+        (70, 45, 50),
+        (142, 48, 66),
+        (286, 96, 130),
+    ],
 )
 @pytest.mark.parametrize("is_known", [True, False])
 def test_the_papers_are_those_in_pytorch(
@@ -154,7 +173,8 @@ def test_the_papers_are_those_in_pytorch(
 
 
 @pytest.mark.parametrize(
-    ("receptive_field", "least", "scores"), [(1, 2, 2), (16, 6, 1), (70, 24, 1), (286, 96, 1)]
+    ("receptive_field", "least", "scores"),
+    [(1, 2, 2), (16, 6, 1), (34, 12, 1), (70, 24, 1), (142, 48, 1), (286, 96, 1)],
 )
 def test_the_least_size_that_works_is_told(receptive_field, least, scores):
     network = build_patch_discriminator((least, least, 3), df=1, receptive_field=receptive_field)
@@ -167,8 +187,8 @@ def test_the_least_size_that_works_is_told(receptive_field, least, scores):
 
 
 def test_a_receptive_field_that_does_not_exist_is_refused():
-    with pytest.raises(ValueError, match=r"1, 16, 70, 286 pixels.* Received: receptive_field=34"):
-        build_patch_discriminator((256, 256, 3), receptive_field=34)
+    with pytest.raises(ValueError, match=r"1, 16, 34, .* pixels.* Received: receptive_field=35"):
+        build_patch_discriminator((256, 256, 3), receptive_field=35)
 
 
 def test_without_norm_there_is_none_and_each_convolution_has_its_bias():
