@@ -102,6 +102,8 @@ class ResNetConfig(GeneratorConfig):
         norm: `"instance"` as in the paper, `"pixel"` over the channels of each pixel, or `"none"`.
         skips: Whether the features from before a halving are concatenated to those of the same size
             after a doubling, as in a U-Net.
+        outer_kernel: Height and width of the first and the last convolution's kernel: 3, 5, or 7 as
+            in the paper.
 
     Reference:
         [Zhu et al., 2017](https://arxiv.org/abs/1703.10593), appendix 7.2;
@@ -131,6 +133,11 @@ class ResNetConfig(GeneratorConfig):
         False,
         "give a resnet the skip connections of a U-Net",
         off=(),  # A U-Net has them, so False is not true of it either.
+    )
+    outer_kernel: Literal[3, 5, 7] = setting(
+        "networks",
+        7,
+        "height and width of the kernel of a resnet's first and last convolution; the paper has 7",
     )
 
     def factor(self, shorter: int) -> tuple[int, str]:

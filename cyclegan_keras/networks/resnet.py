@@ -84,8 +84,8 @@ def resnet(
         num_blocks = num_blocks_for(img_shape)
     parts = Parts(config, normal_initializers(seed))
     img = keras.Input(img_shape, name="img")
-    x = parts.features(img, gf, num_blocks)
-    x = parts.convolve(x, num_features(img_shape, config), 7)  # c7s1-3
+    x = parts.features(img, gf, num_blocks, outer_kernel=config.outer_kernel)
+    x = parts.convolve(x, num_features(img_shape, config), config.outer_kernel)  # c7s1-3
     return keras.Model(img, translation(x, img, config), name=name)
 
 
@@ -106,7 +106,9 @@ class Parts:
     config: ResNetConfig
     kernels: Iterator[Any]
 
-    def features(self, x: Any, gf: int, num_blocks: int, halvings: int = 2) -> Any:
+    def features(
+        self, x: Any, gf: int, num_blocks: int, halvings: int = 2, outer_kernel: int = 7
+    ) -> Any:
         """Makes features of images: all of the network but its last convolution.
 
         Args:
@@ -114,11 +116,12 @@ class Parts:
             gf: Filters of the first layer, which each halving doubles.
             num_blocks: Number of residual blocks.
             halvings: How often images are halved, and doubled again.
+            outer_kernel: Height and width of the first convolution's kernel.
 
         Returns:
             `gf` features of each pixel, or twice as many with skips.
         """
-        x = self.norm_and_relu(self.convolve(x, gf, 7))  # c7s1-64
+        x = self.norm_and_relu(self.convolve(x, gf, outer_kernel))  # c7s1-64
         before_halving, filters = [], gf
         for _ in range(halvings):  # d128, d256
             before_halving.append(x)

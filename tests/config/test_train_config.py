@@ -178,6 +178,7 @@ def test_files_of_before_settings_were_nested(name, settings, tmp_path):
         assert later.pop(new) is False
     assert later.pop("d_detail", 0) == 0
     assert later.pop("d_detail_size", 3) == 3
+    assert later.pop("outer_kernel", 7) == 7
     assert later.pop("fit") == "stretch"
     assert later.pop("decode") == "auto"
     assert later.pop("classes") is None

@@ -19,6 +19,7 @@ GENERATORS = {
         "padding": "reflect",
         "norm": "pixel",
         "skips": True,
+        "outer_kernel": 3,
         "blended_output": True,
     },
     "resnet_resize": {"kind": "resnet", "num_blocks": 1, "upsampling": "resize", "norm": "none"},

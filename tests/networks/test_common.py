@@ -32,6 +32,7 @@ BUILDERS = {
         norm="pixel",
         skips=True,
         residual=True,
+        outer_kernel=3,
     ),
     "book's patches": functools.partial(build_patch_discriminator, df=2),
     **{

@@ -193,6 +193,14 @@ def test_skips_put_what_was_before_the_halving_beside_what_is_behind_the_doublin
     assert skipping.count_params() == plain.count_params() + more
 
 
+@pytest.mark.parametrize("size", [3, 5, 7])
+def test_the_outer_kernels_are_as_large_as_they_are_told_to_be(size):
+    network = build_resnet_generator((16, 16, 3), gf=2, num_blocks=1, outer_kernel=size)
+    sizes = [w.shape[:2] for w in network.weights if len(w.shape) == 4]
+    assert sizes == [(size, size), *[(3, 3)] * 6, (size, size)]
+    assert network.output_shape == (None, 16, 16, 3)
+
+
 def test_another_norm_is_in_the_same_places():
     plain, pixel, none = (
         build_resnet_generator((16, 16, 3), gf=2, num_blocks=1, norm=norm)
