@@ -1,12 +1,14 @@
 """Shows what separates drawn fruit from translated one, and what a discriminator sees of it.
 
-    python benchmarks/texture.py [--steps N] [--detail X ...] [--size N ...] [--r1 X ...]
+    python benchmarks/texture.py [--steps N] [--discriminator NAME ...] [--detail X ...]
+                                 [--size N ...] [--r1 X ...]
 
 First, it draws the test images of `fruit` with one part of the fruit missing, and prints their
 kernel distance (KID) to the true ones, as each extractor sees them. Then it trains the
 discriminator of the recipe, alone, to tell oranges without pores from true ones, and apples without
-streaks, and prints how often it is right about new ones, for each amplification of detail, each
-size of the surroundings, and each weight of R1.
+streaks, for each receptive field, each amplification of detail, each size of the surroundings, and
+each weight of R1. Of new ones, it prints how much higher the scores of true ones are, where 1 is
+what they are trained towards; and how often they are right.
 """
 
 import argparse
@@ -110,7 +112,9 @@ def print_distances() -> None:
             print(f"| {words} | {' | '.join(f'{x:.4f}' for x in found)} |", flush=True)
 
 
-def right_about(kind: str, part: str, marks: Sequence[int], **settings: Any) -> list[float]:
+def seen_of(
+    kind: str, part: str, marks: Sequence[int], **settings: Any
+) -> list[tuple[float, float]]:
     """Trains a discriminator to tell fruit without a part from true fruit.
 
     Args:
@@ -120,8 +124,8 @@ def right_about(kind: str, part: str, marks: Sequence[int], **settings: Any) -> 
         **settings: Of the discriminator and its loss, by their flat names.
 
     Returns:
-        The share of new images of which it was right, after each. It takes for true what it scores
-        above the median of all.
+        After each, by how much the mean score of new true images is above that of others, and the
+        share of images that it is right about: it takes for true what it scores above the median.
     """
     keras.utils.set_random_seed(0)
     config = TrainConfig(**settings).model
@@ -132,7 +136,7 @@ def right_about(kind: str, part: str, marks: Sequence[int], **settings: Any) -> 
         bare, bare_test = normalize(fruit(kind, NUM_TRAIN, 3)), normalize(fruit(kind, NUM_TEST, 4))
     r1 = config.loss.r1
     step = tf.function(lambda real, fake: update_jointly(d, real, fake, r1=r1))
-    rng, shares = np.random.default_rng(0), []
+    rng, seen = np.random.default_rng(0), []
     for number in range(1, marks[-1] + 1):
         i, j = rng.integers(NUM_TRAIN, size=2)
         step(tf.constant(true[i : i + 1]), tf.constant(bare[j : j + 1]))
@@ -142,8 +146,8 @@ def right_about(kind: str, part: str, marks: Sequence[int], **settings: Any) -> 
             ]
             middle = np.median(np.concatenate(scores))
             right = np.mean(scores[0] > middle) + np.mean(scores[1] < middle)
-            shares.append(float(right / 2))
-    return shares
+            seen.append((float(scores[0].mean() - scores[1].mean()), float(right / 2)))
+    return seen
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -157,6 +161,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=1000, metavar="N")
+    parser.add_argument(
+        "--discriminator", nargs="+", default=["patch16", "patch34"], metavar="NAME"
+    )
     parser.add_argument("--detail", type=float, nargs="+", default=[0.0, 16.0], metavar="X")
     parser.add_argument("--size", type=int, nargs="+", default=[3, 7], metavar="N")
     parser.add_argument("--r1", type=float, nargs="+", default=[0.3, 10.0], metavar="X")
@@ -164,18 +171,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print_distances()
     marks = [known.steps // 4, known.steps // 2, known.steps]
     names = [f"{part}, {mark} steps" for part in ("pores", "streaks") for mark in marks]
-    print("", f"| right about | {' | '.join(names)} |", f"|---|{'---:|' * len(names)}", sep="\n")
-    for detail, r1 in itertools.product(known.detail, known.r1):
+    print(
+        "", f"| true above others | {' | '.join(names)} |", f"|---|{'---:|' * len(names)}", sep="\n"
+    )
+    for name, detail, r1 in itertools.product(known.discriminator, known.detail, known.r1):
         for size in known.size if detail else known.size[:1]:
-            settings = {"d_detail": detail, "r1": r1, "r1_every": 1}
+            settings = {"discriminator": name, "d_detail": detail, "r1": r1, "r1_every": 1}
             settings |= {"d_detail_size": size} if detail else {}
-            shares = [
-                *right_about("orange", "pores", marks, **settings),
-                *right_about("apple", "streaks", marks, **settings),
+            seen = [
+                *seen_of("orange", "pores", marks, **settings),
+                *seen_of("apple", "streaks", marks, **settings),
             ]
-            flags = f"--d-detail {detail:g}"
+            flags = f"--discriminator {name} --d-detail {detail:g}"
             flags += f" --d-detail-size {size}" if detail else ""
-            cells = " | ".join(f"{100 * share:.0f} %" for share in shares)
+            cells = " | ".join(f"{gap:.2f}, {100 * share:.0f} %" for gap, share in seen)
             print(f"| `{flags} --r1 {r1:g}` | {cells} |", flush=True)
     return 0
 
