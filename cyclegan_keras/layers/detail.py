@@ -36,8 +36,11 @@ class AddDetail(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Returns images and their detail."""
         sides = (self.size // 2,) * 2
-        padded = ops.pad(inputs, [(0, 0), sides, sides, (0, 0)], mode="reflect")
-        around = ops.average_pool(padded, self.size, 1, "valid")
+        around = ops.pad(inputs, [(0, 0), sides, sides, (0, 0)], mode="reflect")
+        # A mean along each axis: pooling both at once takes six times as long, with its gradient.
+        for shape in ((self.size, 1), (1, self.size)):
+            kernel = ops.full((*shape, inputs.shape[-1], 1), 1 / self.size, inputs.dtype)
+            around = ops.depthwise_conv(around, kernel, 1, "valid", data_format="channels_last")
         return ops.concatenate([inputs, self.gain * (inputs - around)], axis=-1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

@@ -126,7 +126,9 @@ def patch_gan(
     img = keras.Input(img_shape, name="img")
     kernels, x = normal_initializers(seed), img
     if config.detail:
-        x = AddDetail(config.detail, config.detail_size)(x)
+        # In full precision: a few levels are less than the rounding of a half of it.
+        dtype = keras.config.dtype_policy().variable_dtype
+        x = AddDetail(config.detail, config.detail_size, dtype=dtype)(x)
     size = 1 if config.receptive_field == 1 else 4
     for index, (multiple, strides) in enumerate(_STAGES[config.receptive_field]):
         is_normalized = index > 0 and config.norm != "none"

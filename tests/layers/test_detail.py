@@ -40,6 +40,18 @@ def test_a_discriminator_with_detail_has_twice_the_channels_in_its_first_layer()
     np.testing.assert_array_equal(again.predict_on_batch(imgs), detailed.predict_on_batch(imgs))
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_detail_is_not_lost_in_half_precision(policy, dtype_policy):
+    dtype_policy(policy)
+    d = PatchGANConfig(df=2, receptive_field=16, detail=16.0).build((8, 8, 1), 1)
+    assert d.layers[2].compute_dtype == policy.removeprefix("mixed_")
+    imgs = np.full((1, 8, 8, 1), 0.9, "float32")
+    imgs[0, 4, 4, 0] += 1 / 127.5
+    (detail,) = (layer for layer in d.layers if isinstance(layer, AddDetail))
+    seen = np.asarray(detail(imgs))[0, 4, 4, 1]
+    np.testing.assert_allclose(seen, 16 / 127.5 * (1 - 1 / 9), rtol=1e-4)
+
+
 def test_a_negative_gain_is_refused():
     with pytest.raises(ValueError, match="detail=-1"):
         PatchGANConfig(detail=-1.0)
