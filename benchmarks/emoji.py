@@ -1,14 +1,14 @@
-"""Makes a set that no recipe was tuned on: the same emoji, as two vendors draw them.
+"""Makes a set that no recipe was tuned on: the same emoji, flat and shaded.
 
-    npm pack emoji-datasource-twitter emoji-datasource-google
+    npm pack emoji-datasource-twitter @lobehub/fluent-emoji-3d
     tar xzf emoji-datasource-twitter-16.0.0.tgz --transform s,^package,twitter,
-    tar xzf emoji-datasource-google-16.0.0.tgz --transform s,^package,google,
-    python benchmarks/emoji.py twitter google EMOJI
+    tar xzf lobehub-fluent-emoji-3d-1.1.0.tgz --transform s,^package,fluent,
+    python benchmarks/emoji.py twitter fluent EMOJI
     cyclegan train --data-dir EMOJI
 
-A is flat, B is shaded. No training image has its partner in the other domain. The test images do,
-under the same name, so the true translation is known. Things, plants, animals and food are taken,
-on white; people, symbols and flags are left out.
+A is Twitter's, which is flat, and B is Microsoft's, which is shaded. No training image has its
+partner in the other domain. Things, plants, animals and food are taken, on white; people, symbols
+and flags are left out.
 """
 
 import argparse
@@ -24,11 +24,10 @@ CATEGORIES = ("Animals & Nature", "Food & Drink", "Activities", "Travel & Places
 NUM_TEST = 50
 
 
-def pictures_of(package: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Finds the pictures of the categories in an unpacked package, by name."""
+def names_of(package: pathlib.Path) -> set[str]:
+    """Reads which emoji are of the categories: their code points, as files are named."""
     known = json.loads((package / "emoji.json").read_text(encoding="utf-8"))
-    names = {each["image"] for each in known if each["category"] in CATEGORIES}
-    return {path.name: path for path in package.glob("img/*/64/*.png") if path.name in names}
+    return {pathlib.Path(x["image"]).stem for x in known if x["category"] in CATEGORIES}
 
 
 def write(pictures: Sequence[pathlib.Path], folder: pathlib.Path) -> None:
@@ -38,7 +37,7 @@ def write(pictures: Sequence[pathlib.Path], folder: pathlib.Path) -> None:
         with Image.open(path) as picture:
             picture = picture.convert("RGBA")
             white = Image.new("RGBA", picture.size, "white")
-            Image.alpha_composite(white, picture).convert("RGB").save(folder / path.name)
+            Image.alpha_composite(white, picture).convert("RGB").save(folder / f"{path.stem}.png")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,8 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("package_B", type=pathlib.Path)
     parser.add_argument("directory", type=pathlib.Path)
     known = parser.parse_args(arguments)
-    found = {"A": pictures_of(known.package_A), "B": pictures_of(known.package_B)}
-    names = sorted(found["A"].keys() & found["B"].keys())
+    files = {"A": known.package_A.glob("img/*/64/*"), "B": known.package_B.glob("assets/*")}
+    found = {domain: {path.stem: path for path in paths} for domain, paths in files.items()}
+    names = sorted(names_of(known.package_A) & found["A"].keys() & found["B"].keys())
     names = [names[i] for i in np.random.default_rng(0).permutation(len(names))]
     tests, train = names[:NUM_TEST], names[NUM_TEST:]
     parts = {"A": train[: len(train) // 2], "B": train[len(train) // 2 :]}

@@ -8,26 +8,25 @@ from PIL import Image
 from benchmarks import emoji
 
 
-def _package(folder, vendor, level, names):
-    pictures = folder / "img" / vendor / "64"
-    pictures.mkdir(parents=True)
-    known = [
-        {"image": name, "category": "Flags" if name.startswith("flag") else "Objects"}
-        for name in names
-    ]
-    (folder / "emoji.json").write_text(json.dumps(known), encoding="utf-8")
+def _draw(folder, level, names):
+    folder.mkdir(parents=True)
     for name in names:
         picture = np.zeros((8, 8, 4), np.uint8)
         picture[2:6, 2:6] = level, level, level, 255
-        Image.fromarray(picture).save(pictures / name)
-    return folder
+        Image.fromarray(picture).save(folder / name, lossless=True)
 
 
 def test_only_test_images_have_partners_and_all_are_on_white(tmp_path, monkeypatch):
     monkeypatch.setattr(emoji, "NUM_TEST", 3)
     names = [f"{i}.png" for i in range(11)]
-    one = _package(tmp_path / "one", "one", 10, [*names, "flag.png", "only_here.png"])
-    other = _package(tmp_path / "other", "other", 200, [*names, "flag.png"])
+    one, other = tmp_path / "one", tmp_path / "other"
+    _draw(one / "img" / "vendor" / "64", 10, [*names, "flag.png", "only_here.png"])
+    _draw(other / "assets", 200, [name.replace("png", "webp") for name in (*names, "flag.png")])
+    known = [
+        {"image": name, "category": "Flags" if name == "flag.png" else "Objects"}
+        for name in (*names, "flag.png", "only_here.png")
+    ]
+    (one / "emoji.json").write_text(json.dumps(known), encoding="utf-8")
     assert emoji.main([str(one), str(other), str(tmp_path / "set")]) == 0
     found = {
         each.name: {file.name for file in each.iterdir()} for each in (tmp_path / "set").iterdir()
