@@ -15,6 +15,7 @@ from cyclegan_keras.layers import (
     ContribNormalization,
     InstanceNormalization,
     LeanConv2D,
+    PixelNormalization,
     ReflectionPadding2D,
     TransposedConv2D,
     UpsampleConv2D,
@@ -241,6 +242,7 @@ def _spectral_normalization(graph: Builder, layer: Any, x: Value) -> str:
 
 _LAYERS: dict[type, Callable[..., str]] = {
     ContribNormalization: norms.contrib,
+    PixelNormalization: norms.rms,
     InstanceNormalization: norms.instance,
     LeanConv2D: convolutions.convolution,
     ReflectionPadding2D: _reflection_padding,

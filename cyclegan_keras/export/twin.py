@@ -9,7 +9,12 @@ from keras import ops
 from cyclegan_keras.export.regrouping import regrouped
 from cyclegan_keras.export.walking import in_own_layers, with_any_size
 from cyclegan_keras.inference.rebuilding import rebuilt
-from cyclegan_keras.layers import InstanceNormalization, TransposedConv2D, UpsampleConv2D
+from cyclegan_keras.layers import (
+    InstanceNormalization,
+    PixelNormalization,
+    TransposedConv2D,
+    UpsampleConv2D,
+)
 
 
 def twin_of(model: keras.Model) -> keras.Model:
@@ -35,6 +40,8 @@ def _form(op: Any) -> Any:
         return _Aligned.from_config(op.get_config())
     if type(op) is InstanceNormalization:
         return _WithoutGradient.from_config(op.get_config())
+    if type(op) is PixelNormalization:
+        return keras.layers.RMSNormalization.from_config(op.get_config())
     if type(op).__name__ == "Arctanh" and not isinstance(op, keras.layers.Layer):
         return _arctanh
     return None

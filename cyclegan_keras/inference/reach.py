@@ -10,6 +10,7 @@ from cyclegan_keras.inference.frozen import FrozenNormalization
 from cyclegan_keras.layers import (
     BlendImages,
     LeanConv2D,
+    PixelNormalization,
     ReflectionPadding2D,
     TransposedConv2D,
     UpsampleConv2D,
@@ -23,7 +24,7 @@ _POINTWISE = (
     layers.Activation, layers.Add, layers.Average, layers.Concatenate, layers.Dropout, layers.ELU,
     layers.LeakyReLU, layers.Maximum, layers.Minimum, layers.Multiply, layers.PReLU, layers.ReLU,
     layers.RMSNormalization, layers.Rescaling, layers.Subtract, ChangeImage,
-    layers.BatchNormalization, BlendImages, FrozenNormalization,
+    layers.BatchNormalization, BlendImages, FrozenNormalization, PixelNormalization,
 )  # fmt: skip
 _POINTWISE_OPERATIONS = frozenset(
     "Abs Absolute Add Arctanh Cast Clip Divide Exp Less LeakyRelu Maximum Minimum Multiply "

@@ -22,6 +22,7 @@ from cyclegan_keras.layers import (
     LabelBoundaries,
     LeanConv2D,
     OneHotLabels,
+    PixelNormalization,
     ReflectionPadding2D,
     TransposedConv2D,
     UpsampleConv2D,
@@ -87,6 +88,10 @@ def _group_norm(op: Any) -> Call:
     )
 
 
+def _pixel_norm(op: Any) -> Call:
+    return layers.RMSNormalization.from_config(op.get_config())
+
+
 def _pad(op: Any) -> Call:
     widths = [(0, 0), *op.padding, (0, 0)]
     return lambda x: ops.pad(x, widths, mode="reflect")
@@ -145,6 +150,7 @@ _STOCK: dict[type, Callable[[Any], Call]] = {
     LabelBoundaries: _label_boundaries,
     LeanConv2D: _conv,
     OneHotLabels: _one_hot_labels,
+    PixelNormalization: _pixel_norm,
     ReflectionPadding2D: _pad,
     TransposedConv2D: _transposed,
     UpsampleConv2D: _double_and_convolve,
@@ -155,6 +161,10 @@ def _fast_form(op: Any) -> Call | None:
     """Returns this package's equivalent of a layer of Keras; `None` for most layers."""
     if type(op) is layers.GroupNormalization:
         return _instance_norm(op)
+    if type(op) is layers.RMSNormalization:
+        # Equal only over the channels of images.
+        is_per_pixel = [*op.axis] in ([-1], [3]) and len(op.input.shape) == 4
+        return PixelNormalization.from_config(_without(op, "axis")) if is_per_pixel else None
     if type(op) is layers.UpSampling2D:
         return None if _convolution_behind(op) is None else stock_contrib.handed_on
     if type(op) is layers.Cropping2D:

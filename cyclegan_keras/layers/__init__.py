@@ -9,6 +9,7 @@ from cyclegan_keras.layers.halving import HalveImages
 from cyclegan_keras.layers.instance_norm import InstanceNormalization
 from cyclegan_keras.layers.label_maps import LabelBoundaries, OneHotLabels
 from cyclegan_keras.layers.padding import ReflectionPadding2D
+from cyclegan_keras.layers.pixel_norm import PixelNormalization
 from cyclegan_keras.layers.preparing import kernels_prepared_once
 from cyclegan_keras.layers.residual_output import ChangeImage
 from cyclegan_keras.layers.upsampling import UpsampleConv2D
@@ -24,6 +25,7 @@ __all__ = [
     "LabelBoundaries",
     "LeanConv2D",
     "OneHotLabels",
+    "PixelNormalization",
     "ReflectionPadding2D",
     "TransposedConv2D",
     "UpsampleConv2D",

@@ -1,4 +1,4 @@
-"""Instance normalisation and its gradient, in few passes over the images."""
+"""Normalisations and their gradients, in few passes over the images."""
 
 from typing import Any
 
@@ -49,3 +49,31 @@ def normalize(x: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
         return y if beta is None else y + given[-1], gradient
 
     return function(x, *given)
+
+
+def normalize_pixels(x: Any, scale: Any, epsilon: float) -> Any:
+    """Divides the channels of each pixel by their root mean square, and multiplies by factors.
+
+    Args:
+        x: `(batch, height, width, channels)`, float32 or float64.
+        scale: A factor for each channel.
+        epsilon: Added to the mean square.
+
+    Returns:
+        An array of the shape of `x`.
+    """
+
+    @tf.custom_gradient
+    def function(x: Any, scale: Any) -> Any:
+        inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(x), axis=-1, keepdims=True) + epsilon)
+        normalized = x * inverse
+
+        def gradient(dy: Any) -> tuple[Any, Any]:
+            by_channel = dy * normalized
+            dx = dy * scale
+            mean = tf.reduce_mean(dx * normalized, axis=-1, keepdims=True)
+            return (dx - normalized * mean) * inverse, tf.reduce_sum(by_channel, axis=(0, 1, 2))
+
+        return normalized * scale, gradient
+
+    return function(x, scale)

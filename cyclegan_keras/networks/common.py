@@ -17,6 +17,7 @@ from cyclegan_keras.layers import (
     LabelBoundaries,
     LeanConv2D,
     OneHotLabels,
+    PixelNormalization,
     ReflectionPadding2D,
     TransposedConv2D,
     UpsampleConv2D,
@@ -39,6 +40,7 @@ _PER_IMAGE_LAYERS = (
     LabelBoundaries,
     LeanConv2D,
     OneHotLabels,
+    PixelNormalization,
     ReflectionPadding2D,
     TransposedConv2D,
     UpsampleConv2D,
@@ -209,7 +211,7 @@ def norm_of(norm: str, affine: bool = False) -> keras.layers.Layer:
         [Karras et al., 2017](https://arxiv.org/abs/1710.10196), section 4.2;
         [Zhang & Sennrich, 2019](https://arxiv.org/abs/1910.07467) on the factors.
     """
-    return layers.RMSNormalization() if norm == "pixel" else paper_norm(affine)
+    return PixelNormalization() if norm == "pixel" else paper_norm(affine)
 
 
 def num_features(img_shape: ImgShape, config: GeneratorConfig) -> int:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from cyclegan_keras.layers import (
     InstanceNormalization,
     LeanConv2D,
+    PixelNormalization,
     ReflectionPadding2D,
     TransposedConv2D,
     UpsampleConv2D,
@@ -150,6 +151,38 @@ def test_reflection_padding_wants_more_pixels_than_it_reflects(random_images):
         any_size(random_images(1, 3, 8, 1))
 
 
+def test_pixel_normalization_is_that_of_keras(random_images):
+    x = tf.constant(random_images(2, 3, 4, 5, dtype="float64"))
+    weights = random_images(2, 3, 4, 5, seed=1, dtype="float64")
+    results = []
+    for make in (PixelNormalization, keras.layers.RMSNormalization):
+        layer = make(epsilon=1e-3, dtype="float64")
+        layer.build(x.shape)
+        layer.scale.assign(random_images(5, seed=2))
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = layer(x)
+                loss = tf.reduce_sum(weights * y**2)
+            gradients = tape.gradient(loss, [x, layer.scale.value])
+            slope = sum(tf.reduce_sum(each**2) for each in gradients)
+        results.append([y, *gradients, *outer.gradient(slope, [x, layer.scale.value])])
+    for ours, plain in zip(*results, strict=True):
+        np.testing.assert_allclose(as_numpy(ours), as_numpy(plain), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_pixel_normalization_measures_in_float32(policy, random_images):
+    x = 300 * random_images(1, 4, 4, 2)  # Its square is more than float16 holds.
+    ours, plain = (
+        as_numpy(make(dtype=policy)(x))
+        for make in (PixelNormalization, keras.layers.RMSNormalization)
+    )
+    assert ours.dtype == plain.dtype
+    np.testing.assert_array_equal(ours, plain)
+
+
 @pytest.mark.parametrize("padding", [-1, 1.5, "same", (1, 2), ((1, 2),), ((1, 2), (3, -4))])
 def test_reflection_padding_refuses_what_is_no_padding(padding):
     with pytest.raises(ValueError, match=r"\(top, bottom\), \(left, right\).* Received: padding="):
@@ -221,6 +254,7 @@ def test_upsample_conv_computes_in_half_and_keeps_float32_weights(policy, random
     "layer",
     [
         InstanceNormalization(epsilon=1e-5, center=False, name="norm"),
+        PixelNormalization(1e-4, name="pixel"),
         ReflectionPadding2D(((1, 2), (3, 4)), name="pad"),
         UpsampleConv2D(6, 3, activation="tanh", kernel_initializer="he_normal", name="up"),
         UpsampleConv2D(6, 3, padding="reflect", name="up"),

@@ -7,6 +7,7 @@ from cyclegan_keras import plotting
 from cyclegan_keras.layers import (
     InstanceNormalization,
     LeanConv2D,
+    PixelNormalization,
     ReflectionPadding2D,
     TransposedConv2D,
     UpsampleConv2D,
@@ -207,7 +208,7 @@ def test_another_norm_is_in_the_same_places():
         for norm in ("instance", "pixel", "none")
     )
     kinds = [[type(layer) for layer in network.layers] for network in (plain, pixel, none)]
-    norms = (InstanceNormalization, layers.RMSNormalization)
+    norms = (InstanceNormalization, PixelNormalization)
     assert [norms[0] if kind is norms[1] else kind for kind in kinds[1]] == kinds[0]
     assert kinds[0].count(norms[0]) == kinds[1].count(norms[1]) == 7
     assert [kind for kind in kinds[0] if kind is not norms[0]] == kinds[2]
