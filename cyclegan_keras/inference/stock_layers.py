@@ -179,7 +179,7 @@ def _fast_form(op: Any) -> Call | None:
         return TransposedConv2D.from_config(_without(op, "padding")) if is_ours else None
     if type(op) is layers.Conv2D:
         before = _only(_previous(op))
-        if type(before) is layers.UpSampling2D and _convolution_behind(before) is op:
+        if _convolution_behind(before) is op:
             names = ("filters", "kernel_size", "activation", "kernel_initializer", "name", "dtype")
             config = {name: value for name, value in op.get_config().items() if name in names}
             config |= {"padding": "reflect" if _is_mirrored(op) else "zeros"}
