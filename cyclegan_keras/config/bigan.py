@@ -67,6 +67,7 @@ RECIPES = recipes_of(
         discriminator=FAST.model.discriminator,
         loss=AdversarialLossConfig(r1=FAST.model.loss.r1, r1_every=FAST.model.loss.r1_every),
         step=BiGANStepConfig(discriminator_update="joint", ema=0.998),
+        optimizer=FAST.model.optimizer,
     ),
 )
 INFO = ModelInfo(

@@ -144,6 +144,7 @@ FAST = Recipe(
         ),
         step=CUTStepConfig(discriminator_update="joint", source_negatives=0.5, ema=0.998),
         diffaugment=CYCLEGAN_FAST.model.diffaugment,
+        optimizer=CYCLEGAN_FAST.model.optimizer,
     ),
     data=CYCLEGAN_FAST.data,
     run=RunConfig(recipe="fast", batch_size=1, epochs=12),

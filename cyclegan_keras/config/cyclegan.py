@@ -9,6 +9,7 @@ import dataclasses
 
 from cyclegan_keras.config.data import DataConfig
 from cyclegan_keras.config.gans import (
+    AdamConfig,
     CycleGANLossConfig,
     CycleGANStepConfig,
     DiffAugmentConfig,
@@ -88,6 +89,7 @@ FAST = Recipe(
             ema=0.998,
         ),
         diffaugment=DiffAugmentConfig(translation=0.125),
+        optimizer=AdamConfig(learning_rate=4e-4),
     ),
     data=DataConfig(image_size=64, enlarge=1.125),
     run=RunConfig(recipe="fast", batch_size=1, epochs=8),

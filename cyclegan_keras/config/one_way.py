@@ -76,6 +76,7 @@ def recipes(config: OneWayConfig, loss: AdversarialLossConfig) -> dict[str | Non
         loss=loss,
         step=_FAST_STEP,
         diffaugment=FAST.model.diffaugment,
+        optimizer=FAST.model.optimizer,
     )
     return recipes_of(config, small)
 

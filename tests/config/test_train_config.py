@@ -156,9 +156,11 @@ OF_GOLDEN = {
     "book": {**SMALL, "recipe": "book", "gf": 8, "df": 8, "batch_size": 2},
     "paper": {**SMALL, "recipe": "paper", "gf": 8, "df": 8, "num_blocks": 2}
     | {"epoch_length": "shorter"},
-    # The recipe had larger patches and kernels, no penalty, no detail, and a residual output then.
+    # The recipe had larger patches and kernels, a lower learning rate, no penalty, no detail, and a
+    # residual output then.
     "fast": {**SMALL, "recipe": "fast", "discriminator": "patch70", "r1": 0, "outer_kernel": 7}
-    | {"residual_output": True, "d_detail": 0, "d_detail_size": 3, "r1_every": 1},
+    | {"residual_output": True, "d_detail": 0, "d_detail_size": 3, "r1_every": 1}
+    | {"learning_rate": 2e-4},
     "pix2pix": {"model": "pix2pix", "gf": 8, "df": 8, "batch_size": 8}
     | {"epochs": 1, "sample_interval": 20},
 }
