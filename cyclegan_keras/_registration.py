@@ -1,12 +1,15 @@
 """Makes `keras.saving.load_model` know the package's classes, without importing Keras for it."""
 
+import contextlib
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
+import threading
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from cyclegan_keras import _backend, _quiet
@@ -15,6 +18,8 @@ from cyclegan_keras import _backend, _quiet
 PACKAGE = "cyclegan_keras"
 # The modules whose classes a saved model may name.
 REGISTERING = ("layers", "losses", "optimizers", "inference.inversion", "models.combined")
+# What Keras imports if it is installed: wrappers and plots. That takes a quarter of its own import.
+OPTIONAL = ("IPython", "matplotlib", "sklearn")
 
 
 def register_with_keras() -> None:
@@ -31,6 +36,16 @@ def register_with_keras() -> None:
         register()
     elif not any(isinstance(finder, _AfterKeras) for finder in sys.meta_path):
         sys.meta_path.insert(0, _AfterKeras())
+
+
+def leave_out_optional_parts() -> None:
+    """Lets Keras do without what it imports if it is installed, for a program that does not use it.
+
+    The program itself can import the same libraries, but `keras.wrappers` and plots will not do.
+    """
+    for finder in sys.meta_path:
+        if isinstance(finder, _AfterKeras):
+            finder.left_out = OPTIONAL
 
 
 def register() -> None:
@@ -50,11 +65,16 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
 
     Each of them imports the other one, in the middle of its own import. What is registered needs
     both, so it waits until the outer one is whole.
+
+    Attributes:
+        left_out: Packages that these two do not find.
     """
 
     def __init__(self) -> None:
+        self.left_out: Sequence[str] = ()
         self._is_looking = False
         self._unfinished: list[str] = []
+        self._thread: int | None = None
 
     def find_spec(
         self,
@@ -62,6 +82,9 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
         path: Sequence[str] | None,
         target: types.ModuleType | None = None,
     ) -> importlib.machinery.ModuleSpec | None:
+        # Other threads may import what they like.
+        if fullname in self.left_out and self._thread == threading.get_ident():
+            raise ModuleNotFoundError(f"{fullname!r} is left out", name=fullname)
         if fullname not in ("keras", "tensorflow") or self._is_looking:
             return None
         self._is_looking = True
@@ -79,14 +102,34 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
 
     def _load(self, execute: Callable[[Any], None], module: Any) -> None:
         self._unfinished.append(module.__name__)
+        self._thread = threading.get_ident()
         try:
-            execute(module)
+            with _without_garbage_collection():
+                execute(module)
         except Exception as error:
             if module.__name__ == "keras":
                 raise _backend.in_words(error) from error
             raise
         finally:
             self._unfinished.remove(module.__name__)
+            if not self._unfinished:
+                self._thread = None
         if not self._unfinished and "keras" in sys.modules:
             register()
             sys.meta_path.remove(self)
+
+
+@contextlib.contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Looks for no garbage meanwhile: modules are none, and to look takes a fifth of the import.
+
+    Yields:
+        Nothing.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

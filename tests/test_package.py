@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import cyclegan_keras
-from cyclegan_keras import _backend
+from cyclegan_keras import _backend, _registration
 from cyclegan_keras.cli.main import main
 from cyclegan_keras.config.cyclegan import FAST
 from cyclegan_keras.metrics.backbones import efficientnet
@@ -164,6 +164,44 @@ def test_classes_are_registered_once_both_libraries_are_whole(order, fakes):
         "print(sum(type(f).__name__ == '_AfterKeras' for f in sys.meta_path))"
     )
     assert run(code, env=fakes()).splitlines() == ["True True", "0"]
+
+
+@pytest.mark.parametrize("command", [True, False])
+def test_a_command_loads_keras_without_what_it_does_not_use(command, fakes, tmp_path):
+    for name in _registration.OPTIONAL:
+        (tmp_path / f"{name}.py").write_text("")
+    env = fakes(
+        keras="import gc, threading\n"
+        "print(gc.isenabled())\n"
+        "def look():\n"
+        f"    for name in {_registration.OPTIONAL}:\n"
+        "        try: __import__(name); print('there')\n"
+        "        except ImportError: print('left out')\n"
+        "look()\n"
+        "other = threading.Thread(target=look); other.start(); other.join()\n" + FAKE_KERAS
+    )
+    code = (
+        "import gc, sys\n"
+        "from cyclegan_keras import _registration as r\n"
+        "r.register = lambda: None\n"
+        + "r.leave_out_optional_parts()\n"
+        * command
+        + "import keras\n"
+        "print(gc.isenabled())\n"
+        "import sklearn, matplotlib, IPython\n"
+    )
+    found = ["left out" if command else "there"] * 3
+    assert run(code, env=env).splitlines() == ["False", *found, *["there"] * 3, "True"]
+
+
+def test_it_is_the_processs_own_command_that_leaves_them_out(monkeypatch):
+    finder = _registration._AfterKeras()
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+    monkeypatch.setattr(sys, "argv", ["cyclegan", "data", "list"])
+    assert main(sys.argv[1:]) == 0
+    assert finder.left_out == ()
+    assert main() == 0
+    assert finder.left_out == _registration.OPTIONAL
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import cyclegan_keras
+from cyclegan_keras import _registration
 from cyclegan_keras._backend import SetupError
 from cyclegan_keras.cli import log
 from cyclegan_keras.cluster import WorkerLost
@@ -57,6 +58,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "cyclegan", verb: str | 
     arguments.command = _command(argv, verb)
     # TensorFlow's notes on how it was built tell a user nothing; its errors are still shown.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if argv is None:  # Else the process is somebody else's, who may use all of Keras.
+        _registration.leave_out_optional_parts()
     _print_any_name()
     log.show()
     try:

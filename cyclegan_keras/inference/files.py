@@ -165,7 +165,9 @@ def translate(
 def _traced(generator: keras.Model, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
     """Makes a function for up to `batch_size` images that TensorFlow traces only once."""
 
-    @tf.function(input_signature=[tf.TensorSpec((batch_size, *generator.input_shape[1:]))])
+    @tf.function(
+        input_signature=[tf.TensorSpec((batch_size, *generator.input_shape[1:]))], autograph=False
+    )
     def translate_batch(batch: Any) -> Any:
         return generator(batch, training=False)
 

@@ -184,7 +184,7 @@ def measuring(network: keras.Model) -> Callable[[np.ndarray], Statistics]:
     function = keras.Function(copy.inputs, moments)
 
     # Traced, because line by line the results of all layers would be in memory at the same time.
-    @tf.function(input_signature=[tf.TensorSpec((1, *copy.input_shape[1:]))])
+    @tf.function(input_signature=[tf.TensorSpec((1, *copy.input_shape[1:]))], autograph=False)
     def measure(batch: tf.Tensor) -> Any:
         return function([batch])
 

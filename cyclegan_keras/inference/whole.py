@@ -207,7 +207,9 @@ class AnySize:
         def make() -> tuple[keras.Model, Callable[[np.ndarray], np.ndarray]]:
             network = with_size(generator, size)
 
-            @tf.function(input_signature=[tf.TensorSpec((1, *network.input_shape[1:]))])
+            @tf.function(
+                input_signature=[tf.TensorSpec((1, *network.input_shape[1:]))], autograph=False
+            )
             def translate(batch: tf.Tensor) -> tf.Tensor:
                 return network(batch, training=False)
 
