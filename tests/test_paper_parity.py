@@ -78,7 +78,7 @@ def next_draws(pool: ImagePool, num_images: int) -> list[tuple[float, float]]:
     return [(float(coin), float(place)) for coin, place in numbers]
 
 
-def test_three_steps_of_cyclegan_are_the_papers(float64, batches, untraced):
+def test_three_steps_of_cyclegan_are_the_papers(float64, batches):
     from tests import torch_paper
 
     shape = (32, 40, 3)  # Not square, so that no axis can stand for another.
@@ -104,7 +104,7 @@ def test_three_steps_of_cyclegan_are_the_papers(float64, batches, untraced):
         assert set(pool.swaps) == {True, False}, "another seed is needed"
 
 
-def test_three_steps_of_pix2pix_are_the_papers(float64, batches, untraced):
+def test_three_steps_of_pix2pix_are_the_papers(float64, batches):
     from tests import torch_paper
 
     shape = (32, 64, 3)
