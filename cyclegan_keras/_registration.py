@@ -82,8 +82,9 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
         path: Sequence[str] | None,
         target: types.ModuleType | None = None,
     ) -> importlib.machinery.ModuleSpec | None:
-        # Other threads may import what they like.
-        if fullname in self.left_out and self._thread == threading.get_ident():
+        # Only these two: other threads may import what they like, and so may the program later.
+        are_looking = self._unfinished and self._thread == threading.get_ident()
+        if are_looking and fullname in self.left_out:
             raise ModuleNotFoundError(f"{fullname!r} is left out", name=fullname)
         if fullname not in ("keras", "tensorflow") or self._is_looking:
             return None
@@ -112,8 +113,6 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
             raise
         finally:
             self._unfinished.remove(module.__name__)
-            if not self._unfinished:
-                self._thread = None
         if not self._unfinished and "keras" in sys.modules:
             register()
             sys.meta_path.remove(self)

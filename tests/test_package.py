@@ -194,6 +194,16 @@ def test_a_command_loads_keras_without_what_it_does_not_use(command, fakes, tmp_
     assert run(code, env=env).splitlines() == ["False", *found, *["there"] * 3, "True"]
 
 
+def test_a_program_finds_them_though_keras_never_came(fakes, tmp_path):
+    (tmp_path / "sklearn.py").write_text("print('there')")
+    code = (
+        "from cyclegan_keras import _registration as r\n"
+        "r.leave_out_optional_parts()\n"
+        "import tensorflow, sklearn\n"
+    )
+    assert run(code, env=fakes(tensorflow="")) == "there\n"
+
+
 def test_it_is_the_processs_own_command_that_leaves_them_out(monkeypatch):
     finder = _registration._AfterKeras()
     monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
