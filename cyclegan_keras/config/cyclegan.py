@@ -64,9 +64,9 @@ PAPER = Recipe(
 # hardly learn more in a step, and take longer for it, as the paper's outer kernels do. R1 keeps
 # discriminators from winning, after which longer training made translations worse; of the texture
 # of a skin, patches of 34 pixels see more than those of 16 or 70. Without amplified detail,
-# discriminators do not see pores at all, and generators never draw any; with half the learning rate,
-# they come too late for a short run. A blended output lets go of what is to go, to which a residual
-# one would have to add its negative.
+# discriminators do not see pores at all, and generators never draw any; with half the learning
+# rate, they come too late for a short run. A blended output lets go of what is to go, to which a
+# residual one would have to add its negative.
 FAST = Recipe(
     model=CycleGANConfig(
         generator=ResNetConfig(
