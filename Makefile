@@ -1,6 +1,7 @@
 # Everything works in an environment of its own, .venv, made on first use.
 #   make demo    train a translator on the drawn fruit, with nothing but Python 3.11+
 #   make test    the everyday tests
+#   make integration    the tests of whole runs, browsers, kills and damaged files
 #   make check   formatting, lint, types
 #   make bench   times the step, the loader, translation and whole runs (a quarter of an hour)
 #   make docs    the documentation, as a site in build/docs; a warning is an error
@@ -9,13 +10,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench docs notebook clean
+.PHONY: demo test integration check bench docs notebook clean
 
 demo: .venv/run
 	$(BIN)/python train.py
 
 test: .venv/dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not integration"
+
+integration: .venv/dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "integration and not slow"
 
 check: .venv/dev
 	$(BIN)/ruff format --check .

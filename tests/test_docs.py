@@ -89,6 +89,7 @@ def place(tmp_path, monkeypatch, two_images):
 
 
 # TensorFlow says so where `predict` makes a data set.
+@pytest.mark.integration
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly")
 @by_name(of(PAGES, BLOCK))
 def test_code_runs(page, place, monkeypatch, capsys):

@@ -12,6 +12,8 @@ from PIL import Image
 from cyclegan_keras import CycleGAN, InstanceNormalization, Pix2Pix  # was: keras_contrib
 from data_loader import DataLoader
 
+pytestmark = pytest.mark.integration
+
 BATCH = 4  # Of 6 images: one full batch, and a smaller one that the listing could not take.
 
 

@@ -10,6 +10,8 @@ from nbclient import NotebookClient
 
 from cyclegan_keras.training import callbacks
 
+pytestmark = pytest.mark.integration
+
 ROOT = pathlib.Path(__file__).parents[1]
 NOTEBOOK = ROOT / "notebooks" / "cyclegan_walkthrough.ipynb"
 SMALL = "IMAGE_SIZE, EPOCHS, SAMPLE_INTERVAL, GF, DF = 32, 1, 2, 2, 2"

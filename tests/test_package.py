@@ -76,6 +76,7 @@ def bits_of(network):
     return hashlib.sha256(np.asarray(network(image)).tobytes()).hexdigest()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("order", "load"),
     [

@@ -371,6 +371,7 @@ def test_there_must_be_a_truth_to_compare_with(tmp_path, monkeypatch, capsys, fr
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.integration
 def test_a_real_one(fruit_dir, tmp_path, monkeypatch, capsys, tiny_networks):
     monkeypatch.chdir(tmp_path)
     command = ["ablate", "--data-dir", str(fruit_dir), *TINY]

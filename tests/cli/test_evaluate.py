@@ -218,6 +218,7 @@ def test_maps_of_labels(run_dir, tmp_path, fruit_dir, capsys):
     assert "--labels needs the ground truth, which is not known" in capsys.readouterr().err
 
 
+@pytest.mark.integration
 def test_photos_made_from_labels_are_segmented(run_dir, tmp_path, fruit_dir, untraced, capsys):
     words = ["--segmentation", "--segmentation-steps", "2", "--extractor", "none"]
     # Without labels, and where training images are no pairs.

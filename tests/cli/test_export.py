@@ -8,6 +8,8 @@ from cyclegan_keras.cli.main import main
 from cyclegan_keras.config.train_config import TrainConfig
 from tests.export import networks
 
+pytestmark = pytest.mark.integration
+
 pytest.importorskip("onnx", reason="needs onnx: pip install onnx onnxruntime")
 pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install onnxruntime")
 

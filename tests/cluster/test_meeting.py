@@ -10,6 +10,8 @@ import pytest
 from cyclegan_keras.cluster import Cluster, WorkerLost, meet, team
 from cyclegan_keras.cluster.team import Team, ended_by_chief
 
+pytestmark = pytest.mark.integration
+
 ABOUT = {"settings": {"batch_size": 4, "seed": 0}, "software": {"keras": "3"}}
 
 

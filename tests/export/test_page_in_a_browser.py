@@ -21,6 +21,8 @@ from cyclegan_keras.inference.pictures import Ranges
 from cyclegan_keras.inference.translate import Manner, Translator
 from tests import browser, tiny
 
+pytestmark = pytest.mark.integration
+
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 

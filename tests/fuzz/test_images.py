@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.integration
+
 FUZZ = pathlib.Path(__file__).parents[2] / "fuzz"
 
 # What a bad reader does, one thing after the other; the seventh and the tenth do nothing bad.

@@ -6,6 +6,8 @@ import pytest
 
 from tests import forked
 
+pytestmark = pytest.mark.integration
+
 FUZZ = pathlib.Path(__file__).parents[2] / "fuzz"
 
 # What a bad loader does, one thing after the other. The sixth does nothing bad.

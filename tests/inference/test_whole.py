@@ -91,6 +91,7 @@ def test_tiles_change_no_bit(size, local, random_images):
         np.testing.assert_array_equal(AnySize(local, tile)(x), one_pass)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "build",
     [

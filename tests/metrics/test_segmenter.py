@@ -13,6 +13,8 @@ from cyclegan_keras.metrics import segmenter
 from cyclegan_keras.metrics.segmentation import confusion_matrix, nearest_labels, scores
 from cyclegan_keras.metrics.segmenter import Plan, Segmenter, Settings
 
+pytestmark = pytest.mark.integration
+
 SIZE, COUNT, TESTS = 32, 24, 8
 PALETTE = [(0, 0, 224), (255, 0, 0), (112, 255, 144)]
 # What each class looks like in a photo. That the first two have one brightness, and the palette's

@@ -230,6 +230,7 @@ def test_saved_weights_hold_all_that_a_step_depends_on(random_images, tmp_path, 
             np.testing.assert_array_equal(weight, same, err_msg=name)
 
 
+@pytest.mark.integration
 def test_a_run_has_its_encoder_beside_its_generators(run, data_dir):
     names = {path.name for path in run.glob("*.keras")}
     last = {"g_AB.keras", "g_BA.keras", "e_B.keras"}
@@ -268,6 +269,7 @@ def pictures(folder):
     return {path.name: np.asarray(Image.open(path)) for path in sorted(folder.iterdir())}
 
 
+@pytest.mark.integration
 def test_it_translates_with_latents(run, data_dir, tmp_path):
     one = str(data_dir / "testA" / "0000.png")
 
@@ -301,6 +303,7 @@ def test_it_translates_with_latents(run, data_dir, tmp_path):
     assert np.abs(like - expected).max() < 1.01
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
@@ -322,6 +325,7 @@ def test_what_cannot_be_is_said_in_one_line(flags, words, run, data_dir, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.integration
 def test_samples_lose_nothing(run, data_dir, tmp_path, capsys):
     given = ["translate", str(run), str(data_dir / "testA"), "--samples", "2"]
     there = tmp_path / "out" / "sample2" / "0001.png"
@@ -337,6 +341,7 @@ def test_samples_lose_nothing(run, data_dir, tmp_path, capsys):
     assert "--samples takes a folder" in capsys.readouterr().err
 
 
+@pytest.mark.integration
 def test_a_missing_encoder_is_named(run, data_dir, tmp_path, capsys):
     for name in ("g_AB", "g_BA"):
         (tmp_path / f"{name}.keras").write_bytes((run / f"{name}.keras").read_bytes())

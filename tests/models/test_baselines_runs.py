@@ -16,6 +16,8 @@ from cyclegan_keras.training.faults import Interrupted
 from tests import tiny
 from tests.reliability.support import assert_same_state, rows
 
+pytestmark = pytest.mark.integration
+
 # Feature loss + GAN is SimGAN with another loss.
 BASELINES = ("simgan", pytest.param("feature_gan", marks=pytest.mark.slow), "bigan", "cogan")
 STEPS, BROKEN_OFF = 2, 1

@@ -265,6 +265,7 @@ def resumed(trained, beads, folder):
     return folder / "resumed"
 
 
+@pytest.mark.integration
 def test_a_run_has_classifiers_and_their_table(trained):
     run, figures = trained
     files = {path.name for path in run.glob("*.keras")}
@@ -337,6 +338,7 @@ def test_what_is_trained_is_taken_over(trained, beads, folder):
     assert found == {"c_source.keras", "c_target.keras"}
 
 
+@pytest.mark.integration
 def test_other_classes_are_refused(trained, beads, tmp_path):
     other = write_beads(tmp_path / "other", num_train=1, num_test=1)
     for part in ("trainA", "testA", "trainB", "testB"):

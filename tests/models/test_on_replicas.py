@@ -35,6 +35,7 @@ def assert_close(found: list[dict[str, float]], close: float = CLOSE) -> None:
         assert one["moved"] > 1e-4, one
 
 
+@pytest.mark.integration
 def test_all_that_has_a_state_is_the_same_on_three_devices():
     """Pool, views, averages, penalties, dropout; unequal shares, and a batch below the team."""
     assert_close(apart("tiny", "--replicas", "3", "--sizes", "4", "2", "--eager"))

@@ -15,6 +15,8 @@ from cyclegan_keras.training.faults import Interrupted
 from tests.label_maps import write_pairs
 from tests.reliability.support import assert_same_state
 
+pytestmark = pytest.mark.integration
+
 STEPS = 6  # Two of each stage.
 
 

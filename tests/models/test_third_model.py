@@ -190,6 +190,7 @@ def resumed(trained, fruit_dir, folder):
     return folder / "resumed"
 
 
+@pytest.mark.integration
 def test_a_run_has_all_that_runs_have(trained):
     run, figures = trained
     names = {path.name for path in run.iterdir()}
@@ -206,6 +207,7 @@ def test_a_run_has_all_that_runs_have(trained):
     assert {"d_B_loss", "d_B_acc", "content_loss", "valid_B_loss"} <= set(columns)
 
 
+@pytest.mark.integration
 def test_it_resumes_bit_for_bit(trained, resumed):
     run, _ = trained
     assert_same_state(run, resumed)
@@ -220,6 +222,7 @@ def test_it_resumes_bit_for_bit(trained, resumed):
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.integration
 def test_it_is_evaluated_reported_and_compared(trained, resumed, capsys):
     run, figures = trained
     for place in (run, resumed):
@@ -235,12 +238,14 @@ def test_it_is_evaluated_reported_and_compared(trained, resumed, capsys):
     assert "A → B" in capsys.readouterr().out
 
 
+@pytest.mark.integration
 def test_it_translates(trained, fruit_dir, tmp_path):
     words = ["translate", "--model", str(trained[0] / "g_AB.keras"), str(fruit_dir / "testA")]
     assert main([*words, "--output", str(tmp_path / "out")]) == 0
     assert len(list((tmp_path / "out").iterdir())) == 4
 
 
+@pytest.mark.integration
 def test_all_networks_are_trained_and_taken_over(trained, fruit_dir):
     settings = config(trained[0], fruit_dir).replace(seed=7)
     gan = make_model(settings)
@@ -260,6 +265,7 @@ def test_all_networks_are_trained_and_taken_over(trained, fruit_dir):
     assert not np.array_equal(gan.g_AB.get_weights()[0], saved[0])
 
 
+@pytest.mark.integration
 def test_what_is_trained_is_still_so_after_loading(trained, fruit_dir, tmp_path):
     gan = make_model(config(trained[0], fruit_dir))
     gan.combined.save(tmp_path / "combined.keras")

@@ -4,7 +4,11 @@ import os
 import shutil
 import signal
 
+import pytest
+
 from tests.reliability import support
+
+pytestmark = pytest.mark.integration
 
 
 def test_decoded_ahead_and_resumed_is_decoded_at_the_start(

@@ -11,6 +11,8 @@ from cyclegan_keras.cli.main import main
 from cyclegan_keras.runs import trainer
 from tests.reliability import support
 
+pytestmark = pytest.mark.integration
+
 
 def flip_a_byte(folder: pathlib.Path) -> None:
     data = bytearray((folder / "variables.npz").read_bytes())

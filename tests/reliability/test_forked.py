@@ -7,6 +7,8 @@ import pytest
 
 from tests import forked
 
+pytestmark = pytest.mark.integration
+
 SAYS = """
 import os, sys
 print(sys.argv, os.environ["SAID"], "PATH" in os.environ, os.getcwd(), __name__)

@@ -11,6 +11,8 @@ import pytest
 
 from tests.reliability import support
 
+pytestmark = pytest.mark.integration
+
 ROOM = 5_000  # bytes: enough for history.csv, too little for a picture or a checkpoint
 
 

@@ -12,6 +12,8 @@ from cyclegan_keras.cli.main import main
 from tests.reliability import support
 from tests.reliability.test_damaged import cut_short
 
+pytestmark = pytest.mark.integration
+
 
 def interrupt(logs):
     os.kill(os.getpid(), signal.SIGTERM)

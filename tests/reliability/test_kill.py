@@ -11,6 +11,8 @@ import pytest
 from tests import forked
 from tests.reliability import support
 
+pytestmark = pytest.mark.integration
+
 Start = Callable[[list[str]], support.Process]  # Starts a training, by the words of its command.
 # Nine steps of four images an epoch.
 STEPS = 9

@@ -15,6 +15,8 @@ from cyclegan_keras.training.callbacks.checkpointing import restore
 from cyclegan_keras.training.faults import SIGNALS
 from tests.reliability import support
 
+pytestmark = pytest.mark.integration
+
 
 def nan_loss(logs):
     support.wait_for_writing()  # So that a checkpoint of this very step is what comes next.

@@ -12,6 +12,8 @@ import pytest
 from tests import forked
 from tests.reliability import support
 
+pytestmark = pytest.mark.integration
+
 # A training whose steps cost nothing to prepare; the third of them lasts until a file is there.
 SLOW_STEP = """
 import pathlib, sys, time

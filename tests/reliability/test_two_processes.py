@@ -7,6 +7,8 @@ import pytest
 
 from tests.reliability import support
 
+pytestmark = pytest.mark.integration
+
 # A training with steps that take 50 ms and nothing to prepare.
 DRIVER = """
 import sys, time

@@ -331,6 +331,7 @@ def at_the_end(page, text):
     return page.replace("</body>", f"{text}</body>")
 
 
+@pytest.mark.integration
 def test_a_browser_shows_it_and_asks_nobody(whole, tmp_path, site):
     address, asked = site
     page = (whole / "report.html").read_text("utf-8")

@@ -14,6 +14,8 @@ from cyclegan_keras.runs.every_figure import EveryFigure
 from tests.colour_features import MeanColours
 from tests.label_maps import COLORS, write_pairs
 
+pytestmark = pytest.mark.integration
+
 SIZE = 32
 QUICK = segmenter.Settings(filters=2, steps=2, batch_size=2)
 

@@ -123,6 +123,7 @@ def train(five_steps, fruit_dir, tmp_path, monkeypatch):
     return trained
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("seconds_of_step", "expected"),
     # Of 120 seconds, 5 are kept for the end; 11 steps of 10 seconds were decided.
@@ -132,6 +133,7 @@ def test_a_run_keeps_to_its_time_if_steps_take_another_time(train, seconds_of_st
     assert train(seconds_of_step) == expected
 
 
+@pytest.mark.integration
 def test_a_correction_changes_nothing_but_the_length(train, fruit_dir, tmp_path):
     train(5.0)
     same = config(tmp_path / "steps", fruit_dir, epochs=8, steps=23)
@@ -142,6 +144,7 @@ def test_a_correction_changes_nothing_but_the_length(train, fruit_dir, tmp_path)
     assert_same_state(tmp_path / "r", tmp_path / "steps")
 
 
+@pytest.mark.integration
 def test_a_full_disk_does_not_end_a_run_that_is_corrected(train, monkeypatch, caplog):
     real, written = run_folder.write_settings, []
 

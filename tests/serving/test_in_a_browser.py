@@ -8,6 +8,8 @@ from cyclegan_keras import translate_image
 from tests import browser
 from tests.serving.conftest import png_of
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.mark.parametrize("is_busy", [False, True])
 def test_the_page_translates_and_asks_nobody_else(

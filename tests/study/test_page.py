@@ -107,6 +107,7 @@ def scored_by(tab, quick_study, choose, downloads):
     return scores.score(people)
 
 
+@pytest.mark.integration
 def test_participants_in_a_browser(tab, quick_study, tmp_path):
     def knows(opened):
         """The dark image is made, so it chooses the light one."""
@@ -133,6 +134,7 @@ def test_participants_in_a_browser(tab, quick_study, tmp_path):
     assert all(address == quick_study[0].as_uri() for address in tab.requests)
 
 
+@pytest.mark.integration
 def test_a_result_says_what_was_seen(tab, quick_study, tmp_path):
     shots = []
 
@@ -154,6 +156,7 @@ def test_a_result_says_what_was_seen(tab, quick_study, tmp_path):
         assert trial["left_page"] is False
 
 
+@pytest.mark.integration
 def test_keys_count_only_when_asked_and_practice_tells_the_truth(tab, quick_study, tmp_path):
     player.begin(tab, quick_study[0])
     tab.press("ArrowLeft")  # Too early.
@@ -182,6 +185,7 @@ LEAVE = """new MutationObserver((_, watcher) => {
 }).observe(document.getElementById("image-right"), { attributes: true }), 0"""
 
 
+@pytest.mark.integration
 def test_an_image_that_is_not_seen_as_long_as_it_should_is_noticed(tab, quick_study, tmp_path):
     path, truth = quick_study
     busy = """new Promise((resolve) => {
@@ -211,6 +215,7 @@ def test_an_image_that_is_not_seen_as_long_as_it_should_is_noticed(tab, quick_st
     assert len(person.counted) == 2
 
 
+@pytest.mark.integration
 def test_two_runs_are_shown_beside_examples(tab, tmp_path, monkeypatch):
     # In two sheets, of images that end within a block of JPEG.
     monkeypatch.setattr(sheets, "PER_SHEET", 4)
@@ -234,6 +239,7 @@ def test_two_runs_are_shown_beside_examples(tab, tmp_path, monkeypatch):
     player.finish(tab)
 
 
+@pytest.mark.integration
 def test_sides_and_orders_are_random(tab, tmp_path):
     pairs = material(24)
     dealt = Deal([*range(0, 48, 2)], [*range(1, 48, 2)], [], [*range(24)])
@@ -254,6 +260,7 @@ def test_sides_and_orders_are_random(tab, tmp_path):
     assert trials != sorted(trials, key=lambda trial: min(trial["left"], trial["right"]))
 
 
+@pytest.mark.integration
 def test_a_page_that_cannot_be_shown_says_so(tab, quick_study, tmp_path):
     text = quick_study[0].read_text("utf-8")
     path = tmp_path / "broken.html"
