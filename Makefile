@@ -1,7 +1,7 @@
 # Everything works in an environment of its own, .venv, made on first use.
 #   make demo    train a translator on the drawn fruit, with nothing but Python 3.11+
 #   make test    the everyday tests
-#   make integration    the tests of whole runs, browsers, kills and damaged files
+#   make integration    tests that take seconds each: whole runs, browsers, kills, exports
 #   make check   formatting, lint, types
 #   make bench   times the step, the loader, translation and whole runs (a quarter of an hour)
 #   make docs    the documentation, as a site in build/docs; a warning is an error

@@ -1,9 +1,12 @@
 """Runs are as far apart as their translations of the test images."""
 
 import keras
+import pytest
 
 from benchmarks import apart
 from cyclegan_keras import save_generator
+
+pytestmark = pytest.mark.integration
 
 
 def save_a_run(folder, **levels):

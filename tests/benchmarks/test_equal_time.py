@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks import equal_time
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.mark.parametrize(
     ("minutes", "epochs"),

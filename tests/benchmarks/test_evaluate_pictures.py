@@ -10,6 +10,8 @@ from PIL import Image
 from benchmarks import evaluate_pictures
 from cyclegan_keras.metrics import features
 
+pytestmark = pytest.mark.integration
+
 pytest.importorskip("sklearn", reason="needs scikit-learn")
 
 

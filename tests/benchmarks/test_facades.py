@@ -6,6 +6,8 @@ from PIL import Image
 from benchmarks import facades
 from cyclegan_keras.metrics.segmentation import FACADES
 
+pytestmark = pytest.mark.integration
+
 PERFECT = {"pixel_accuracy": 1.0, "class_accuracy": 1.0, "class_iou": 1.0}
 
 

@@ -12,6 +12,8 @@ from PIL import Image
 
 from benchmarks import fastcut
 
+pytestmark = pytest.mark.integration
+
 torch = pytest.importorskip("torch", reason="needs PyTorch (benchmarks/requirements.txt)")
 torch_fastcut = pytest.importorskip("benchmarks.torch_fastcut")
 TorchFastCUT = torch_fastcut.TorchFastCUT

@@ -11,6 +11,8 @@ from PIL import Image
 from benchmarks import labels
 from cyclegan_keras.data.labels import LabelledDataLoader
 
+pytestmark = pytest.mark.integration
+
 
 def archive():
     """As the package of npm, of a few digits, whose level is ten times their label."""

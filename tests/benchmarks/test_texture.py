@@ -6,6 +6,8 @@ import pytest
 from benchmarks.texture import PARTS, SIZE, fruit, without
 from cyclegan_keras.data.fruit.still_life import Scene
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.mark.parametrize(
     ("kind", "part"), [(kind, part) for kind, parts in PARTS.items() for part in parts]

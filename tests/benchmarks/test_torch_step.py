@@ -5,6 +5,8 @@ import pytest
 
 from cyclegan_keras import CycleGAN, TrainConfig
 
+pytestmark = pytest.mark.integration
+
 torch = pytest.importorskip("torch", reason="needs PyTorch (benchmarks/requirements.txt)")
 SHAPE = (32, 32, 3)
 

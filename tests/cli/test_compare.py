@@ -14,6 +14,8 @@ from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.metrics import round_trip
 from cyclegan_keras.runs.run_data import make_loader
 
+pytestmark = pytest.mark.integration
+
 METRICS = {"num_A": 4, "num_B": 4, "on_test_images": True, "change_AB": 30.0, "change_BA": 20.0}
 
 

@@ -16,6 +16,8 @@ from cyclegan_keras.metrics.backbones import efficientnet
 from cyclegan_keras.runs import record, run_folder
 from tests import tiny
 
+pytestmark = pytest.mark.integration
+
 TINY = (
     "--image-size 32 --gf 2 --df 2 --num-blocks 1 --batch-size 2 --epochs 1 --sample-interval 1"
 ).split()
@@ -218,7 +220,6 @@ def test_maps_of_labels(run_dir, tmp_path, fruit_dir, capsys):
     assert "--labels needs the ground truth, which is not known" in capsys.readouterr().err
 
 
-@pytest.mark.integration
 def test_photos_made_from_labels_are_segmented(run_dir, tmp_path, fruit_dir, untraced, capsys):
     words = ["--segmentation", "--segmentation-steps", "2", "--extractor", "none"]
     # Without labels, and where training images are no pairs.

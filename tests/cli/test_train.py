@@ -216,6 +216,7 @@ def test_the_defaults_translate_the_fruit(tmp_path):
     assert figures["truth_BA"] <= 0.5 * figures["truth_untranslated"]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "precision", [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"]
 )
@@ -244,6 +245,7 @@ def test_the_memory_budget_reaches_the_loader(fruit_dir, monkeypatch, capsys):
     assert "a budget of 0.5" in capsys.readouterr().err
 
 
+@pytest.mark.integration
 def test_pix2pix_from_pictures_side_by_side(fruit_dir, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for folder in ("train", "test"):
@@ -273,6 +275,7 @@ def test_pix2pix_from_pictures_side_by_side(fruit_dir, tmp_path, monkeypatch, ca
     assert len(list((tmp_path / "out").iterdir())) == 4
 
 
+@pytest.mark.integration
 def test_the_papers_recipe_with_an_average(fruit_dir, tmp_path, monkeypatch, untraced):
     monkeypatch.chdir(tmp_path)
     command = f"train --recipe paper --data-dir {fruit_dir} --run-dir r --epochs 1 --ema 0.9"
@@ -284,6 +287,7 @@ def test_the_papers_recipe_with_an_average(fruit_dir, tmp_path, monkeypatch, unt
     assert {"Pad", "InstanceNormalization"} <= {type(x).__name__ for x in operations}
 
 
+@pytest.mark.integration
 def test_names_may_be_anything_and_images_few(
     fruit_dir, tmp_path, capsys, monkeypatch, tiny_networks
 ):
@@ -380,6 +384,7 @@ def without_tests(fruit_dir: pathlib.Path, folder: pathlib.Path) -> pathlib.Path
     return folder
 
 
+@pytest.mark.integration
 def test_a_run_that_is_looked_at(fruit_dir, eye, tmp_path, capsys, tiny_networks):
     run = tmp_path / "run"
     words = f"train --data-dir {fruit_dir} --run-dir {run} --epochs 2 --sample-interval 2 --seed 3"
@@ -429,6 +434,7 @@ def test_a_run_that_is_looked_at(fruit_dir, eye, tmp_path, capsys, tiny_networks
     assert [event.step for event in events.Tensors("samples")] == [2, 4, 6]
 
 
+@pytest.mark.integration
 def test_a_run_that_gets_no_better_stops_and_stays_finished(
     fruit_dir, eye, tmp_path, capsys, quick
 ):
@@ -549,6 +555,7 @@ def test_without_ground_truth_it_monitors_kid(fruit_dir, eye, tmp_path, capsys, 
     assert "Step 3: A → B KID (kernel distance) " in capsys.readouterr().out
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("model", [pytest.param("cyclegan", marks=pytest.mark.slow), "pix2pix"])
 def test_gray_rectangles_go_all_the_way(model, tmp_path, monkeypatch, capsys, tiny_networks):
     rng = np.random.default_rng(0)

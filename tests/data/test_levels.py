@@ -119,6 +119,7 @@ def test_drawn_fruit_and_photos_are_no_alarm(loader):
     assert loader.notes() == []
 
 
+@pytest.mark.integration
 def test_real_photos_are_no_alarm(real_images):
     for name in ("apple2orange_web", "summer2winter_subset", "facades_paired"):
         found = DataLoader(name, (32, 32), real_images)

@@ -11,6 +11,8 @@ from cyclegan_keras.export import exporting, runtimes
 from tests import tiny
 from tests.export import networks
 
+pytestmark = pytest.mark.integration
+
 onnx = pytest.importorskip("onnx", reason="needs onnx: pip install onnx onnxruntime")
 pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install onnxruntime")
 

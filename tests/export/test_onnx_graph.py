@@ -10,6 +10,8 @@ from cyclegan_keras import to_onnx
 from cyclegan_keras.export.walking import with_any_size
 from tests.export import networks
 
+pytestmark = pytest.mark.integration
+
 onnx = pytest.importorskip("onnx", reason="needs onnx: pip install onnx onnxruntime")
 ort = pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install onnxruntime")
 

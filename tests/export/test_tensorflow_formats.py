@@ -10,6 +10,8 @@ from cyclegan_keras.export import runtimes, tensorflow_formats
 from cyclegan_keras.export.walking import with_any_size
 from tests.export import networks
 
+pytestmark = pytest.mark.integration
+
 # Each conversion takes seconds; these two have nearly every layer that LiteRT wants otherwise.
 EVERY_DAY = ("resnet", "resnet_fast")
 KINDS = [

@@ -84,6 +84,7 @@ def test_with_its_own_statistics_an_image_becomes_the_same(make):
     assert not any(frozen.norm_of(op) for op in copy.operations)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("build", [build_resnet_generator, build_unet_generator])
 def test_a_network_from_a_file_can_be_measured(build, tmp_path, float64):
     # Its operations have names such as "add", which those that measure must not have, too.

@@ -66,6 +66,7 @@ def test_16_bits_are_saved_as_32(dtype_policy, random_images):
     assert np.isfinite(np.asarray(latents.with_latent(g, [1, 2, 3])(imgs))).all()
 
 
+@pytest.mark.integration
 def test_any_size_and_tiles(random_images):
     g = generator((None, None, 3))
     latent = [0.5, -1.0, 2.0]

@@ -94,6 +94,7 @@ def test_there_and_back(name, random_images, float64):
     ]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "names",
     [("unet", "fast", "blended"), pytest.param(tuple(NETWORKS), marks=pytest.mark.slow)],

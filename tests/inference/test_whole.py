@@ -27,6 +27,7 @@ def local():
     return build_resnet_generator((32, 32, 3), padding="reflect", upsampling="resize", **PIXEL)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("build", "factor", "is_exact"),
     [
@@ -234,6 +235,7 @@ def test_tiles_that_cannot_be_are_told(local):
         AnySize(local, 32)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kwargs", [{}, {"detail": "network"}])
 def test_networks_of_unknown_size_translate(kwargs, tmp_path):
     generator = build_unet_generator((None, None, 3), gf=2, residual=True, seed=0)

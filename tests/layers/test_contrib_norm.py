@@ -90,6 +90,7 @@ def norms_of(network):
     return {type(layer) for layer in network.layers if isinstance(layer, kinds)}
 
 
+@pytest.mark.integration
 def test_the_books_networks_can_have_it(random_images, tmp_path, untraced):
     config = TrainConfig.make(
         recipe="book", image_size=32, gf=2, df=2, norm="contrib", d_norm="contrib"

@@ -86,6 +86,7 @@ def _seen(detail: float) -> float:
     return float(scores[32:].mean() - scores[:32].mean())
 
 
+@pytest.mark.integration
 def test_a_discriminator_learns_to_see_faint_grain_by_its_detail_alone():
     keras.utils.set_random_seed(0)
     assert _seen(0.0) < 0.1

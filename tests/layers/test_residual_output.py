@@ -84,6 +84,7 @@ def test_the_slope_of_an_image_is_what_is_left_of_it():
     np.testing.assert_allclose(slope, (above - below) / (2 * step), rtol=1e-6)
 
 
+@pytest.mark.integration
 def test_training_moves_black_and_white():
     # Also from a change that leads beyond the end, and shows in nothing yet.
     end = np.repeat(np.float32([-1, 1]), 3)
@@ -112,6 +113,7 @@ def test_the_limit_is_inside_the_range(limit):
         ChangeImage(limit)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "build", [build_unet_generator, build_deep_unet_generator, build_resnet_generator]
 )
@@ -146,6 +148,7 @@ def test_a_generator_as_before_can_still_be_built(build):
     assert g.get_layer("translation").exact is False
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("model", ["cyclegan", "pix2pix"])
 def test_runs_from_before_go_on_with_the_networks_that_they_had(model):
     settings = {"gf": 2, "df": 2, "image_size": 32, "residual": True, "generator": "resnet"}

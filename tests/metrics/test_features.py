@@ -312,6 +312,7 @@ def test_every_weight_finds_its_place(lite0, networks):
         efficientnet.set_weights(classifier, state)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("name", "halving"),
     [
@@ -384,6 +385,7 @@ def thumbnails(folder, name):
     return np.stack([np.asarray(images.resize(images.read_image(p), (128, 128))) for p in paths])
 
 
+@pytest.mark.integration
 def test_it_knows_apples_from_oranges(lite0, real_images):
     orange, apple = 950, 948
     logits = {name: lite0[1](thumbnails(real_images, name)) for name in ("testA", "testB")}
@@ -404,6 +406,7 @@ def test_it_knows_apples_from_oranges(lite0, real_images):
     assert np.mean(logits["testA"][:, orange] > logits["testA"][:, apple]) < 0.3
 
 
+@pytest.mark.integration
 def test_it_knows_oranges_best_in_their_own_size(lite0, real_images):
     """Of a thousand classes, 36 of 59 thumbnails are oranges, and none of the 49 apples is."""
     extractor = features.imagenet_logits((128, 128))

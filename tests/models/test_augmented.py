@@ -211,6 +211,7 @@ def test_it_resumes_bit_for_bit(run, data_dir, monkeypatch):
         assert (run / name).read_bytes() == (resumed / name).read_bytes()
 
 
+@pytest.mark.integration
 def test_saved_weights_hold_all_that_a_step_depends_on(random_images, tmp_path, untraced):
     settings = {**TINY, "latents": "both", "ema": 0.5, "source_negatives": 0.5}
     settings |= {"diffaugment_color": 1.0}

@@ -23,6 +23,7 @@ def data(random_images):
 
 
 # In bfloat16, see tests/models/test_cyclegan.py.
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "precision",
     ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"],
@@ -45,6 +46,7 @@ def test_the_papers_recipe_trains_in_every_precision(precision, dtype_policy, da
         assert all(np.isfinite(w).all() for w in g.get_weights())
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("objective", "loss"),
     [

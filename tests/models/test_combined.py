@@ -148,6 +148,7 @@ def test_it_is_saved_and_loaded_whole(model, tmp_path):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.integration
 def test_it_goes_on_training_after_saving_and_loading(tmp_path, random_images, untraced):
     gan = CycleGAN(SHAPE, gf=2, df=2)
     imgs, targets = batch(gan, random_images)

@@ -150,6 +150,7 @@ def test_combined_has_the_losses_of_a_step(random_images):
     assert logs["g_loss"] == pytest.approx(total, rel=1e-6)
 
 
+@pytest.mark.integration
 def test_saved_weights_hold_all_that_a_step_depends_on(random_images, tmp_path):
     settings = {**TINY, "pool_size": 2, "flip_equivariance": True, "diffaugment_color": 1.0}
     batches = [random_images(2, 1, 32, 32, 3, seed=step) for step in range(3)]

@@ -93,6 +93,7 @@ def test_each_stage_trains_its_networks_only(batch):
         assert list(gan.classifiers) == there
 
 
+@pytest.mark.integration
 def test_labels_of_b_train_what_is_compared_with_only(batch):
     (of_A, (imgs_B, labels_B)) = batch
     gans = [model(feature_accuracy=0.0) for _ in range(2)]
@@ -104,6 +105,7 @@ def test_labels_of_b_train_what_is_compared_with_only(batch):
     assert moved(weights_of(gans[1]), gans[0]) == {"c_target"}
 
 
+@pytest.mark.integration
 def test_without_labels_of_a_it_says_what_it_takes(batch):
     (imgs_A, _), (imgs_B, _) = batch
     with pytest.raises(ValueError, match="no labels of A"):
@@ -112,6 +114,7 @@ def test_without_labels_of_a_it_says_what_it_takes(batch):
         model().begin_stage("later")
 
 
+@pytest.mark.integration
 def test_without_a_semantic_loss_it_is_a_cyclegan(batch):
     gan, plain = model(lambda_semantic=0.0), model(lambda_semantic=0.0, lambda_semantic_A=0.5)
     for each in (gan, plain):

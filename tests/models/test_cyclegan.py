@@ -134,6 +134,7 @@ class Bare(Tiny):
         return keras.Model(img, convolution(3, 1, "tanh", self._next_seed())(img))
 
 
+@pytest.mark.integration
 def test_the_three_models_are_traced_with_what_each_of_them_trains(float64, random_images):
     # Keras 3 reads which weights are trained when it traces, and not when it compiles.
     by_hand, gan = (Bare(SHAPE, seed=0) for _ in range(2))

@@ -55,6 +55,7 @@ def test_the_discriminator_sees_both_images(gan, data):
         assert not np.allclose(gan.d(np.concatenate(pair, axis=-1)), scores, atol=1e-4)
 
 
+@pytest.mark.integration
 def test_it_learns_the_way_it_is_told(random_images):
     # B is A in negative; what is learned must come nearer to that than standing still.
     imgs = random_images(4, *SHAPE)

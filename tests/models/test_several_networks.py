@@ -116,6 +116,7 @@ def test_predictions_are_the_outputs_of_combined(data):
         np.testing.assert_allclose(ours, np.asarray(theirs), atol=1e-6)
 
 
+@pytest.mark.integration
 def test_a_config_makes_the_same_model():
     class Mine(CycleGAN):
         def __init__(self, width=3, **settings):

@@ -14,6 +14,8 @@ from cyclegan_keras import DataLoader, plotting
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.reports import comparison_page, measured_run, pictures
 
+pytestmark = pytest.mark.integration
+
 METRICS = {
     "num_A": 4,
     "num_B": 4,
@@ -78,7 +80,6 @@ def lines_of(monkeypatch, runs):
     return found
 
 
-@pytest.mark.integration
 def test_curves_lie_over_each_other_by_step_and_by_time(make, monkeypatch):
     slower = HISTORY.replace("210", "420").replace("12.5", "11.5")
     runs = measured_run.read([make("a"), make("b", history=slower)])
@@ -103,7 +104,6 @@ def test_curves_lie_over_each_other_by_step_and_by_time(make, monkeypatch):
     assert by_time == {"a": ([2.5, 3.5], [25, 12.5]), "b": ([2.5, 7.0], [25, 11.5])}
 
 
-@pytest.mark.integration
 def test_curves_of_two_feature_spaces_lie_apart(make):
     ear, unknown = (HISTORY.replace("eye", other) for other in ("ear", ""))
     both = HISTORY.replace("9,eye", "9,ear")  # One that changed it on the way.

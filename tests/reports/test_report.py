@@ -23,6 +23,8 @@ from cyclegan_keras.reports.curves import Curves
 from cyclegan_keras.reports.pictures import Evaluated
 from tests.colour_features import MeanColours
 
+pytestmark = pytest.mark.integration
+
 CHROMIUM = shutil.which("chromium")
 WINDOW = (1200, 6500)
 CONFIG = TrainConfig(image_size=32, epochs=20, gf=3, recipe=None)
@@ -331,7 +333,6 @@ def at_the_end(page, text):
     return page.replace("</body>", f"{text}</body>")
 
 
-@pytest.mark.integration
 def test_a_browser_shows_it_and_asks_nobody(whole, tmp_path, site):
     address, asked = site
     page = (whole / "report.html").read_text("utf-8")

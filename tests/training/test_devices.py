@@ -1,6 +1,7 @@
 import re
 
 import keras
+import pytest
 
 from cyclegan_keras.training import devices
 from tests import forked
@@ -33,6 +34,7 @@ for cores, environment in [(2, {}), (8, {}), (2, {"TF_NUM_INTRAOP_THREADS": "2"}
 """
 
 
+@pytest.mark.integration
 def test_two_cores_get_an_operation_each():
     status, output, errors = forked.run(["-c", CASES], env={"TF_CPP_MIN_LOG_LEVEL": "2"})
     assert status == 0, errors
