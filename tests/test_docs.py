@@ -31,6 +31,7 @@ from cyclegan_keras.cli import train
 from cyclegan_keras.config.known import known_settings
 from cyclegan_keras.data.beads.sets import write_beads
 from cyclegan_keras.data.fruit.sets import write_fruit
+from cyclegan_keras.reports import metric_table
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -177,6 +178,19 @@ def test_the_api_page_has_every_public_name():
     page = (ROOT / "docs" / "api.md").read_text("utf-8")
     shown = re.findall(r"^::: cyclegan_keras\.(?:\w+\.)*(\w+)$", page, re.M)
     assert set(cyclegan_keras.__all__) <= set(shown)
+
+
+def test_the_page_of_metrics_has_every_key():
+    page = (ROOT / "docs" / "metrics.md").read_text("utf-8")
+    # Of metrics for several levels of noise, the page names one.
+    level = re.compile(r"(?<=noisy_cycle_)[\d.]+")
+    keys = [
+        {level.sub("1", metric.name(way)) for way in ("AB", "BA")}
+        for kind in metric_table.KINDS
+        for metric in kind.metrics
+    ]
+    assert len(keys) > 25
+    assert [each for each in keys if not any(f"`{key}`" in page for key in each)] == []
 
 
 @pytest.fixture(scope="module")
