@@ -55,10 +55,15 @@ def test_digits_lie_in_folders_of_their_labels(tmp_path):
     for domain in "AB":
         assert np.bincount(loader.labels(domain)).tolist() == [labels.NUM_TRAIN] * 10
         assert np.bincount(loader.labels(domain, True)).tolist() == [labels.NUM_TEST] * 10
-    with Image.open(folder / "trainB/7/7_000.png") as image:
+    with Image.open(folder / "trainA/7/7_000.png") as image:
         assert (image.size, image.getpixel((0, 0))) == ((28, 28), 70)
-    names = [path.read_bytes() for path in (folder / "trainA/7").iterdir()]
-    tests = [path.read_bytes() for path in (folder / "testA/7").iterdir()]
+    with Image.open(folder / "trainB/7/7_000.png") as image:
+        assert image.size == (32, 32)
+        left, top, right, bottom = image.getbbox()
+    assert (top, bottom) == (5, 27)
+    assert 5 <= left < right <= 27
+    names = [path.read_bytes() for path in (folder / "trainB/7").iterdir()]
+    tests = [path.read_bytes() for path in (folder / "testB/7").iterdir()]
     assert not {*names} & {*tests}
 
 
