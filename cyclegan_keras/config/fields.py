@@ -139,11 +139,12 @@ class Setting:
 
     @property
     def type(self) -> type:
-        """Its plain type: `int` for `int | None`, `str` for a choice of texts."""
-        if any(self.about[key] is not None for key in ("choices", "kinds", "parse")):
+        """Its plain type: `int` for `int | None`, that of the choices for a choice."""
+        if self.about["parse"] is not None:
             return str
-        part = next(part for part in _parts_of(self.kind) if part is not types.NoneType)
-        return type(_choices_in(part)[0]) if _choices_in(part) else part
+        if self.choices:
+            return type(self.choices[0])
+        return next(part for part in _parts_of(self.kind) if part is not types.NoneType)
 
     def was_found(self, value: Any) -> bool:
         """Returns whether a value was left to the images, and found in them."""

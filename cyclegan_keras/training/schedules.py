@@ -25,14 +25,30 @@ def linear_decay(step: int, decay_from: int, num_steps: int) -> float:
     return max(0.0, (num_steps - step) / (num_steps - decay_from + 1))
 
 
+def paced_optimizers(model: Any) -> list[tuple[Any, float]]:
+    """Finds the optimizers whose rate is the training's.
+
+    Args:
+        model: A model. If it has `paced_optimizers`, those are meant, since it has others, whose
+            rates are their own; else its `optimizers`, if it has such.
+
+    Returns:
+        Each with its share of the rate, in [0, 1]; the last one is that of the generators.
+    """
+    paced = getattr(model, "paced_optimizers", None)
+    if paced is None:
+        paced = [(optimizer, 1.0) for optimizer in getattr(model, "optimizers", None) or []]
+    return list(paced)
+
+
 def current_rate(model: Any) -> float | None:
     """Reads the present learning rate of a model.
 
     Args:
-        model: A model with `optimizers`.
+        model: A model; see `paced_optimizers`.
 
     Returns:
-        The rate of the last optimizer, which is that of the generators; `None` if there is none.
+        The rate of the generators; `None` if there is no optimizer.
     """
-    optimizers = getattr(model, "optimizers", None) or []
-    return float(ops.convert_to_numpy(optimizers[-1].learning_rate)) if optimizers else None
+    paced = paced_optimizers(model)
+    return float(ops.convert_to_numpy(paced[-1][0].learning_rate)) if paced else None

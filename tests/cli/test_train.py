@@ -21,6 +21,8 @@ from tensorboard.backend.event_processing import plugin_event_accumulator
 
 from cyclegan_keras.cli import train
 from cyclegan_keras.cli.main import main
+from cyclegan_keras.config import models
+from cyclegan_keras.config.known import known_settings
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.inference.translate import load_generator
 from cyclegan_keras.metrics import features
@@ -56,6 +58,36 @@ def test_flags_come_on_top_of_the_settings_file(tmp_path):
     path.write_text(TrainConfig(run_dir="old").to_json())
     assert config_from("--config", str(path)).run_dir is None
     assert config_from("--config", str(path), "--run-dir", "new").run_dir == "new"
+
+
+def test_each_choice_of_each_setting_can_be_given():
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    settings = [each for each in known_settings().values() if each.flag and each.choices]
+    assert {"model", "recipe", "outer_kernel", "channels", "discriminator"} <= {
+        each.name for each in settings
+    }
+    for setting in settings:
+        for choice in setting.choices:
+            given = parser.parse_args([setting.flag, str(choice)])
+            assert getattr(given, setting.name) == choice, setting.name
+            assert setting.checked(choice) == choice
+
+
+@pytest.mark.parametrize("model", list(models.MODELS))
+def test_what_a_recipe_sets_can_be_given_by_flags(model):
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    for recipe in models.MODELS[model].recipes:
+        words = ["--model", model, *(["--recipe", recipe] if recipe else [])]
+        wanted = train.config_from(parser.parse_args(words)).flat()
+        for name, value in wanted.items():
+            setting = known_settings()[name]
+            if value is None or not setting.flag:
+                continue
+            word = setting.flag if value is not False else setting.flag.replace("--", "--no-", 1)
+            given = [word, *([] if isinstance(value, bool) else str(value).split())]
+            assert setting.checked(getattr(parser.parse_args(given), name)) == value, name
 
 
 def test_the_fixed_flags_are_there():

@@ -1,5 +1,6 @@
 """CyCADA: its stages, what each of them trains, and whole runs."""
 
+import csv
 import json
 import signal
 
@@ -279,6 +280,9 @@ def test_a_run_has_classifiers_and_their_table(trained):
     assert figures["label_most_B"] == pytest.approx(1 / 6)
     assert {"kept_AB", "kept_BA", "truth_AB"} <= set(figures)
     assert set(figures["weights"]) >= files - {"g_AB.best.keras", "g_BA.best.keras"}
+    # Of the image stage, not of the classifiers.
+    with (run / "history.csv").open(newline="") as file:
+        assert {float(row["learning_rate"]) for row in csv.DictReader(file)} == {0.01}
     saved = json.loads((run / "config.json").read_text())
     assert saved["data"]["classes"] == ["blue", "cyan", "green", "magenta", "red", "yellow"]
 

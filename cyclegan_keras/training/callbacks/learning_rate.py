@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from cyclegan_keras.training.schedules import linear_decay
+from cyclegan_keras.training.schedules import linear_decay, paced_optimizers
 
 
 class LearningRateDecay(keras.callbacks.Callback):
@@ -39,10 +39,7 @@ class LearningRateDecay(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Stores the initial rates."""
-        # A model may have others as well, whose rates are their own.
-        paced = getattr(self.model, "paced_optimizers", None)
-        if paced is None:
-            paced = [(optimizer, 1.0) for optimizer in self.model.optimizers]
+        paced = paced_optimizers(self.model)
         settable = [(optimizer, share) for optimizer, share in paced if _is_settable(optimizer)]
         self._optimizers = [optimizer for optimizer, _ in settable]
         if self.decay_epochs and len(settable) < len(paced):
