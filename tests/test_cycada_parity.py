@@ -45,6 +45,7 @@ def test_steps_of_the_image_stage_are_the_papers(random_images):
 
     config = TrainConfig(
         model="cycada",
+        recipe="paper",
         gf=4,
         df=4,
         num_blocks=1,

@@ -264,7 +264,7 @@ FAST = Recipe(
         generator=LatentResNetConfig(
             gf=8, num_blocks=4, upsampling="resize", num_halvings=2, skips=True, blend=True
         ),
-        # 16 pixels, as CycleGAN's has, let a fruit have two colors.
+        # One of 16 pixels let a fruit have two colors.
         discriminator=PatchGANConfig(df=24, receptive_field=70, norm="pixel"),
         loss=AugmentedLossConfig(lambda_cycle=1.5, lambda_latent=0.25, r1=10.0, r1_every=4),
         step=AugmentedStepConfig(discriminator_rate=1.0, source_negatives=0.5, ema=0.995),

@@ -35,7 +35,8 @@ class CyCADA(CycleGAN):
     It is trained in stages, one after the other, each for some epochs of one training:
 
     1. source: the classifier `c_source` learns the labels of A. Where labels of B are known,
-       another one, `c_target`, learns these in the same steps, to compare the others with.
+       another one, `c_target`, learns these in the same steps, to compare the others with. It goes
+       on in the steps of stage 3, and so learns for as long as `c_image`.
     2. image: a CycleGAN whose translations must keep what `c_source`, which stays as it is now,
        says of the originals (the semantic consistency loss).
     3. task: `c_image`, which begins as `c_source`, learns the labels of A on images translated
@@ -288,13 +289,11 @@ class CyCADA(CycleGAN):
         dtype = self.combined.variable_dtype
         imgs_A, imgs_B = (ops.convert_to_tensor(imgs, dtype) for imgs in (imgs_A, imgs_B))
         stage = self.stage
-        if stage == SOURCE:
+        if stage in (SOURCE, TASK):
             labels = [None if each is None else _whole(each) for each in (labels_A, labels_B)]
             return self._run_step(data, stage, imgs_A, imgs_B, *labels)
         if stage == IMAGE:
             return self._run_step(data, stage, imgs_A, imgs_B)
-        if stage == TASK:
-            return self._run_step(data, stage, imgs_A, _whole(labels_A))
         # Each combination of what is still adapted gets a graph of its own.
         active = tuple(bool(each) for each in ops.convert_to_numpy(self._state.active))
         return self._run_step(data, stage, imgs_A, imgs_B, active)
@@ -314,15 +313,19 @@ class CyCADA(CycleGAN):
     ) -> dict[str, Any]:
         """Equation 1: the classifier of the source; and that of B, to compare with."""
         logs = _named("c_source", train_classifier(self.c_source, imgs_A, labels_A))
-        if labels_B is not None:
-            self._state.labels_of_B.assign_add(1)
-            logs |= _named("c_target", train_classifier(self.c_target, imgs_B, labels_B))
-        return logs
+        return logs | self._target_step(imgs_B, labels_B)
 
-    def _task_step(self, imgs_A: Any, labels_A: Any) -> dict[str, Any]:
-        """The task loss of section 3, of translated images."""
+    def _task_step(self, imgs_A: Any, imgs_B: Any, labels_A: Any, labels_B: Any) -> dict[str, Any]:
+        """The task loss of section 3, of translated images; and that of B goes on."""
         fake_B = self.g_AB(imgs_A, training=False)
-        return _named("c_image", train_classifier(self.c_image, fake_B, labels_A))
+        logs = _named("c_image", train_classifier(self.c_image, fake_B, labels_A))
+        return logs | self._target_step(imgs_B, labels_B)
+
+    def _target_step(self, imgs_B: Any, labels_B: Any) -> dict[str, Any]:
+        if labels_B is None:
+            return {}
+        self._state.labels_of_B.assign_add(1)
+        return _named("c_target", train_classifier(self.c_target, imgs_B, labels_B))
 
     def _feature_step(self, imgs_A: Any, imgs_B: Any, active: Sequence[bool]) -> dict[str, Any]:
         """The feature loss of section 3, of translated images, and of those of A as they are."""

@@ -73,6 +73,12 @@ def test_a_row_has_the_mean_and_each_seed():
     assert cells == ["semantic", "55.0 (50 60)", *["–"] * 4, "50.0 (25 75)", "–"]
 
 
+def test_digits_have_generators_without_skip_connections():
+    settings = labels.settings_of([*labels.OF_DIGITS, "--seed", "3"]).flat()
+    assert (settings["channels"], settings["skips"], settings["norm"]) == (1, False, "instance")
+    assert (settings["outer_kernel"], settings["seed"]) == (7, 3)
+
+
 @pytest.mark.slow
 def test_each_seed_is_trained_with_and_without_the_semantic_loss(tmp_path, monkeypatch, capsys):
     trained = []

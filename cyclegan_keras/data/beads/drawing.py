@@ -6,12 +6,14 @@ from typing import Literal
 
 import numpy as np
 
-# Each kind with the hue of its beads, in degrees. Every other kind has the complementary colour of
-# one of them: what is a negative of a picture of one kind looks like one of another.
+# Each kind with the hue of its beads, in degrees. When all hues are turned by 60 degrees, or
+# mirrored, kinds become kinds: images as a whole look as before.
 HUES = {"blue": 240, "cyan": 180, "green": 120, "magenta": 300, "red": 0, "yellow": 60}
-# Beads of one kind differ by this standard deviation, in degrees: a few are between two kinds.
-HUE_STD = 12.0
-DARKEST, BRIGHTEST = 0.12, 0.88  # Of the three colours of a bead, in [0, 1].
+# Beads of one kind differ by this standard deviation, in degrees; hardly any is nearer to another
+# kind, from 30 degrees on.
+HUE_STD = 10.0
+# The darkest and the brightest of the three colours of a bead, in [0, 1]: paler on light cloth.
+COLORS = {"dark": (0.12, 0.88), "light": (0.35, 0.95)}
 # Levels of dark cloth; those of light cloth are as far from white. Cloth has no grain: no generator
 # draws noise, and discriminators would look at nothing else.
 CLOTH = (0.0, 0.5)
@@ -71,7 +73,8 @@ def draw_scene(scene: Scene, cloth: Cloth, size: int) -> np.ndarray:
     """
     img = np.full((size, size, 3), scene.cloth if cloth == "dark" else 1 - scene.cloth)
     pure = np.array(colorsys.hsv_to_rgb(scene.hue % 360 / 360, 1.0, 1.0))
-    color = DARKEST + (BRIGHTEST - DARKEST) * pure
+    darkest, brightest = COLORS[cloth]
+    color = darkest + (brightest - darkest) * pure
     middle = (np.arange(size) + 0.5) / size
     for y, x, radius in scene.beads:
         distance = np.hypot(middle[:, None] - y, middle[None, :] - x)

@@ -28,9 +28,10 @@ def write_beads(
     The folder gets `trainA` and `testA` with beads on dark cloth, `trainB` and `testB` with beads
     on light cloth. Each has a folder for each kind (`blue`, `cyan`, `green`, `magenta`, `red` and
     `yellow`), and `dataset.json` says how all was made. A test scene is in both `testA` and
-    `testB`, under the same name, so there the true translation is known. Only the colour of the
-    beads tells their kind, and the colours of all kinds together are those of their negatives: for
-    a translator without labels, a negative is as good a translation as the true one.
+    `testB`, under the same name, so there the true translation is known. Only the hue of the beads
+    tells their kind; on light cloth they are paler. When all hues are turned so that kinds become
+    kinds, images as a whole look as before: for a translator without labels, that is as good as the
+    true translation.
 
     The folder appears whole or not at all. The first scenes of each kind stay the same when more
     are asked for.
