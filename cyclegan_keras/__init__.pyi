@@ -56,5 +56,6 @@ from .networks import build_resnet_generator as build_resnet_generator
 from .networks import build_unet_generator as build_unet_generator
 from .runs.trainer import train_run as train_run
 from .runs.warm_start import start_from as start_from
+from .training.devices import use_threads as use_threads
 
 __version__: str

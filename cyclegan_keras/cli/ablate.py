@@ -89,6 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
         from cyclegan_keras.reports import ablation
         from cyclegan_keras.runs import every_figure
 
+        # The judges are the first to compute.
+        trainer.prepare_tensorflow(base)
     how = segmenter.Settings(**({} if steps is None else {"steps": steps}))
     # Made now, so that errors come before the trainings.
     judges = every_figure.Judges(

@@ -83,10 +83,7 @@ def train_run(
         from cyclegan_keras.training import devices, strategies
         from cyclegan_keras.training.callbacks import tensorboard
 
-        _backend.check_settings()
-        devices.use_threads()
-        devices.compute_the_same(config.deterministic)
-        strategies.prepare_devices()
+        prepare_tensorflow(config)
         strategy_name = strategies.choose(config.strategy, cluster, config.info)
         found = devices.devices_in_words()
 
@@ -117,6 +114,27 @@ def train_run(
         if who := strategies.in_words(strategy, team.num_workers, config.batch_size):
             found = f"{found}; {who}"
         return _train(config, loader, images, found, team, strategy, began, asked)
+
+
+def prepare_tensorflow(config: TrainConfig) -> None:
+    """Sets threads, devices and determinism as a training has them.
+
+    TensorFlow keeps them once it has computed anything, so a program that computes before it trains
+    calls this first.
+
+    Args:
+        config: The settings of the training, or of the first of several.
+
+    Raises:
+        SetupError: If Keras does not run on TensorFlow.
+        ValueError: If the environment describes devices that cannot be made.
+    """
+    from cyclegan_keras.training import devices, strategies
+
+    _backend.check_settings()
+    devices.use_threads()
+    devices.compute_the_same(config.deterministic)
+    strategies.prepare_devices()
 
 
 def _train(

@@ -1,6 +1,7 @@
 import argparse
 import functools
 import json
+import os
 import pathlib
 import signal
 
@@ -11,6 +12,7 @@ from cyclegan_keras.cli.main import main
 from cyclegan_keras.config.train_config import TrainConfig
 from cyclegan_keras.runs import every_figure, trainer
 from cyclegan_keras.training.faults import Interrupted
+from tests import forked
 
 TINY = "--image-size 32 --gf 2 --df 2 --num-blocks 1 --batch-size 6 --epochs 1".split()
 TINY += ["--extractor", "none"]
@@ -394,3 +396,42 @@ def test_a_real_one(fruit_dir, tmp_path, monkeypatch, capsys, tiny_networks):
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
     assert main([*command, "--seed", "1"]) == 2
     assert "begun with other settings. Received: seed=1 where it was 0" in capsys.readouterr().err
+
+
+# On a machine that pretends to have two cores. The extractor computes, as real ones do.
+DEVICES = """
+import os, sys
+import keras
+import tensorflow as tf
+from cyclegan_keras.cli.main import main
+from cyclegan_keras.runs import every_figure, trainer
+
+def choose(name):
+    keras.ops.ones(1)
+    return []
+
+def train_run(config, advises):
+    threading = tf.config.threading
+    intra, inter = (
+        threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads()
+    )
+    print(config.model.kind, intra, inter, len(tf.config.list_logical_devices("CPU")), flush=True)
+    raise KeyboardInterrupt
+
+os.cpu_count = lambda: 2
+every_figure.choose = choose
+trainer.train_run = train_run
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.integration
+def test_devices_and_threads_are_those_of_a_training_alone(fruit_dir, tmp_path):
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("TF_NUM")}
+    words = ["ablate", "--data-dir", str(fruit_dir), *TINY, "--settings", "all"]
+    words += ["--run-dir", str(tmp_path / "compared")]
+    status, output, errors = forked.run(
+        ["-c", DEVICES, *words], env={**environment, "CYCLEGAN_CPUS": "3"}
+    )
+    assert status == 130, errors
+    assert "cyclegan 1 2 3" in output.splitlines()
