@@ -19,7 +19,7 @@ def archive():
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w:gz") as files:
         for label in range(10):
-            text = json.dumps({"data": [label / 25.5] * (200 * 784)}).encode()
+            text = json.dumps({"data": [label / 25.5] * (10 * 784)}).encode()
             about = tarfile.TarInfo(f"package/src/digits/{label}.json")
             about.size = len(text)
             files.addfile(about, io.BytesIO(text))
@@ -46,25 +46,41 @@ def test_an_archive_is_kept_and_not_fetched_again(tmp_path, monkeypatch):
     assert labels.fetched(tmp_path / "deeper/new.tgz") == found
 
 
-@pytest.mark.slow
-def test_digits_lie_in_folders_of_their_labels(tmp_path):
+def test_digits_lie_in_folders_of_their_labels(tmp_path, monkeypatch):
+    monkeypatch.setattr(labels, "NUM_TRAIN", {"A": 6, "B": 8})
+    monkeypatch.setattr(labels, "NUM_TEST", 3)
     pytest.importorskip("sklearn", reason="the digits of the UCI come with scikit-learn")
     folder = labels.write_digits(tmp_path / "digits", archive())
-    loader = LabelledDataLoader("digits", (32, 32), tmp_path, channels=1)
+    loader = LabelledDataLoader("digits", (32, 32), tmp_path)
     assert loader.classes == tuple("0123456789")
     for domain in "AB":
-        assert np.bincount(loader.labels(domain)).tolist() == [labels.NUM_TRAIN] * 10
+        assert np.bincount(loader.labels(domain)).tolist() == [labels.NUM_TRAIN[domain]] * 10
         assert np.bincount(loader.labels(domain, True)).tolist() == [labels.NUM_TEST] * 10
     with Image.open(folder / "trainA/7/7_000.png") as image:
-        assert (image.size, image.getpixel((0, 0))) == ((28, 28), 70)
+        assert (image.size, image.mode) == ((28, 28), "RGB")
     with Image.open(folder / "trainB/7/7_000.png") as image:
         assert image.size == (32, 32)
-        left, top, right, bottom = image.getbbox()
+        left, top, right, bottom = image.point(lambda level: 255 * (level > 127)).getbbox()
     assert (top, bottom) == (5, 27)
-    assert 5 <= left < right <= 27
+    assert 3 <= left < right <= 29
     names = [path.read_bytes() for path in (folder / "trainB/7").iterdir()]
     tests = [path.read_bytes() for path in (folder / "testB/7").iterdir()]
     assert not {*names} & {*tests}
+
+
+def test_a_digit_and_its_ground_have_two_colors():
+    digit = np.zeros((28, 28), np.uint8)
+    digit[10:20] = 255
+    digit[0] = 51  # A fifth of the way from the ground to the ink.
+    differences = []
+    for seed in range(40):
+        image = labels.colored(digit, np.random.default_rng(seed)).astype(float)
+        ink, ground = image[15, 3], image[25, 3]
+        assert (image[10:20] == ink).all()
+        np.testing.assert_allclose(image[0, 5], 0.2 * ink + 0.8 * ground, atol=1)
+        differences.append((ink - ground) @ [0.299, 0.587, 0.114] / 255)
+    assert min(np.abs(differences)) > 0.345
+    assert 10 < sum(np.array(differences) > 0) < 30
 
 
 def test_a_row_has_the_mean_and_each_seed():
@@ -75,11 +91,10 @@ def test_a_row_has_the_mean_and_each_seed():
 
 def test_digits_have_generators_without_skip_connections():
     settings = labels.settings_of([*labels.OF_DIGITS, "--seed", "3"]).flat()
-    assert (settings["channels"], settings["skips"], settings["norm"]) == (1, False, "instance")
+    assert (settings["channels"], settings["skips"], settings["norm"]) == (3, False, "instance")
     assert (settings["outer_kernel"], settings["seed"]) == (7, 3)
 
 
-@pytest.mark.slow
 def test_each_seed_is_trained_with_and_without_the_semantic_loss(tmp_path, monkeypatch, capsys):
     trained = []
 

@@ -52,7 +52,15 @@ def test_recipes_are_the_same_on_two_and_three_devices(model, replicas):
 @pytest.mark.slow
 @pytest.mark.parametrize("model", OTHERS)
 def test_every_model_is_the_same_on_two_devices(model):
-    assert_close(apart(model, "--sizes", *TEN_STEPS, "--eager"))
+    """Or as far apart as one device is from itself after a rounding.
+
+    Biases before CoGAN's batch normalization have gradients of nothing but rounding, which Adam
+    divides by their own size.
+    """
+    (one,) = apart(model, "--sizes", *TEN_STEPS, "--eager", "--noise", "1")
+    assert one["weights_by_noise"] < 10 * CLOSE, one
+    assert one["losses"] < CLOSE, one
+    assert_close([one], max(CLOSE, 2 * one["weights_by_noise"]))
 
 
 @pytest.mark.slow
