@@ -2,6 +2,7 @@ import pytest
 
 from cyclegan_keras.reports import ablation
 from cyclegan_keras.reports.ablation import Entry, Section, tables
+from tests import browser
 
 REAL = {"accuracy_A": 0.75, "accuracy_B": 1.0, "kernel_untranslated": 0.5, "kernel_real_B": 0.01}
 ONE = Entry(
@@ -65,6 +66,24 @@ def test_the_same_as_text_and_as_a_page(tmp_path):
     assert "9 steps &lt;each&gt;" in page
     assert '<td class="best">0.1250 best</td>' in page
     assert "Mind this." in page
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("width", [400, 1000])
+def test_no_number_is_broken_over_two_lines(tmp_path, width):
+    ablation.write(tmp_path / "page.html", "set", [Section("steps", [ONE, OTHER], [], [])])
+    with browser.opened(tmp_path / "profile") as page:
+        page.resize(width, 800)
+        page.open((tmp_path / "page.html").as_uri())
+        lines = page.run(
+            """[...document.querySelectorAll("td")].map((cell) => {
+              const range = document.createRange();
+              range.selectNodeContents(cell);
+              return [cell.textContent.split(" ")[0], range.getClientRects().length];
+            })"""
+        )
+    assert ["0.1250", 2] in lines  # with "best" below it
+    assert {number: count for number, count in lines if count > 1} == {"0.1250": 2, "3.00": 2}
 
 
 @pytest.mark.parametrize("entries", [[], [Entry("one", {})]])
