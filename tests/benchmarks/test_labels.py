@@ -49,6 +49,7 @@ def test_an_archive_is_kept_and_not_fetched_again(tmp_path, monkeypatch):
 def test_digits_lie_in_folders_of_their_labels(tmp_path, monkeypatch):
     monkeypatch.setattr(labels, "NUM_TRAIN", {"A": 6, "B": 8})
     monkeypatch.setattr(labels, "NUM_TEST", 3)
+    monkeypatch.setattr(labels, "colored", lambda digit, rng: np.stack([digit, digit, digit], -1))
     pytest.importorskip("sklearn", reason="the digits of the UCI come with scikit-learn")
     folder = labels.write_digits(tmp_path / "digits", archive())
     loader = LabelledDataLoader("digits", (32, 32), tmp_path)
@@ -57,9 +58,9 @@ def test_digits_lie_in_folders_of_their_labels(tmp_path, monkeypatch):
         assert np.bincount(loader.labels(domain)).tolist() == [labels.NUM_TRAIN[domain]] * 10
         assert np.bincount(loader.labels(domain, True)).tolist() == [labels.NUM_TEST] * 10
     with Image.open(folder / "trainA/7/7_000.png") as image:
-        assert (image.size, image.mode) == ((28, 28), "RGB")
+        assert (image.size, image.getpixel((0, 0))) == ((28, 28), (70, 70, 70))
     with Image.open(folder / "trainB/7/7_000.png") as image:
-        assert image.size == (32, 32)
+        assert (image.size, image.mode) == ((32, 32), "L")
         left, top, right, bottom = image.point(lambda level: 255 * (level > 127)).getbbox()
     assert (top, bottom) == (5, 27)
     assert 3 <= left < right <= 29

@@ -58,7 +58,9 @@ def test_a_training_that_works_is_told_from_one_that_cannot(
     for domain in "AB":
         assert f"d_{domain} always loses" in said.out + said.err
     for way in ("AB", "BA"):
-        assert broken[f"kernel_{way}"] > 0.9 * plain
+        # Translations hardly differ from their inputs, and are no nearer but by chance.
+        assert broken[f"kernel_{way}"] > 0.95 * plain
+        assert broken[f"strength_{way}"] < 0.15
     with capsys.disabled():
         for name, figures in (("works", works), ("broken", broken)):
             shown = {
